@@ -1,0 +1,1 @@
+"""Score Entropy Discrete Diffusion."""

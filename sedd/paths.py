@@ -1,0 +1,66 @@
+"""Where every file of a project lies, relative to the folder in which the commands are run.
+
+The rules in `workflow/rules/` spell the same strings; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+CONFIG = Path("config")
+RESULTS = Path("results")
+
+
+def experiment_file(experiment: str) -> Path:
+    return CONFIG / "experiments" / f"{experiment}.yaml"
+
+
+def model_file(preset: str) -> Path:
+    return CONFIG / "model" / f"{preset}.yaml"
+
+
+def dataset_file(dataset: str) -> Path:
+    return CONFIG / "datasets" / f"{dataset}.yaml"
+
+
+def table_file(table: str) -> Path:
+    return CONFIG / "tables" / f"{table}.yaml"
+
+
+def tokens_dir(dataset: str, tokenizer: str, split: str) -> Path:
+    """Tokens of one split in one vocabulary: `tokens.bin` and, written last, `meta.json`."""
+    return RESULTS / "data" / dataset / tokenizer.replace("/", "--") / split
+
+
+def run_dir(experiment: str) -> Path:
+    return RESULTS / "runs" / experiment
+
+
+def train_dir(experiment: str) -> Path:
+    """Private to the trainer: its state, settings hash, lock, metrics. Never a rule's output."""
+    return run_dir(experiment) / "train"
+
+
+def metrics_file(experiment: str) -> Path:
+    return train_dir(experiment) / "metrics.jsonl"
+
+
+def checkpoint_file(experiment: str, step: int) -> Path:
+    return run_dir(experiment) / "checkpoints" / f"step_{step}.pt"
+
+
+def samples_file(experiment: str, step: int, sampler: str, steps: int) -> Path:
+    return run_dir(experiment) / "samples" / f"step_{step}" / f"{sampler}_{steps}.jsonl"
+
+
+def evaluation_file(experiment: str, step: int, dataset: str) -> Path:
+    return run_dir(experiment) / "eval" / f"step_{step}" / f"{dataset}.json"
+
+
+def table_stem(table: str) -> Path:
+    """Without its suffix: a table is written as .md, .csv and .tex."""
+    return RESULTS / "tables" / table
+
+
+def report_file(experiment: str) -> Path:
+    return RESULTS / "reports" / f"{experiment}.html"

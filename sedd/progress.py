@@ -1,0 +1,90 @@
+"""Progress of long work: a bar on a terminal, plain lines now and then in a log file."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+from typing import Protocol
+
+from tqdm import tqdm
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+class Progress(Protocol):
+    """What a long loop needs to tell how far it is."""
+
+    def update(self, n: float = 1) -> object: ...
+
+    def note(self, **values: str) -> None:
+        """Values to show beside the rate, such as loss='5.31'."""
+        ...
+
+
+class _Bar:
+    def __init__(self, bar: tqdm):
+        self._bar = bar
+
+    def update(self, n: float = 1) -> None:
+        self._bar.update(n)
+
+    def note(self, **values: str) -> None:
+        self._bar.set_postfix(values, refresh=False)
+
+
+class _Lines:
+    """One line at the start of work, then every few seconds, then at the end."""
+
+    def __init__(self, description: str, total: float | None, unit: str, initial: float):
+        self._description, self._total, self._unit = description, total, unit
+        self._initial = self._done = initial
+        self._start = self._last = time.monotonic()
+        self._notes: dict[str, str] = {}
+
+    def update(self, n: float = 1) -> None:
+        self._done += n
+        if time.monotonic() - self._last >= SECONDS_BETWEEN_LINES:
+            self.print()
+
+    def note(self, **values: str) -> None:
+        self._notes.update(values)
+
+    def print(self) -> None:
+        self._last = time.monotonic()
+        seconds = max(self._last - self._start, 1e-9)
+        line = tqdm.format_meter(
+            n=self._done,
+            total=self._total,
+            elapsed=seconds,
+            unit=f" {self._unit}",
+            prefix=self._description,
+            initial=self._initial,
+            ncols=0,
+            postfix=", ".join(f"{key}={value}" for key, value in self._notes.items()),
+        )
+        print(line, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def progress(
+    description: str, total: float | None, unit: str, initial: float = 0
+) -> Iterator[Progress]:
+    """Show rate and time left of `total` units of work, `initial` of which are already done."""
+    if sys.stderr.isatty():
+        with tqdm(
+            desc=description,
+            total=total,
+            unit=f" {unit}",
+            initial=int(initial),
+            dynamic_ncols=True,
+            smoothing=0.05,
+        ) as bar:
+            yield _Bar(bar)
+        return
+    lines = _Lines(description, total, unit, initial)
+    try:
+        yield lines
+    finally:
+        lines.print()
