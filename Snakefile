@@ -1,0 +1,51 @@
+# From raw text to tables and reports. What to compute stands in config/; `sedd VERB --help` explains each verb.
+#
+#   snakemake                                      the default build: small models on embedded text, on the CPU
+#   snakemake --configfile config/paper.yaml       the paper's experiments
+#   snakemake --profile slurm                      the same on a Slurm cluster
+#   snakemake --dry-run                            what would run, and why
+from snakemake.utils import min_version
+
+min_version("9.9")
+
+
+configfile: "config/config.yaml"
+
+
+# One environment serves all rules: the virtual environment that `make` creates. The image is for sites that want one.
+container: "docker://python:3.12-slim"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/sample.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        all_tables(),
+        all_reports(),
+
+
+rule tables:
+    input:
+        all_tables(),
+
+
+rule reports:
+    input:
+        all_reports(),
+
+
+rule checkpoints:
+    input:
+        all_checkpoints(),
+
+
+rule data:
+    input:
+        all_tokens(),
