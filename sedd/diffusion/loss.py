@@ -1,0 +1,76 @@
+"""The training loss: denoising score entropy, weighted by the rate of the noise (Lou et al. 2024, equation 8).
+
+B batch, L sequence length, V states. sigma: total noise, dsigma: its rate at time t.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from sedd.diffusion.fused import fused_score_entropy
+from sedd.diffusion.graph import Graph
+from sedd.diffusion.network import ScoreFunction, SplitNetwork
+from sedd.diffusion.noise import Noise, sample_times
+
+
+def score_entropy_loss(
+    model: ScoreFunction,
+    graph: Graph,
+    noise: Noise,
+    x0: Tensor,
+    t: Tensor | None = None,
+    xt: Tensor | None = None,
+    generator: torch.Generator | None = None,
+    time_eps: float = 1e-3,
+    stratified_times: bool = False,
+    fused: bool | None = None,
+) -> Tensor:
+    """dsigma(t) times the score entropy, summed over the positions of each sequence: (B,) nats.
+
+    x0: (B, L) clean tokens. t: (B,) times, drawn from U[time_eps, 1] if None. xt: (B, L) noisy states, drawn given t if None.
+    fused: one pass over the vocabulary, with no (B, L, V) table; None: where the model is a `SplitNetwork`.
+    Raises TypeError if `fused` is asked of another model.
+    """
+    if t is None:
+        t = sample_times(x0.shape[0], time_eps, generator, stratified_times, x0.device)
+    sigma, dsigma = noise(t)
+    if xt is None:
+        xt = graph.sample_transition(x0, sigma, generator)
+    return weighted_score_entropy(model, graph, sigma, dsigma, xt, x0, fused)
+
+
+def weighted_score_entropy(
+    model: ScoreFunction,
+    graph: Graph,
+    sigma: Tensor,
+    weight: Tensor,
+    xt: Tensor,
+    x0: Tensor,
+    fused: bool | None = None,
+) -> Tensor:
+    """weight_b times the score entropy of sequence b, summed over positions: (B,) nats. sigma, weight: (B,)."""
+    if isinstance(model, SplitNetwork) and fused is not False:
+        return fused_score_entropy(model, graph, sigma, weight, xt, x0)
+    if fused:
+        raise TypeError(
+            f"fused=True needs a SplitNetwork (features, vocabulary_layer, log_score_offset); "
+            f"{type(model).__name__} is not one"
+        )
+    entropy = graph.score_entropy(model(xt, sigma), sigma, xt, x0)
+    return weight.to(entropy.dtype) * entropy.sum(-1)
+
+
+class ScoreEntropyLoss(nn.Module):
+    """`score_entropy_loss` as a module, so that DistributedDataParallel can wrap it: the fused loss never calls model.forward."""
+
+    def __init__(self, model: nn.Module, graph: Graph, noise: Noise, fused: bool | None = None):
+        super().__init__()
+        self.model = model
+        self.graph = graph
+        self.noise = noise
+        self.fused = fused
+
+    def forward(self, x0: Tensor, t: Tensor, xt: Tensor) -> Tensor:
+        """x0, xt: (B, L); t: (B,). Returns (B,) nats."""
+        return score_entropy_loss(self.model, self.graph, self.noise, x0, t, xt, fused=self.fused)

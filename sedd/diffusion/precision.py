@@ -1,0 +1,46 @@
+"""Matrix products whose inputs may be in bfloat16 while sums and results stay in float32."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def compute_dtype(features: Tensor, weight: Tensor) -> torch.dtype:
+    """What to multiply in: autocast's choice where it is on, otherwise the wider of the two.
+
+    float16 is never used: the exponential of a logit of 12 overflows it.
+    """
+    device = features.device.type
+    if torch.is_autocast_enabled(device):
+        if torch.get_autocast_dtype(device) == torch.bfloat16:
+            return torch.bfloat16
+        return torch.float32
+    return torch.promote_types(features.dtype, weight.dtype)
+
+
+def accumulation_dtype(compute: torch.dtype) -> torch.dtype:
+    return torch.promote_types(compute, torch.float32)
+
+
+def _wide_product(a: Tensor, b: Tensor) -> Tensor:
+    if a.is_cuda:
+        return torch.mm(a, b, out_dtype=torch.float32)
+    return (
+        a.float() @ b.float()
+    )  # the CPU has no such product; the rounding of the inputs is the same
+
+
+def product_into(out: Tensor, a: Tensor, b: Tensor, add: Tensor | None = None) -> Tensor:
+    """out = a @ b + add. out: (n, m), float32 at least; add: (m,)."""
+    if a.dtype == out.dtype:
+        return torch.mm(a, b, out=out) if add is None else torch.addmm(add, a, b, out=out)
+    product = _wide_product(a, b)
+    return out.copy_(product) if add is None else torch.add(product, add, out=out)
+
+
+def add_product_(total: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """total += a @ b."""
+    if a.dtype == total.dtype:
+        return total.addmm_(a, b)
+    return total.add_(_wide_product(a, b))

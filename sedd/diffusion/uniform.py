@@ -1,0 +1,93 @@
+"""The uniform graph: a token is replaced, at rate 1, by a state drawn uniformly from all V (itself included).
+
+Legend in `graph`; V = vocab_size, and rho = p(x | x0) / p(x0 | x0) at x != x0, which is (e^sigma - 1) / (e^sigma - 1 + V).
+At x = x0 the true ratio of every other state is rho; at x != x0 it is 1 / rho for x0 and 1 for the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from sedd.diffusion.graph import Graph, like_positions
+from sedd.diffusion.randomness import rand, randint
+from sedd.diffusion.vocabulary_sum import LinearTerms, RowTerms
+
+
+class Uniform(Graph):
+    @property
+    def num_states(self) -> int:
+        return self.vocab_size
+
+    def transition(self, x0: Tensor, sigma: Tensor) -> Tensor:
+        sigma = like_positions(sigma, x0)[..., None]
+        stay = F.one_hot(x0, self.num_states) * torch.exp(-sigma)
+        return stay - torch.expm1(-sigma) / self.num_states
+
+    def sample_transition(
+        self, x0: Tensor, sigma: Tensor, generator: torch.Generator | None = None
+    ) -> Tensor:
+        moved = rand(x0.shape, generator, x0.device) < -torch.expm1(-like_positions(sigma, x0))
+        return torch.where(moved, randint(self.num_states, x0.shape, generator, x0.device), x0)
+
+    def sample_limit(
+        self,
+        shape: Sequence[int],
+        generator: torch.Generator | None = None,
+        device: torch.device | str = "cpu",
+    ) -> Tensor:
+        return randint(self.num_states, shape, generator, torch.device(device))
+
+    def _log_rho(self, sigma: Tensor) -> Tensor:
+        # 1 - V / (e^sigma - 1 + V) would cancel for small sigma; float64 because log rho is subtracted from log scores
+        odds = torch.expm1(sigma.double())
+        return torch.log(odds) - torch.log(odds + self.num_states)
+
+    def score_entropy(self, log_score: Tensor, sigma: Tensor, x: Tensor, x0: Tensor) -> Tensor:
+        # every term is r (e^u - 1 - u) with u = log s - log r, which does not cancel
+        log_rho = self._log_rho(like_positions(sigma, x))
+        same = x == x0
+        base = torch.where(same, log_rho, 0.0)[
+            ..., None
+        ]  # log r of the states that are neither x nor x0
+        u = log_score - base.to(log_score.dtype)
+        terms = (torch.expm1(u) - u).scatter(-1, x[..., None], 0.0)
+        others = base.exp()[..., 0] * terms.scatter(-1, x0[..., None], 0.0).sum(-1)
+        u0 = log_score.gather(-1, x0[..., None])[..., 0] + log_rho
+        moved = torch.exp(-log_rho) * (torch.expm1(u0) - u0)
+        entropy = others + torch.where(same, 0.0, moved)
+        return (entropy / self.num_states).to(log_score.dtype)
+
+    def active_rows(self, x: Tensor) -> None:
+        return None
+
+    def row_terms(self, sigma: Tensor, offset: Tensor, x: Tensor, x0: Tensor) -> RowTerms:
+        log_rho = self._log_rho(sigma)
+        offset = offset.double()
+        same = x == x0
+        base = torch.where(same, log_rho, 0.0)
+        ratio = base.exp()
+        num_others = self.num_states - 2 + same.double()
+        terms = RowTerms(
+            target=x0,
+            exp_weight=torch.exp(-offset),
+            target_weight=torch.where(same, 0.0, torch.exp(-log_rho)),
+            target_shift=torch.where(same, 0.0, log_rho - offset),
+            linear=LinearTerms(x, ratio, ratio * num_others * (offset + base - 1)),
+        )
+        return terms.scaled(1 / self.num_states)
+
+    def euler_step_weights(self, log_score: Tensor, x: Tensor, step: Tensor) -> Tensor:
+        leave = log_score.exp() * like_positions(step, x)[..., None] / self.num_states
+        leave = leave.scatter(-1, x[..., None], 0.0)
+        return leave.scatter(-1, x[..., None], 1 - leave.sum(-1, keepdim=True))
+
+    def analytic_step_weights(self, log_score: Tensor, x: Tensor, step: Tensor) -> Tensor:
+        step = like_positions(step, x)[..., None]
+        score = log_score.exp()
+        # e^-dQ s = e^d s - (e^d - 1) mean(s)
+        earlier = torch.exp(step) * score - torch.expm1(step) * score.mean(-1, keepdim=True)
+        return earlier * self.transition(x, step[..., 0])  # e^dQ is symmetric

@@ -1,0 +1,189 @@
+"""Sums over the vocabulary, and their gradients, without a table of logits.
+
+The score entropy of a position is a plain sum over states, with no normaliser. With z = h W^T + b the logits of row n, each
+graph can write it as
+
+    value_n = a_n sum_rest e^z_ny - c_n sum_rest z_ny + k_n + q_n (e^u_n - 1 - u_n),    u_n = z_n,target + d_n,
+
+`rest` being all states but the target and, if c is given, the current one. So one pass over pieces of the vocabulary gives
+the values and every gradient, and nothing of size n x V ever exists.
+
+n rows, H features, V states summed over (never the mask), W (V or V + 1, H), b (V or V + 1,).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sedd.diffusion.precision import accumulation_dtype, add_product_, product_into
+
+PIECE_ELEMENTS = (
+    2**19
+)  # of the scratch table (n, piece): as many as the cache holds, by measurement
+
+
+@dataclass(frozen=True)
+class LinearTerms:
+    """What a row whose other ratios are not 0 adds; each (n,)."""
+
+    current: Tensor  # x
+    weight: Tensor  # c
+    constant: Tensor  # k
+
+
+@dataclass(frozen=True)
+class RowTerms:
+    """The letters of the sum above, each (n,); float64, for they are few and their differences matter."""
+
+    target: Tensor  # x0
+    exp_weight: Tensor  # a
+    target_weight: Tensor  # q
+    target_shift: Tensor  # d
+    linear: LinearTerms | None = None
+
+    def scaled(self, factor: Tensor | float) -> RowTerms:
+        """The terms of factor_n * value_n. factor: (n,), or one number."""
+        linear = self.linear
+        if linear is not None:
+            linear = LinearTerms(linear.current, linear.weight * factor, linear.constant * factor)
+        return dataclasses.replace(
+            self,
+            exp_weight=self.exp_weight * factor,
+            target_weight=self.target_weight * factor,
+            linear=linear,
+        )
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """Buffers for the gradients of the sum of all values."""
+
+    features: Tensor  # (n, H), float32 at least
+    weight: Tensor  # as W
+    bias: Tensor  # as b
+
+    @classmethod
+    def for_inputs(cls, features: Tensor, weight: Tensor, bias: Tensor) -> Gradients:
+        wide = accumulation_dtype(features.dtype)
+        return cls(
+            torch.zeros_like(features, dtype=wide), torch.empty_like(weight), torch.empty_like(bias)
+        )
+
+
+def pieces(num_rows: int, num_states: int) -> Iterator[slice]:
+    """Equal ranges of states, such that a table (num_rows, piece) has about `PIECE_ELEMENTS` elements."""
+    width = max(256, PIECE_ELEMENTS // max(num_rows, 1))
+    width = -(-num_states // -(-num_states // width))
+    for start in range(0, num_states, width):
+        yield slice(start, min(num_states, start + width))
+
+
+@torch.no_grad()
+def vocabulary_sum(
+    features: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    terms: RowTerms,
+    num_states: int,
+    compute: torch.dtype,
+    gradients: Gradients | None = None,
+) -> Tensor:
+    """value_n of every row, (n,), in float64; fills `gradients`, if given, with those of the sum of the values.
+
+    features: (n, H). num_states: V. compute: the dtype in which logits are multiplied.
+    """
+    wide = accumulation_dtype(compute)
+    h = features.to(compute)
+    a = terms.exp_weight.to(wide)
+    ha = (h * a[:, None]).to(compute)
+    target = _Column(terms.target, h, weight, bias)
+    sparse = [target]
+    rest_slope = None
+    if terms.linear is not None:
+        sparse.append(_Column(terms.linear.current, h, weight, bias))
+        rest_slope = -(terms.linear.weight.to(wide) @ h.to(wide))
+
+    exp_sum = torch.zeros_like(terms.exp_weight)
+    scratch: Tensor | None = None
+    for piece in pieces(h.shape[0], num_states):
+        w = weight[piece].to(compute)
+        if scratch is None:
+            scratch = torch.empty(h.shape[0] * w.shape[0], dtype=wide, device=h.device)
+        table = scratch[: h.shape[0] * w.shape[0]].view(h.shape[0], w.shape[0])
+        product_into(table, h, w.t(), add=bias[piece].to(wide)).exp_()
+        for column in sparse:
+            _zero_entries_(table, column.state - piece.start)
+        exp_sum += table.sum(-1)
+        if gradients is not None:
+            slope = table.to(compute)
+            add_product_(gradients.features, slope, w)
+            product_into(gradients.weight[piece], slope.t(), ha, add=rest_slope)
+            torch.mv(table.t(), a, out=gradients.bias[piece])
+
+    u = target.logit + terms.target_shift
+    values = terms.exp_weight * exp_sum + terms.target_weight * (torch.expm1(u) - u)
+    if gradients is not None:
+        gradients.features.mul_(a[:, None])
+        gradients.weight[num_states:] = 0.0
+        gradients.bias[num_states:] = 0.0
+        target.add_slope_(gradients, terms.target_weight * torch.expm1(u))
+    if terms.linear is not None:
+        values += terms.linear.constant + _add_linear_(
+            h, weight[:num_states], bias[:num_states], terms.linear, sparse, gradients
+        )
+    return values
+
+
+class _Column:
+    """One logit of each row, and what its derivative adds to the gradients."""
+
+    def __init__(self, state: Tensor, h: Tensor, weight: Tensor, bias: Tensor):
+        self.state = state
+        self.h = h.to(accumulation_dtype(h.dtype))
+        self.w = weight[state].to(h.dtype).to(self.h.dtype)
+        self.logit = ((self.h * self.w).sum(-1) + bias[state]).double()  # (n,)
+
+    def add_slope_(self, gradients: Gradients, slope: Tensor) -> None:
+        """slope: (n,), the derivative of the sum by this logit."""
+        slope = slope.to(self.h.dtype)
+        gradients.features.addcmul_(self.w, slope[:, None])
+        gradients.weight.index_add_(0, self.state, self.h * slope[:, None])
+        gradients.bias.index_add_(0, self.state, slope)
+
+
+def _add_linear_(
+    h: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    linear: LinearTerms,
+    excluded: list[_Column],
+    gradients: Gradients | None,
+) -> Tensor:
+    """-c_n sum_rest z_ny, (n,): the sum over all states is one product; the excluded ones are taken off again.
+
+    The part of the weight's gradient that all states share has been added in the pass already.
+    """
+    target, current = excluded
+    differ = target.state != current.state
+    weight_sum = weight.sum(0, dtype=torch.float64)
+    rest = h.double() @ weight_sum + bias.sum(dtype=torch.float64) - current.logit
+    rest -= torch.where(differ, target.logit, 0.0)
+    if gradients is not None:
+        c = linear.weight.to(gradients.features.dtype)
+        gradients.features.addcmul_(c[:, None], weight_sum.to(c.dtype), value=-1)
+        gradients.bias[: bias.shape[0]] -= c.sum()
+        current.add_slope_(gradients, linear.weight)
+        target.add_slope_(gradients, torch.where(differ, linear.weight, 0.0))
+    return -linear.weight * rest
+
+
+def _zero_entries_(table: Tensor, column: Tensor) -> None:
+    """table[n, column_n] = 0 wherever column_n lies in the table."""
+    inside = ((column >= 0) & (column < table.shape[1]))[:, None]
+    column = column.clamp(0, table.shape[1] - 1)[:, None]
+    table.scatter_(1, column, torch.where(inside, 0.0, table.gather(1, column)))

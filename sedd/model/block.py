@@ -1,0 +1,68 @@
+"""One transformer block, conditioned on the noise by adaptive layer norm (Peebles and Xie 2023).
+
+B batch, L sequence length, H hidden width, C width of the conditioning. A modulation is (B, 1, H), or (1, 1, H) if all
+sequences share one noise level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sedd.model.attention import attend
+from sedd.model.rotary import rotate
+
+NUM_MODULATIONS = 6  # shift, scale, gate of the attention, then of the MLP
+
+
+class LayerNorm(nn.Module):
+    """Layer norm with a weight and no bias."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+
+def modulated_norm(x: Tensor, norm: LayerNorm, shift: Tensor, scale: Tensor) -> Tensor:
+    """norm(x) * weight * (1 + scale) + shift, in the precision of the residual stream `x` (float32 under autocast)."""
+    shift, scale = shift.to(x.dtype), scale.to(x.dtype)
+    normed = F.layer_norm(x, x.shape[-1:])
+    return torch.addcmul(shift, normed, norm.weight * (1 + scale))
+
+
+class Block(nn.Module):
+    def __init__(self, hidden_size: int, n_heads: int, cond_dim: int, dropout: float):
+        super().__init__()
+        self.n_heads = n_heads
+        self.dropout = dropout
+        self.norm1 = LayerNorm(hidden_size)
+        self.attn_qkv = nn.Linear(hidden_size, 3 * hidden_size, bias=False)
+        self.attn_out = nn.Linear(hidden_size, hidden_size, bias=False)
+        self.norm2 = LayerNorm(hidden_size)
+        self.mlp = nn.Sequential(
+            nn.Linear(hidden_size, 4 * hidden_size),
+            nn.GELU(approximate="tanh"),
+            nn.Linear(4 * hidden_size, hidden_size),
+        )
+        self.adaLN_modulation = nn.Linear(cond_dim, NUM_MODULATIONS * hidden_size)
+        nn.init.zeros_(self.adaLN_modulation.weight)
+        nn.init.zeros_(self.adaLN_modulation.bias)
+
+    def forward(
+        self, x: Tensor, modulation: Sequence[Tensor], rotary: tuple[Tensor, Tensor]
+    ) -> Tensor:
+        """x: (B, L, H) residual stream. Returns the same shape."""
+        shift1, scale1, gate1, shift2, scale2, gate2 = modulation
+        qkv = self.attn_qkv(modulated_norm(x, self.norm1, shift1, scale1))
+        qkv = qkv.unflatten(-1, (3, self.n_heads, -1))  # (B, L, 3, h, D)
+        cos, sin = (table[:, None].to(qkv.dtype) for table in rotary)
+        q, k = rotate(qkv[:, :, :2], cos, sin).unbind(2)
+        x = self._add(x, gate1, self.attn_out(attend(q, k, qkv[:, :, 2])))
+        return self._add(x, gate2, self.mlp(modulated_norm(x, self.norm2, shift2, scale2)))
+
+    def _add(self, x: Tensor, gate: Tensor, branch: Tensor) -> Tensor:
+        branch = F.dropout(branch, self.dropout, self.training)
+        return torch.addcmul(x, gate.to(x.dtype), branch.to(x.dtype))

@@ -1,0 +1,98 @@
+"""The network of Lou et al. 2024: a diffusion transformer from tokens and a noise level to log scores.
+
+B batch, L sequence length, V states (the vocabulary, plus the mask as last state if absorbing), H hidden width, C width of
+the conditioning; sigma: total noise; log_score: (B, L, V), the logarithm of the ratios p(y) / p(x). Names and shapes of the
+parameters are those of the published checkpoints.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sedd.model.block import NUM_MODULATIONS, Block
+from sedd.model.embedding import NoiseEmbedding, TokenEmbedding
+from sedd.model.head import Head
+from sedd.model.rotary import Rotary
+
+
+class DiffusionTransformer(nn.Module):
+    """`model(x, sigma) -> log_score`, zero at the current token of every position.
+
+    vocab_size: tokens without the mask. scale_by_sigma: take log(e^sigma - 1) + log(V - 1) off every logit, which makes a
+    new network right on average; None: as published, for the absorbing graph only.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        absorb: bool,
+        hidden_size: int,
+        n_blocks: int,
+        n_heads: int,
+        cond_dim: int = 128,
+        dropout: float = 0.1,
+        scale_by_sigma: bool | None = None,
+    ):
+        super().__init__()
+        if hidden_size % (2 * n_heads):
+            raise ValueError(
+                f"hidden_size {hidden_size} must be a multiple of twice n_heads, {2 * n_heads}"
+            )
+        self.num_states = vocab_size + absorb
+        self.scale_by_sigma = absorb if scale_by_sigma is None else scale_by_sigma
+        self.vocab_embed = TokenEmbedding(self.num_states, hidden_size)
+        self.sigma_map = NoiseEmbedding(cond_dim)
+        self.rotary_emb = Rotary(hidden_size // n_heads)
+        self.blocks = nn.ModuleList(
+            Block(hidden_size, n_heads, cond_dim, dropout) for _ in range(n_blocks)
+        )
+        self.output_layer = Head(hidden_size, self.num_states, cond_dim)
+
+    def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """x: (B, L) states. sigma: (B,), (B, 1), or one value for all. Returns log_score (B, L, V), float32 at least."""
+        logits = self.output_layer.linear(self.features(x, sigma)).unflatten(0, x.shape)
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        log_score = logits - self.log_score_offset(sigma).to(logits.dtype)[:, None, None]
+        return log_score.scatter(-1, x[..., None], 0.0)
+
+    def features(self, x: Tensor, sigma: Tensor, rows: Tensor | None = None) -> Tensor:
+        """Inputs (n, H) of the vocabulary layer at flat positions `rows` (n,) of x; at all B * L if None."""
+        condition = F.silu(self.sigma_map(sigma.reshape(-1)))
+        return self.output_layer.features(self.trunk(x, condition), condition, rows)
+
+    def vocabulary_layer(self) -> tuple[Tensor, Tensor]:
+        """Weight (V, H) and bias (V,) of the map from features to logits."""
+        return self.output_layer.linear.weight, self.output_layer.linear.bias
+
+    def log_score_offset(self, sigma: Tensor) -> Tensor:
+        """What is taken off every logit of a sequence. sigma: as in `forward`. Returns (B,)."""
+        sigma = sigma.reshape(-1)
+        if not self.scale_by_sigma:
+            return torch.zeros_like(sigma)
+        # log expm1: e^sigma - 1 cancels for small sigma; for large, log(e^sigma - 1) = sigma + log(1 - e^-sigma)
+        return sigma + torch.log(-torch.expm1(-sigma)) + math.log(self.num_states - 1)
+
+    def trunk(self, x: Tensor, condition: Tensor) -> Tensor:
+        """Every block. x: (B, L) states; condition: (B, C) or (1, C). Returns (B, L, H)."""
+        hidden = self.vocab_embed(x)
+        rotary = self.rotary_emb.table(x.shape[1], hidden.dtype)
+        return self._run_blocks(hidden, condition, *rotary)
+
+    def _run_blocks(self, hidden: Tensor, condition: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        layers = [block.get_submodule("adaLN_modulation") for block in self.blocks]
+        # one product for the modulations of all blocks
+        weight = torch.cat([layer.get_parameter("weight") for layer in layers])
+        bias = torch.cat([layer.get_parameter("bias") for layer in layers])
+        modulation = F.linear(condition, weight, bias)
+        modulation = modulation.view(-1, len(layers), NUM_MODULATIONS, 1, hidden.shape[-1])
+        for index, block in enumerate(self.blocks):
+            hidden = block(hidden, modulation[:, index].unbind(1), (cos, sin))
+        return hidden
+
+    def compile_trunk(self) -> None:
+        """Let torch.compile fuse the blocks; the vocabulary layer stays apart, so that the fused loss still applies."""
+        self._run_blocks = torch.compile(self._run_blocks)
