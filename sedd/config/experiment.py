@@ -1,0 +1,167 @@
+"""An experiment: one model, from its data to its measurements. `config/experiments/NAME.yaml`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from sedd.config.model import Count, ModelConfig
+from sedd.config.settings import (
+    DatasetName,
+    DatasetNames,
+    Name,
+    Rule,
+    Settings,
+    Text,
+    TokenizerName,
+    named_once,
+    section_sha256,
+)
+from sedd.config.training import OBSERVING, TRAINING_RULES, TimeEps, Training
+
+TRAINING_SECTIONS = ("seed", "model", "graph", "noise", "data", "training")
+
+
+class Graph(Settings):
+    """How a token is corrupted: into a mask, or into any other token."""
+
+    type: Literal["absorb", "uniform"]
+
+
+class LogLinearNoise(Settings):
+    """sigma(t) = -log(1 - (1 - eps) t): a token is corrupted with probability (1 - eps) t."""
+
+    type: Literal["loglinear"]
+    eps: Annotated[float, Field(gt=0, lt=1)] = 0.001
+    """share of the tokens that is left at t = 1"""
+
+
+class GeometricNoise(Settings):
+    """sigma(t) = sigma_min^(1 - t) sigma_max^t."""
+
+    type: Literal["geometric"]
+    sigma_min: Annotated[float, Field(gt=0)] = 0.0001
+    """total noise at t = 0"""
+    sigma_max: Annotated[float, Field(gt=0)] = 20.0
+    """total noise at t = 1"""
+
+
+class Data(Settings):
+    """What is learnt from, and in which vocabulary."""
+
+    dataset: DatasetName
+    """a file of config/datasets"""
+    tokenizer: TokenizerName
+    """gpt2, text8 (27 characters), a hub id, or a folder"""
+    length: Count
+    """tokens of a sequence"""
+
+
+class Sampling(Settings):
+    """The texts that are drawn from each checkpoint."""
+
+    sampler: Literal["euler", "analytic"] = "analytic"
+    """analytic: the paper's Tweedie steps; euler: plain steps"""
+    steps: Count = 1024
+    """denoising steps from t = 1 to t = 0"""
+    count: Count = 16
+    """texts"""
+    batch_size: Count = 16
+    """texts drawn side by side"""
+    denoise: bool = True
+    """whether a last step removes the noise that is left"""
+    precision: Literal["float64", "float32"] = "float64"
+    """of the random draws; float32, as the paper ran, never draws the rarest tokens"""
+    length: Count | None = None
+    """tokens of a text; null: as long as data.length"""
+
+
+class Evaluation(Settings):
+    """The bound on the perplexity of each checkpoint."""
+
+    datasets: DatasetNames = ()
+    """files of config/datasets, whose test splits are measured in the model's vocabulary"""
+    num_draws: Count = 1000
+    """random times a sequence"""
+    max_sequences: Count | None = None
+    """sequences of each test split; null: all"""
+    batch_size: Count = 32
+    """sequences side by side"""
+    time_eps: TimeEps = 0.00001
+    """the bound's integral over time begins here; what lies before it, of the order of time_eps, is left out"""
+    checkpoints: Literal["all", "last"] = "all"
+    """which checkpoints are sampled and measured"""
+
+
+def _no_scaling(scale_by_sigma: bool | None, graph: str) -> str | None:
+    if graph == "uniform" and scale_by_sigma:
+        return "must be false or null with graph.type uniform, which has no such scaling; got true"
+    return None
+
+
+def _rising(sigma_max: float, sigma_min: float) -> str | None:
+    if sigma_max > sigma_min:
+        return None
+    return f"must be above noise.sigma_min, {sigma_min:g}; got {sigma_max:g}"
+
+
+class Experiment(Settings):
+    """`config/experiments/NAME.yaml`, with its preset filled in."""
+
+    name: Name
+    """the file's stem, or what --name says; set by the loader"""
+    base: Name | None = None
+    """the experiment that this one was made from by overrides; set by the loader"""
+    overrides: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """the overrides, key=value, by which it was made; set by the loader"""
+    description: Text
+    """one line"""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+    """everything random derives from it"""
+    model: ModelConfig
+    """a preset of config/model, or a mapping such as {preset: tiny, dropout: 0.0}"""
+    graph: Graph
+    """type: absorb or uniform"""
+    noise: Annotated[LogLinearNoise | GeometricNoise, Field(discriminator="type")]
+    """type: loglinear or geometric"""
+    data: Data
+    """dataset, tokenizer and length"""
+    training: Training = Training()
+    """how it is trained"""
+    sampling: Sampling = Sampling()
+    """what is drawn from it"""
+    evaluation: Evaluation = Evaluation()
+    """how it is measured"""
+
+    rules = (
+        *(rule.within("model") for rule in ModelConfig.rules),
+        Rule(("model.scale_by_sigma", "graph.type"), _no_scaling),
+        Rule(("noise.sigma_max", "noise.sigma_min"), _rising),
+        *TRAINING_RULES,
+        Rule(("evaluation.datasets",), named_once),
+    )
+
+    def sha256(self) -> str:
+        """Hash of all settings, blind to comments and to the order of keys."""
+        return section_sha256(self)
+
+
+def checkpoint_steps(experiment: Experiment) -> list[int]:
+    """The steps at which a checkpoint is kept, in order: each multiple of checkpoint_every, and the last step."""
+    training = experiment.training
+    steps = list(range(training.checkpoint_every, training.steps + 1, training.checkpoint_every))
+    return steps if steps and steps[-1] == training.steps else [*steps, training.steps]
+
+
+def training_identity(experiment: Experiment) -> dict[str, Any]:
+    """Exactly what determines the weights at a given step, as plain JSON values.
+
+    Left out: the name, what only observes the training, and, while no decay depends on it, the number of steps.
+    """
+    identity = experiment.sections(*TRAINING_SECTIONS)
+    if experiment.model.scale_by_sigma is None:
+        identity["model"]["scale_by_sigma"] = experiment.graph.type == "absorb"
+    unused = OBSERVING if experiment.training.decay_fraction else OBSERVING | {"steps"}
+    identity["training"] = {k: v for k, v in identity["training"].items() if k not in unused}
+    return identity

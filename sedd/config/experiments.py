@@ -1,0 +1,183 @@
+"""Loading an experiment: its file, its preset, the command line's overrides, and the name of what comes out."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sedd.config.experiment import Experiment, training_identity
+from sedd.config.load import (
+    check_name,
+    check_reference,
+    check_references,
+    finish,
+    load_yaml_model,
+    set_name,
+    stems,
+    value_of,
+)
+from sedd.config.model import ModelConfig
+from sedd.config.overrides import apply_overrides
+from sedd.config.problems import found, guess_or_list, one_of, validate
+from sedd.config.settings import NAME
+from sedd.config.source import Source, read_source
+from sedd.errors import ConfigError, Problem
+from sedd.paths import CONFIG, RESULTS, dataset_file, experiment_file, model_file, run_dir
+
+SET_BY_LOADER = ("base", "overrides")
+MODELS = CONFIG / "model"
+
+
+def load_experiment(
+    name: str, overrides: Sequence[str] = (), *, rename: str | None = None, writes: bool = True
+) -> Experiment:
+    """Read config/experiments/NAME.yaml or, if there is none, the resolved settings of the run NAME.
+
+    overrides: key=value, where a value is YAML. If they change anything, the result needs a name of its own.
+    rename:    that name, under which all that is made from it is kept.
+    writes:    False for an experiment that is only looked at: it may keep its name.
+
+    Raises ConfigError with every problem of the file and of the overrides.
+    """
+    check_name(name, "NAME")
+    if rename is not None:
+        check_name(rename, "--name")
+    path = find(name)
+    source = read_source(path)
+    identify(source, path, name)
+    apply_overrides(source, overrides)
+    made = resolve(source, strict=path == experiment_file(name))
+    if not overrides and rename is None:
+        return made
+    if not changes(made, name, overrides):
+        if rename is None:
+            return made
+    elif writes and rename in (None, name):
+        what = (
+            f"{' '.join(overrides)} changes the experiment {name!r}: give the changed one a name of its own, "
+            "with --name"
+        )
+        raise ConfigError("command line", [Problem("--name", what)])
+    made = made.model_copy(
+        update={"name": rename or name, "base": name, "overrides": tuple(overrides)}
+    )
+    if writes and rename is not None:
+        refuse_foreign_folder(made)
+    return made
+
+
+def experiment_from(path: Path) -> Experiment:
+    """The experiment of one file, wherever it lies. Raises ConfigError."""
+    resolved = path.name == "config.yaml"
+    source = read_source(path)
+    identify(source, path, path.parent.name if resolved else path.stem)
+    return resolve(source, strict=not resolved)
+
+
+def resolved_file(name: str) -> Path:
+    """What a run was made with, beside what it made."""
+    return run_dir(name) / "config.yaml"
+
+
+def find(name: str) -> Path:
+    """The file that says what NAME is. Raises ConfigError with the names there are."""
+    for path in (experiment_file(name), resolved_file(name)):
+        if path.is_file():
+            return path
+    runs = sorted(path.parent.name for path in (RESULTS / "runs").glob("*/config.yaml"))
+    known = sorted({*stems(experiment_file(name).parent), *runs})
+    what = f"there is no such experiment, nor a run of that name; {guess_or_list(name, known)}"
+    raise ConfigError(str(experiment_file(name)), [Problem("NAME", what)])
+
+
+def identify(source: Source, path: Path, name: str) -> None:
+    """Set the name; a run's resolved file says it too, and what it was made from."""
+    if path.name == resolved_file(name).name and path.parent.name == name:
+        if source.values.get("name", name) != name:
+            given = source.values["name"]
+            source.report(("name",), f"must be the folder's name, {name!r}; got {given!r}")
+        source.values["name"] = name
+        return
+    set_name(source, name)
+    for key in SET_BY_LOADER:
+        if key in source.values:
+            source.report((key,), "unknown key; it is set by overrides on the command line")
+
+
+def resolve(source: Source, *, strict: bool) -> Experiment:
+    """The experiment of a source's values. strict: what it names must be there, too."""
+    fill_preset(source)
+    validate(Experiment, source)
+    if strict:
+        dataset = ("data", "dataset")
+        check_reference(source, dataset, value_of(source, dataset), dataset_file)
+        check_references(source, ("evaluation", "datasets"), dataset_file)
+    return finish(Experiment, source)
+
+
+def fill_preset(source: Source) -> None:
+    """Put the preset's values where the `model` section has none of its own."""
+    model = source.values.get("model")
+    if isinstance(model, str):
+        where, preset, own = ("model",), model, {}
+    elif isinstance(model, dict) and "preset" in model:
+        where, preset = ("model", "preset"), model["preset"]
+        own = {key: value for key, value in model.items() if key != "preset"}
+    else:
+        reject_misspelt_preset(source, model)
+        return
+    source.values["model"] = own
+    values: dict[str, Any] = {}
+    if isinstance(preset, str):
+        check_reference(source, where, preset, model_file)
+    else:
+        source.report(where, f"must be {one_of(stems(MODELS))}, got {found(preset)}")
+    if isinstance(preset, str) and NAME.fullmatch(preset) and model_file(preset).is_file():
+        try:
+            values = load_yaml_model(model_file(preset), ModelConfig).model_dump()
+        except ConfigError as error:
+            for problem in error.problems:
+                source.report(where, f"preset {error.source}: {problem}")
+    # of a preset that cannot be read, nothing is known but what the experiment sets itself
+    source.wrong |= {
+        ("model", key) for key in ModelConfig.model_fields if key not in {*own, *values}
+    }
+    source.values["model"] = {**values, **own}
+
+
+def reject_misspelt_preset(source: Source, model: Any) -> None:
+    """Report a key that was meant as `preset`, in place of the keys that are missing for the lack of one."""
+    others = set(model if isinstance(model, dict) else ()) - set(ModelConfig.model_fields)
+    for key in difflib.get_close_matches("preset", others, n=1):
+        source.reject(("model", key), "unknown key; did you mean 'preset'?")
+        source.wrong |= {("model", key) for key in ModelConfig.model_fields if key not in model}
+
+
+def changes(made: Experiment, name: str, overrides: Sequence[str]) -> bool:
+    """Whether overrides made another experiment than the one that NAME is."""
+    if not overrides:
+        return False
+    try:
+        return made != load_experiment(name)
+    except ConfigError:
+        return True
+
+
+def refuse_foreign_folder(made: Experiment) -> None:
+    """Raise ConfigError if the folder of a renamed experiment belongs to another, with other weights."""
+    if experiment_file(made.name).is_file():
+        what = f"{made.name!r} is an experiment of its own, {experiment_file(made.name)}: choose another name"
+        raise ConfigError("command line", [Problem("--name", what)])
+    path = resolved_file(made.name)
+    if not path.is_file():
+        return
+    there = experiment_from(path)
+    same_origin = (there.base, sorted(there.overrides)) == (made.base, sorted(made.overrides))
+    if not same_origin and training_identity(there) != training_identity(made):
+        origin = " ".join([there.base or there.name, *there.overrides])
+        what = (
+            f"{path.parent} holds another run, {origin}: choose another name, or remove that folder"
+        )
+        raise ConfigError("command line", [Problem("--name", what)])

@@ -1,0 +1,41 @@
+"""The network's size: `config/model/NAME.yaml`, or the `model` section of an experiment."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from sedd.config.settings import Rule, Settings
+
+Count = Annotated[int, Field(ge=1)]
+
+
+def _heads(n_heads: int, hidden_size: int) -> str | None:
+    if hidden_size % n_heads:
+        near = [n for n in range(1, hidden_size + 1) if hidden_size % n == 0]
+        near = sorted(sorted(near, key=lambda n: abs(n - n_heads))[:4])
+        return f"must divide hidden_size {hidden_size}, e.g. {', '.join(map(str, near))}; got {n_heads}"
+    if hidden_size // n_heads % 2:
+        size = hidden_size // n_heads
+        return f"must give heads of even size (rotary embedding turns pairs); got {n_heads} heads of {size}"
+    return None
+
+
+class ModelConfig(Settings):
+    """A transformer that sees every position, conditioned on the noise level."""
+
+    hidden_size: Annotated[int, Field(ge=2)]
+    """width of the residual stream"""
+    n_blocks: Count
+    """transformer blocks"""
+    n_heads: Count
+    """attention heads; each has hidden_size / n_heads channels, an even number"""
+    cond_dim: Count = 128
+    """width of the embedded noise level"""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """share of activations dropped in training"""
+    scale_by_sigma: bool | None = None
+    """whether log scores are scaled by the noise level; null: as the graph needs it, true for absorb, false for uniform"""
+
+    rules = (Rule(("n_heads", "hidden_size"), _heads),)

@@ -1,0 +1,193 @@
+"""YAML as plain values with the line of every key.
+
+YAML 1.2 is read, so 3e-4 is a number and `no` is text. Only mappings, lists and plain values are allowed: a tag would
+construct an object, an alias or a merge key would hide where a value comes from, and a second key would silently win.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import SafeConstructor
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from sedd.errors import ConfigError, Problem
+
+KeyPath = tuple[str | int, ...]
+
+TAG = "tag:yaml.org,2002:"
+NUMBERS_AND_SWITCHES = {f"{TAG}{kind}" for kind in ("int", "float", "bool", "null")}
+# no setting is a date: 2024-01-01 is a revision's name
+TEXTS = {f"{TAG}{kind}" for kind in ("str", "timestamp", "value")}
+
+
+def dotted(path: KeyPath) -> str:
+    """How messages spell a key: training.lr, rows[2].label."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".") or "(file)"
+
+
+@dataclass
+class Source:
+    """What stands in one file, and on the command line after it, and what is wrong with that.
+
+    lines:      the line of each key
+    overridden: keys that the command line sets
+    wrong:      keys whose values are rejected, so that nothing else can be said of them
+    """
+
+    name: str
+    values: dict[str, Any] = field(default_factory=dict)
+    lines: dict[KeyPath, int] = field(default_factory=dict)
+    overridden: set[KeyPath] = field(default_factory=set)
+    wrong: set[KeyPath] = field(default_factory=set)
+    problems: list[Problem] = field(default_factory=list)
+
+    def report(self, path: KeyPath, what: str, *others: KeyPath, line: int | None = None) -> None:
+        """Note a problem with a key, at the key's line.
+
+        others: keys that the problem has to do with too: the line is theirs if `path` itself is written nowhere.
+        """
+        written = next((key for key in (path, *others) if self._is_written(key)), path)
+        if self._on_command_line(written):
+            self.problems.append(Problem(dotted(path), f"{what} (on the command line)"))
+        else:
+            self.problems.append(Problem(dotted(path), what, line or self._line(written)))
+
+    def reject(self, path: KeyPath, what: str) -> None:
+        """Note a problem that leaves nothing else to be said of the key."""
+        self.report(path, what)
+        self.wrong.add(path)
+
+    def is_wrong(self, path: KeyPath) -> bool:
+        """Whether the key, or a section that holds it, is rejected already."""
+        return any(path[: len(bad)] == bad for bad in self.wrong)
+
+    def is_sound(self, path: KeyPath) -> bool:
+        """Whether neither the key, nor what holds it, nor what it holds, is rejected."""
+        return not self.is_wrong(path) and not any(bad[: len(path)] == path for bad in self.wrong)
+
+    def raise_problems(self) -> None:
+        """Raise ConfigError with all problems so far, if there are any."""
+        if self.problems:
+            raise ConfigError(self.name, list(dict.fromkeys(self.problems)))
+
+    def _is_written(self, path: KeyPath) -> bool:
+        return path in self.lines or self._on_command_line(path)
+
+    def _on_command_line(self, path: KeyPath) -> bool:
+        return any(path[:length] in self.overridden for length in range(1, len(path) + 1))
+
+    def _line(self, path: KeyPath) -> int | None:
+        """Of the key, or of the innermost section around it that stands in the file."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path) if path else None
+
+
+def read_source(path: Path) -> Source:
+    """Read a YAML file whose top level is a mapping.
+
+    Raises ConfigError if it cannot be read or is not YAML; lesser problems are collected in the source.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(str(path), [Problem("(file)", "there is no such file")]) from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ConfigError(
+            str(path), [Problem("(file)", "not UTF-8 text; save it as UTF-8", line)]
+        ) from None
+    except OSError as error:
+        raise ConfigError(
+            str(path), [Problem("(file)", f"cannot be read: {error.strerror}")]
+        ) from None
+    source = Source(str(path))
+    node = compose(text, source.name)
+    if node is None:
+        return source
+    if isinstance(node, MappingNode):
+        source.values = _Reader(source).value(node, ())
+    else:
+        source.report((), "must be a mapping, lines of `key: value`")
+    return source
+
+
+def read_value(text: str) -> Any:
+    """The value that one piece of YAML means, such as a number or [a, b]. Raises ConfigError."""
+    source = Source(text)
+    node = compose(text, text)
+    value = None if node is None else _Reader(source).value(node, ())
+    source.raise_problems()
+    return value
+
+
+def compose(text: str, name: str) -> Node | None:
+    """The tree of a YAML text, nothing constructed. Raises ConfigError with the line of a mistake."""
+    try:
+        return YAML(typ="safe", pure=True).compose(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        what = f"not YAML: {error.problem or error.context}"
+        line = mark.line + 1 if mark is not None else None
+        raise ConfigError(name, [Problem("(file)", what, line)]) from None
+    except (YAMLError, RecursionError) as error:
+        what = f"not YAML: {str(error).splitlines()[0] or 'nested too deeply'}"
+        raise ConfigError(name, [Problem("(file)", what)]) from None
+
+
+class _Reader:
+    """Turns a tree into plain values, noting lines and reporting what is not allowed."""
+
+    def __init__(self, source: Source):
+        self._source = source
+        self._seen: set[int] = set()
+        self._scalars = SafeConstructor(loader=YAML(typ="safe", pure=True))
+
+    def value(self, node: Node, path: KeyPath) -> Any:
+        if path:
+            self._source.lines.setdefault(path, node.start_mark.line + 1)
+        if id(node) in self._seen:
+            self._source.reject(path, "an alias (*name) is not allowed: write the value out")
+            return None
+        self._seen.add(id(node))
+        match node:
+            case MappingNode(tag=tag) if tag == f"{TAG}map":
+                return self._mapping(node, path)
+            case SequenceNode(tag=tag) if tag == f"{TAG}seq":
+                return [self.value(item, (*path, i)) for i, item in enumerate(node.value)]
+            case ScalarNode(tag=tag) if tag in TEXTS:
+                return node.value
+            case ScalarNode(tag=tag) if tag in NUMBERS_AND_SWITCHES:
+                try:
+                    return self._scalars.construct_object(node)
+                except (ValueError, KeyError):  # an explicit tag on other text, such as !!int x
+                    self._source.reject(path, f"is no {tag.removeprefix(TAG)}, got {node.value}")
+                    return None
+            case _:
+                tag = node.tag.replace(TAG, "!!")
+                self._source.reject(path, f"a tag ({tag}) is not allowed: write a plain value")
+                return None
+
+    def _mapping(self, node: MappingNode, path: KeyPath) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            if not isinstance(key_node, ScalarNode) or key_node.tag == f"{TAG}merge":
+                kind = "a merge key (<<)" if isinstance(key_node, ScalarNode) else "a nested key"
+                self._source.report(path, f"{kind} is not allowed: write the keys out", line=line)
+                continue
+            key, there = key_node.value, (*path, key_node.value)
+            if key in values:
+                first = self._source.lines[there]
+                what = f"stands twice; the first is on line {first}: remove one"
+                self._source.report(there, what, line=line)
+                continue
+            self._source.lines[there] = line
+            values[key] = self.value(value_node, there)
+        return values

@@ -1,0 +1,85 @@
+"""How an experiment is trained. The defaults are those of the paper's code."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from sedd.config.model import Count
+from sedd.config.settings import Rule, Settings
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
+TimeEps = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Training(Settings):
+    """AdamW with warm-up, clipping and a moving average of the weights."""
+
+    steps: Count = 400_000
+    """optimiser steps"""
+    batch_size: Count = 512
+    """sequences an optimiser step, over all devices and accumulated parts"""
+    accum: Count = 1
+    """parts that a batch is worked off in, one after the other, to save memory"""
+    lr: Annotated[float, Field(gt=0)] = 0.0003
+    """learning rate after the warm-up"""
+    beta1: Decay = 0.9
+    """AdamW's decay of the mean gradient"""
+    beta2: Decay = 0.999
+    """AdamW's decay of the mean squared gradient"""
+    eps: Annotated[float, Field(gt=0)] = 1e-8
+    """AdamW's guard against division by zero"""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """AdamW's weight decay"""
+    warmup_steps: Annotated[int, Field(ge=0)] = 2500
+    """steps over which the learning rate rises linearly"""
+    decay_fraction: Share = 0.0
+    """last share of the steps, over which the learning rate falls linearly to zero; 0: never, as in the paper"""
+    grad_clip: Annotated[float, Field(gt=0)] = 1.0
+    """largest norm of the gradient"""
+    ema_decay: Decay = 0.9999
+    """decay of the weights' moving average; after n steps at most (1 + n) / (10 + n)"""
+    time_eps: TimeEps = 0.001
+    """times are drawn from [time_eps, 1]"""
+    time_sampling: Literal["independent", "stratified"] = "independent"
+    """independent: as in the paper; stratified: spread evenly over the batch, for less variance"""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """of the network's arithmetic; auto: bfloat16 on a GPU, float32 on a CPU"""
+    compile: bool = False
+    """whether torch.compile is applied to the network"""
+    checkpoint_every: Count = 10_000
+    """steps between checkpoints; the last step has one too"""
+    log_every: Count = 50
+    """steps between two lines of metrics"""
+    validate_every: Count = 1000
+    """steps between two validations; the last step has one too"""
+    validation_sequences: Count = 1024
+    """sequences of the fixed validation set, each with its own fixed time"""
+
+
+# Keys that change what is seen of the training, and no weight.
+OBSERVING = frozenset({"checkpoint_every", "log_every", "validate_every", "validation_sequences"})
+
+
+def indivisible_batch(batch_size: int, accum: int, num_devices: int) -> str | None:
+    """What is wrong with a batch that cannot be dealt out evenly, or None."""
+    parts = accum * num_devices
+    if batch_size % parts == 0:
+        return None
+    below = batch_size // parts * parts
+    near = " or ".join(str(size) for size in (below, below + parts) if size)
+    by = f"training.accum {accum}" + (f" x {num_devices} devices" if num_devices > 1 else "")
+    return f"must divide evenly by {by}, e.g. {near}; got {batch_size}"
+
+
+def _at_most_steps(value: int, steps: int) -> str | None:
+    return f"must be at most training.steps, {steps}; got {value}" if value > steps else None
+
+
+TRAINING_RULES = (
+    Rule(("training.batch_size", "training.accum"), lambda b, a: indivisible_batch(b, a, 1)),
+    Rule(("training.warmup_steps", "training.steps"), _at_most_steps),
+    Rule(("training.checkpoint_every", "training.steps"), _at_most_steps),
+)
