@@ -1,0 +1,203 @@
+"""A table: its columns, its rows, and the published numbers that stand beside ours.
+
+Published numbers are data and live only in `config/tables/*.yaml`, each with whether its paper
+gives it as an upper bound.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, TypeAdapter
+
+from sedd.config.load import existing, load_yaml_model
+from sedd.config.settings import DatasetName, Name, Rule, Settings, Text, TokenizerName
+from sedd.paths import table_file
+
+Metric = Literal["bits_per_character", "perplexity"]
+Split = Literal["train", "validation", "test"]
+Step = Annotated[int, Field(ge=1)]
+
+
+class PublishedSource(Settings):
+    """Where the published numbers were read."""
+
+    paper: Text
+    """authors and year"""
+    arxiv: Annotated[str, Field(pattern=r"^\d{4}\.\d{4,5}v\d+$")]
+    """arXiv number with its version"""
+    table: Text
+    """the table's number in that version"""
+    url: Annotated[str, Field(pattern=r"^https://")]
+    """address of that version"""
+
+
+class Column(Settings):
+    """One text."""
+
+    label: Text
+    """heading of the column"""
+    dataset: DatasetName
+    """the text that our rows are measured on, config/datasets/NAME.yaml"""
+    split: Split = "test"
+    """the part of the text behind the published numbers"""
+
+
+class PublishedValue(Settings):
+    """A number as its paper prints it."""
+
+    value: Annotated[float, Field(gt=0)]
+    """in the table's metric"""
+    bound: bool = False
+    """whether it is an upper bound"""
+
+
+class PublishedRow(Settings):
+    """Numbers out of the paper."""
+
+    kind: Literal["published"]
+    label: Text
+    """name of the model"""
+    size: Text | None = None
+    """small, medium, ...; null: the table has one size"""
+    values: Annotated[dict[str, PublishedValue], Field(min_length=1)]
+    """by the column's name"""
+
+
+class OurRow(Settings):
+    """Numbers measured here, at one checkpoint of an experiment."""
+
+    kind: Literal["ours"]
+    label: Text
+    """name of the model"""
+    size: Text | None = None
+    """small, medium, ...; null: the table has one size"""
+    experiment: Name
+    """whose evaluations fill the row"""
+    step: Step | None = None
+    """the checkpoint; null: the experiment's last"""
+    compare_to: Text | None = None
+    """label of the published row of the same size that this one reproduces; null: none"""
+
+
+class BaselineRow(Settings):
+    """What a model would score that knows only how frequent each token is.
+
+    unigram_text:  the frequencies of the measured text itself, the least such a model could reach;
+    unigram_train: those of the experiment's training text.
+    """
+
+    kind: Literal["unigram_text", "unigram_train"]
+    label: Text
+    """name of the baseline"""
+    size: Text | None = None
+    """small, medium, ...; null: the table has one size"""
+    experiment: Name
+    """whose evaluations counted the tokens"""
+    step: Step | None = None
+    """the checkpoint; null: the experiment's last"""
+
+
+Row = Annotated[PublishedRow | OurRow | BaselineRow, Field(discriminator="kind")]
+
+
+ROWS: TypeAdapter[tuple[Row, ...]] = TypeAdapter(
+    Annotated[tuple[Row, ...], Field(min_length=1, strict=False)]
+)
+
+
+def _labels_differ(rows: Any) -> str | None:
+    times = Counter((row.kind, row.label, row.size) for row in ROWS.validate_python(rows))
+    return _joined(
+        f"{count} {kind} rows are {label!r} of size {size!r}; give each another label or size"
+        for (kind, label, size), count in times.items()
+        if count > 1
+    )
+
+
+def _values_have_columns(rows: Any, columns: Mapping[str, Any]) -> str | None:
+    return _joined(
+        f"row {row.label!r} has a value for {key!r}; the columns are {', '.join(columns)}"
+        for row in ROWS.validate_python(rows)
+        if row.kind == "published"
+        for key in row.values
+        if key not in columns
+    )
+
+
+def _compared_rows_are_published(rows: Any) -> str | None:
+    problems = []
+    made = ROWS.validate_python(rows)
+    for row in made:
+        if row.kind == "ours" and row.compare_to is not None and reproduced(row, made) is None:
+            allowed = [other.label for other in made if _is_published(other, row.size)]
+            problems.append(
+                f"row {row.label!r} has compare_to {row.compare_to!r}; "
+                f"the published rows of size {row.size!r} are {', '.join(allowed) or 'none'}"
+            )
+    return _joined(problems)
+
+
+def _comparison_has_tolerance(tolerance: float | None, rows: Any) -> str | None:
+    if tolerance is not None:
+        return None
+    return _joined(
+        f"row {row.label!r} has compare_to, which needs a tolerance, such as 0.08"
+        for row in ROWS.validate_python(rows)
+        if row.kind == "ours" and row.compare_to is not None
+    )
+
+
+def _joined(problems: Iterable[str]) -> str | None:
+    return "; ".join(problems) or None
+
+
+def _is_published(row: Row, size: str | None) -> bool:
+    return row.kind == "published" and row.size == size
+
+
+def reproduced(row: OurRow, rows: Iterable[Row]) -> PublishedRow | None:
+    """The published row that `row` names in `compare_to`, of the same size."""
+    for other in rows:
+        if other.kind == "published" and (other.label, other.size) == (row.compare_to, row.size):
+            return other
+    return None
+
+
+class TableConfig(Settings):
+    """A table of one metric; smaller is better in each that is known."""
+
+    title: Text
+    """what the table shows"""
+    note: Text
+    """what a reader must know to read the numbers rightly"""
+    metric: Metric
+    """the quantity in every cell"""
+    tokenizer: TokenizerName
+    """vocabulary of our rows; numbers measured in another do not compare"""
+    tolerance: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """share of the published number within which ours matches it; needed by `compare_to`"""
+    source: PublishedSource
+    """where the published numbers were read"""
+    columns: Annotated[dict[str, Column], Field(min_length=1)]
+    """by the name that rows use"""
+    rows: Annotated[tuple[Row, ...], Field(min_length=1, strict=False)]
+    """in the order of printing, within published, ours and baselines"""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(("rows",), _labels_differ),
+        Rule(("rows", "columns"), _values_have_columns),
+        Rule(("rows",), _compared_rows_are_published),
+        Rule(("tolerance", "rows"), _comparison_has_tolerance),
+    )
+
+    def experiments(self) -> list[str]:
+        """Every experiment that a row is made from, once, in the order of the rows."""
+        return list(dict.fromkeys(row.experiment for row in self.rows if row.kind != "published"))
+
+
+def load_table(name: str) -> TableConfig:
+    """Read config/tables/NAME.yaml. Raises ConfigError with everything that is wrong in it."""
+    return load_yaml_model(existing(table_file, name, "NAME"), TableConfig)

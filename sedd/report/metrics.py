@@ -1,0 +1,69 @@
+"""Read a run's metrics, and thin a long curve to what a picture can show."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sedd.errors import DataError
+
+LINES_A_TIME = 50_000
+POINTS = 1500  # of a curve; more than a page is wide
+
+
+def read_metrics(path: Path) -> pd.DataFrame:
+    """A run's metrics, sorted by kind and step; empty if there are none yet.
+
+    A resumed run repeats steps: the last line of a (kind, step) counts. A last line without its end
+    is one that is being written, and is left out. Raises DataError naming the first malformed line.
+    """
+    frames = [pd.DataFrame({"kind": [], "step": []})]
+    if path.is_file():
+        with path.open("rb") as file:
+            start = 1
+            while lines := list(islice(file, LINES_A_TIME)):
+                whole = lines if lines[-1].endswith(b"\n") else lines[:-1]
+                if whole:
+                    frames.append(pd.DataFrame(_records(whole, path, start)))
+                start += len(lines)
+    metrics = pd.concat(frames[1:] or frames)
+    last = metrics.drop_duplicates(["kind", "step"], keep="last")
+    return last.sort_values(["kind", "step"], ignore_index=True)
+
+
+def _records(lines: Iterable[bytes], path: Path, start: int) -> list[dict[str, Any]]:
+    records = []
+    for number, line in enumerate(lines, start):
+        try:
+            record = json.loads(line)
+            if type(record["step"]) is not int or type(record["kind"]) is not str:
+                raise ValueError("`step` must be an integer and `kind` a text")
+        except (ValueError, KeyError, TypeError) as error:
+            what = f"missing key {error}" if isinstance(error, KeyError) else error
+            raise DataError(
+                f"{path}, line {number}: malformed: {what}; remove the line, or train the run anew"
+            ) from error
+        records.append(record)
+    return records
+
+
+def curve(metrics: pd.DataFrame, kind: str, *columns: str) -> pd.DataFrame:
+    """The columns `step` and those named, of the lines that have them all; empty if there are none.
+
+    Longer curves are thinned to at most POINTS means over equal stretches of steps.
+    """
+    names = ["step", *columns]
+    if not set(names) <= set(metrics.columns):
+        return pd.DataFrame({name: [] for name in names}, dtype=float)
+    found = metrics.loc[metrics["kind"] == kind, names].dropna()
+    if len(found) <= POINTS:
+        return found.reset_index(drop=True)
+    edges = np.linspace(found["step"].min(), found["step"].max(), POINTS + 1)[1:-1]
+    stretch = np.searchsorted(edges, found["step"], side="left")
+    return found.groupby(stretch).mean().reset_index(drop=True)

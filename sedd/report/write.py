@@ -1,0 +1,85 @@
+"""Write a filled table in each of its forms, and print it in a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from itertools import chain
+from pathlib import Path
+
+from sedd.atomic import write_text
+from sedd.paths import table_stem
+from sedd.report import layout
+from sedd.report.latex import render_latex
+from sedd.report.layout import DASH, GROUPS, Grid, Style
+from sedd.report.markdown import render_markdown
+from sedd.report.tables import Table
+from sedd.report.tidy import render_csv
+
+FORMS = {"md": render_markdown, "csv": render_csv, "tex": render_latex}
+TERMINAL = Style(bound="<=", plus_minus="±", percent="%", escape=str)
+
+
+def write_table(table: Table, stem: Path | None = None) -> list[Path]:
+    """Write STEM.md, STEM.csv and STEM.tex, each whole or not at all, and return them.
+
+    stem: a path without its suffix; results/tables/NAME by default.
+    """
+    stem = stem or table_stem(table.name)
+    paths = []
+    for suffix, render in FORMS.items():
+        path = stem.with_name(f"{stem.name}.{suffix}")
+        write_text(path, render(table))
+        paths.append(path)
+    return paths
+
+
+def render_text(table: Table, width: int = 100) -> str:
+    """For a terminal: aligned columns, a heading for each group, no line longer than `width`.
+
+    A table that is wider goes on below with its next columns, the models named again, without those that have nothing there.
+    """
+    notes = [table.config.note, " ".join(layout.legend(table, TERMINAL))]
+    parts = [
+        f"{table.config.title} ({table.quantity.title})",
+        *_folded(layout.numbers(table, TERMINAL), width),
+        *(textwrap.fill(note, width) for note in notes),
+    ]
+    if compared := layout.comparisons(table, TERMINAL):
+        rule = layout.verdict_rule(table, TERMINAL)
+        parts += [*_folded(compared, width), textwrap.fill(rule, width)]
+    parts.append(f"Published: {layout.source(table)}.")
+    return "\n\n".join(parts)
+
+
+def _folded(grid: Grid, width: int) -> list[str]:
+    """The grid in blocks of columns, each at most `width` wide unless one column alone is wider."""
+    lines = [grid.headings, *chain.from_iterable(rows for _, rows in grid.groups)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    labels = list(range(grid.num_labels))
+    blocks = [list(labels)]
+    for column in range(grid.num_labels, len(widths)):
+        wide = sum(widths[number] + 2 for number in [*blocks[-1], column]) - 2
+        if wide > width and blocks[-1] != labels:
+            blocks.append(list(labels))
+        blocks[-1].append(column)
+    return [_block(grid, columns, widths) for columns in blocks]
+
+
+def _block(grid: Grid, columns: list[int], widths: list[int]) -> str:
+    def line(cells: list[str]) -> str:
+        padded = [
+            cells[number].ljust(widths[number])
+            if number < grid.num_labels
+            else cells[number].rjust(widths[number])
+            for number in columns
+        ]
+        return "  ".join(padded).rstrip()
+
+    text = [line(grid.headings)]
+    for origin, rows in grid.groups:
+        told = [
+            row for row in rows if {row[number] for number in columns[grid.num_labels :]} - {DASH}
+        ]
+        if told:
+            text += [f"{GROUPS[origin]} ".ljust(len(text[0]), "-"), *map(line, told)]
+    return "\n".join(text)
