@@ -1,10 +1,13 @@
-"""Score entropy discrete diffusion: noise, graphs and the loss. Torch only; plain numbers in."""
+"""Score entropy discrete diffusion: noise, graphs, loss, samplers. Torch only, plain numbers in."""
 
 from sedd.diffusion.absorb import Absorb
+from sedd.diffusion.bound import likelihood_bound
+from sedd.diffusion.first_hitting import sample_first_hitting
 from sedd.diffusion.graph import Graph
 from sedd.diffusion.loss import ScoreEntropyLoss, score_entropy_loss
 from sedd.diffusion.network import ScoreFunction, SplitNetwork
 from sedd.diffusion.noise import Geometric, LogLinear, Noise, sample_times
+from sedd.diffusion.samplers import sample
 from sedd.diffusion.uniform import Uniform
 
 __all__ = [
@@ -17,6 +20,9 @@ __all__ = [
     "ScoreFunction",
     "SplitNetwork",
     "Uniform",
+    "likelihood_bound",
+    "sample",
+    "sample_first_hitting",
     "sample_times",
     "score_entropy_loss",
 ]

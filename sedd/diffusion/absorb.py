@@ -1,18 +1,20 @@
 """The absorbing graph: a token moves to the mask, at rate 1, and stays there.
 
-Legend in `graph`; the mask is state V - 1 = vocab_size. Only masked positions have a loss, and only they move in reverse.
-At a masked position the true ratio of y = x0 is 1 / (e^sigma - 1), that of any other token 0.
+Legend in `graph`; the mask is state V - 1 = vocab_size. Only masked positions have a loss, and only
+they move in reverse. At a masked position the true ratio of y = x0 is 1 / (e^sigma - 1), that of
+any other token 0.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sedd.diffusion.graph import Graph, like_positions
+from sedd.diffusion.graph import Graph, Leave, StepKind, like_positions
 from sedd.diffusion.randomness import rand
 from sedd.diffusion.vocabulary_sum import RowTerms
 
@@ -47,8 +49,9 @@ class Absorb(Graph):
         return torch.full(tuple(shape), self.mask, device=device)
 
     def score_entropy(self, log_score: Tensor, sigma: Tensor, x: Tensor, x0: Tensor) -> Tensor:
-        # In the form r (e^u - 1 - u), u = log s - log r, at x0, and s elsewhere. The textbook form would add terms of
-        # the size of r = 1e5 that cancel. The scalars of a row are in float64 for the same reason.
+        # In the form r (e^u - 1 - u), u = log s - log r, at x0, and s elsewhere. The textbook form
+        # would add terms of the size of r = 1e5 that cancel. The scalars of a row are in float64
+        # for the same reason.
         log_ratio = -torch.log(torch.expm1(like_positions(sigma, x).double()))
         target = x0[..., None]
         u = log_score.gather(-1, target)[..., 0] - log_ratio
@@ -75,8 +78,14 @@ class Absorb(Graph):
         # e^-dQ takes s_y to e^d s_y and (e^dQ)(mask | y) = 1 - e^-d
         return self._unmask(log_score, x, torch.expm1(like_positions(step, x)))
 
+    def leave_(self, score: Tensor, x: Tensor, kind: StepKind, step: float) -> Leave:
+        score.scatter_(1, x[:, None], 0.0)
+        if kind == "denoise":
+            return Leave(1.0, score.new_zeros(x.shape))
+        return Leave(step if kind == "euler" else math.expm1(step), None)
+
     def _unmask(self, log_score: Tensor, x: Tensor, scale: Tensor) -> Tensor:
-        """A masked position becomes y with weight scale * s_y and stays with the rest; others stay."""
+        """A masked position becomes y with weight scale * s_y, or stays; others stay."""
         leave = log_score.exp() * scale[..., None]
         leave[..., self.mask] = 1 - leave[..., : self.mask].sum(-1)
         stay = F.one_hot(x, self.num_states).to(leave.dtype)

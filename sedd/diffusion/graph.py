@@ -1,22 +1,41 @@
-"""What a forward process of single tokens must tell: how tokens move, what the loss is, how a reverse step is drawn.
+"""What a forward process of single tokens must tell: how tokens move, what the loss is, how a
+reverse step is drawn.
 
-B batch, L sequence length, V states (the vocabulary, plus the mask as last state if absorbing). x0, x: (B, L) clean and noisy
-states. sigma: (B,) or (B, 1) total noise. log_score: (B, L, V), log of the estimated ratios p(y) / p(x), zero at y = x.
-Any of the (B, L) shapes may be another leading shape, with sigma (or a step) of one dimension less or broadcasting to it.
+B batch, L sequence length, V states (the vocabulary, plus the mask as last state if absorbing). x0,
+x: (B, L) clean and noisy states. sigma: (B,) or (B, 1) total noise. log_score: (B, L, V), log of
+the estimated ratios p(y) / p(x), zero at y = x. Any of the (B, L) shapes may be another leading
+shape, with sigma (or a step) of one dimension less or broadcasting to it.
 
-The tables of probabilities (B, L, V) are the plain, obvious form. They serve tests, small vocabularies and networks that
-are plain callables; `RowTerms` and the samplers say the same without such a table.
+The tables of probabilities (B, L, V) are the plain, obvious form. They serve tests, small
+vocabularies and networks that are plain callables; `RowTerms` and the samplers say the same without
+such a table.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from sedd.diffusion.vocabulary_sum import RowTerms
+
+StepKind = Literal["euler", "analytic", "denoise"]
+
+
+@dataclass(frozen=True)
+class Leave:
+    """Weights of leaving a row's state: `scale` times the table that `Graph.leave_` filled, against
+    `stay` of staying.
+
+    stay: (r,), or None for what is missing to 1.
+    """
+
+    scale: float
+    stay: Tensor | None
 
 
 class Graph(ABC):
@@ -31,6 +50,11 @@ class Graph(ABC):
     @abstractmethod
     def num_states(self) -> int:
         """V: the vocabulary, plus the mask if absorbing."""
+
+    @property
+    @abstractmethod
+    def mask(self) -> int | None:
+        """The absorbing state. None: every state can change at every step."""
 
     @abstractmethod
     def transition(self, x0: Tensor, sigma: Tensor) -> Tensor:
@@ -53,10 +77,12 @@ class Graph(ABC):
 
     @abstractmethod
     def score_entropy(self, log_score: Tensor, sigma: Tensor, x: Tensor, x0: Tensor) -> Tensor:
-        """Denoising score entropy of each position in nats, before the weight dsigma (Lou et al. 2024, definition 3.3).
+        """Denoising score entropy of each position in nats, before the weight dsigma (Lou et al.
+        2024, definition 3.3).
 
-        sum over y != x of w_y [ s_y - r_y log s_y + r_y (log r_y - 1) ], with s = exp(log_score), the true ratio
-        r_y = p(y | x0) / p(x | x0), and w_y the rate from y to x. Returns (B, L), >= 0, and 0 where s = r.
+        sum over y != x of w_y [ s_y - r_y log s_y + r_y (log r_y - 1) ], with s = exp(log_score),
+        the true ratio r_y = p(y | x0) / p(x | x0), and w_y the rate from y to x. Returns (B, L), >=
+        0, and 0 where s = r.
         """
 
     @abstractmethod
@@ -65,31 +91,58 @@ class Graph(ABC):
 
     @abstractmethod
     def row_terms(self, sigma: Tensor, offset: Tensor, x: Tensor, x0: Tensor) -> RowTerms:
-        """Score entropy of active rows as a sum over the vocabulary. All (n,); offset: see `SplitNetwork`."""
+        """Score entropy of active rows as a sum over the vocabulary. All (n,); offset: see
+        `SplitNetwork`.
+        """
 
     @abstractmethod
     def euler_step_weights(self, log_score: Tensor, x: Tensor, step: Tensor) -> Tensor:
-        """Row x of (identity + step * reverse rates), (B, L, V); step: dt * dsigma. Negative where the step is too long."""
+        """Row x of (identity + step * reverse rates), (B, L, V); step: dt * dsigma. Negative where
+        the step is too long.
+        """
 
     @abstractmethod
     def analytic_step_weights(self, log_score: Tensor, x: Tensor, step: Tensor) -> Tensor:
-        """(e^-dQ s)_y (e^dQ)(x | y), (B, L, V), for d = `step`, a difference of sigma (theorem 4.2).
+        """(e^-dQ s)_y (e^dQ)(x | y), (B, L, V), for d = `step`, a difference of sigma (theorem
+        4.2).
 
-        The law of x at the lower noise. Negative where the scores cannot be those of any distribution.
+        The law of x at the lower noise. Negative where the scores cannot be those of any
+        distribution.
+        """
+
+    @abstractmethod
+    def leave_(self, score: Tensor, x: Tensor, kind: StepKind, step: float) -> Leave:
+        """Turn a table of scores (r, V), 1 at x (r,), into weights of leaving for each other state,
+        with 0 at x.
+
+        Says of rows that can change what the tables above say of all; overwrites `score`. step: as
+        for the kind of step.
         """
 
     def euler_step_probs(self, log_score: Tensor, x: Tensor, step: Tensor) -> Tensor:
-        """Law (B, L, V) of the next state under an Euler step; step: dt * dsigma, (B,) or (B, 1)."""
+        """Law (B, L, V) of the next state in an Euler step; step: dt * dsigma, (B,) or (B, 1)."""
         return normalise(self.euler_step_weights(log_score, x, step))
 
     def analytic_step_probs(self, log_score: Tensor, x: Tensor, step: Tensor) -> Tensor:
-        """Law (B, L, V) of the next state under an analytic step; step: difference of sigma, (B,) or (B, 1)."""
+        """Law (B, L, V) of the next state under an analytic step; step: difference of sigma, (B,)
+        or (B, 1).
+        """
         return normalise(self.analytic_step_weights(log_score, x, step))
 
     def denoise_probs(self, log_score: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
-        """Law (B, L, vocab_size) of the clean token: an analytic step over all of sigma, the mask left out."""
+        """Law (B, L, vocab_size) of the clean token: an analytic step over all of sigma, the mask
+        left out.
+        """
         weights = self.analytic_step_weights(log_score, x, sigma)
         return normalise(weights[..., : self.vocab_size])
+
+    def step_probs(self, kind: StepKind, log_score: Tensor, x: Tensor, step: Tensor) -> Tensor:
+        """The table of one kind of step."""
+        if kind == "euler":
+            return self.euler_step_probs(log_score, x, step)
+        if kind == "analytic":
+            return self.analytic_step_probs(log_score, x, step)
+        return self.denoise_probs(log_score, x, step)
 
 
 def normalise(weights: Tensor) -> Tensor:

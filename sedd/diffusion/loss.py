@@ -1,4 +1,5 @@
-"""The training loss: denoising score entropy, weighted by the rate of the noise (Lou et al. 2024, equation 8).
+"""The training loss: denoising score entropy, weighted by the rate of the noise (Lou et al. 2024,
+equation 8).
 
 B batch, L sequence length, V states. sigma: total noise, dsigma: its rate at time t.
 """
@@ -28,9 +29,10 @@ def score_entropy_loss(
 ) -> Tensor:
     """dsigma(t) times the score entropy, summed over the positions of each sequence: (B,) nats.
 
-    x0: (B, L) clean tokens. t: (B,) times, drawn from U[time_eps, 1] if None. xt: (B, L) noisy states, drawn given t if None.
-    fused: one pass over the vocabulary, with no (B, L, V) table; None: where the model is a `SplitNetwork`.
-    Raises TypeError if `fused` is asked of another model.
+    x0: (B, L) clean tokens. t: (B,) times, drawn from U[time_eps, 1] if None. xt: (B, L) noisy
+    states, drawn given t if None. fused: one pass over the vocabulary, with no (B, L, V) table;
+    None: where the model is a `SplitNetwork`. Raises TypeError if `fused` is asked of another
+    model.
     """
     if t is None:
         t = sample_times(x0.shape[0], time_eps, generator, stratified_times, x0.device)
@@ -49,7 +51,9 @@ def weighted_score_entropy(
     x0: Tensor,
     fused: bool | None = None,
 ) -> Tensor:
-    """weight_b times the score entropy of sequence b, summed over positions: (B,) nats. sigma, weight: (B,)."""
+    """weight_b times the score entropy of sequence b, summed over positions: (B,) nats. sigma,
+    weight: (B,).
+    """
     if isinstance(model, SplitNetwork) and fused is not False:
         return fused_score_entropy(model, graph, sigma, weight, xt, x0)
     if fused:
@@ -62,7 +66,9 @@ def weighted_score_entropy(
 
 
 class ScoreEntropyLoss(nn.Module):
-    """`score_entropy_loss` as a module, so that DistributedDataParallel can wrap it: the fused loss never calls model.forward."""
+    """`score_entropy_loss` as a module, so that DistributedDataParallel can wrap it: the fused loss
+    never calls model.forward.
+    """
 
     def __init__(self, model: nn.Module, graph: Graph, noise: Noise, fused: bool | None = None):
         super().__init__()

@@ -15,7 +15,8 @@ ScoreFunction: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
 @runtime_checkable
 class SplitNetwork(Protocol):
-    """A network whose last step, linear in its features, can be applied to some positions or in pieces.
+    """A network whose last step, linear in its features, can be applied to some positions or in
+    pieces.
 
     log_score = features @ weight.T + bias - offset, except at the current token, where it is 0.
     """
@@ -25,7 +26,9 @@ class SplitNetwork(Protocol):
         ...
 
     def features(self, x: Tensor, sigma: Tensor, rows: Tensor | None = None) -> Tensor:
-        """(n, H) at flat positions `rows` (n,) of x, or at all B * L. sigma: (B,), or (1,) for all sequences."""
+        """(n, H) at flat positions `rows` (n,) of x, or at all B * L. sigma: (B,), or (1,) for all
+        sequences.
+        """
         ...
 
     def vocabulary_layer(self) -> tuple[Tensor, Tensor]:

@@ -25,7 +25,9 @@ class Noise(Protocol):
 
 @dataclass(frozen=True)
 class LogLinear:
-    """1 - e^-sigma(t) = (1 - eps) t: the expected number of moved tokens grows linearly. For the absorbing graph."""
+    """1 - e^-sigma(t) = (1 - eps) t: the expected number of moved tokens grows linearly. For the
+    absorbing graph.
+    """
 
     eps: float = 1e-3
 
@@ -73,8 +75,8 @@ def sample_times(
 ) -> Tensor:
     """`count` times uniform on [eps, 1], float32. Returns (count,).
 
-    stratified: one in each of `count` equal parts, all with the same offset (t_i = (u + i) / count), which keeps every
-    single t uniform and lowers the variance of a mean over the batch.
+    stratified: one in each of `count` equal parts, all with the same offset (t_i = (u + i) /
+    count), which keeps every single t uniform and lowers the variance of a mean over the batch.
     """
     drawn_on = generator.device if generator is not None else device
     if stratified:

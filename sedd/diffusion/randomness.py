@@ -1,6 +1,7 @@
 """Random numbers from an explicit generator, for any device.
 
-Numbers are drawn where the generator lives and then moved, so that a CPU generator gives the same run on a GPU.
+Numbers are drawn where the generator lives and then moved, so that a CPU generator gives the same
+run on a GPU.
 """
 
 from __future__ import annotations

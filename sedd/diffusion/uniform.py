@@ -1,18 +1,21 @@
-"""The uniform graph: a token is replaced, at rate 1, by a state drawn uniformly from all V (itself included).
+"""The uniform graph: a token is replaced, at rate 1, by a state drawn uniformly from all V (itself
+included).
 
-Legend in `graph`; V = vocab_size, and rho = p(x | x0) / p(x0 | x0) at x != x0, which is (e^sigma - 1) / (e^sigma - 1 + V).
-At x = x0 the true ratio of every other state is rho; at x != x0 it is 1 / rho for x0 and 1 for the rest.
+Legend in `graph`; V = vocab_size, and rho = p(x | x0) / p(x0 | x0) at x != x0, which is (e^sigma -
+1) / (e^sigma - 1 + V). At x = x0 the true ratio of every other state is rho; at x != x0 it is 1 /
+rho for x0 and 1 for the rest.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sedd.diffusion.graph import Graph, like_positions
+from sedd.diffusion.graph import Graph, Leave, StepKind, like_positions
 from sedd.diffusion.randomness import rand, randint
 from sedd.diffusion.vocabulary_sum import LinearTerms, RowTerms
 
@@ -21,6 +24,10 @@ class Uniform(Graph):
     @property
     def num_states(self) -> int:
         return self.vocab_size
+
+    @property
+    def mask(self) -> None:
+        return None
 
     def transition(self, x0: Tensor, sigma: Tensor) -> Tensor:
         sigma = like_positions(sigma, x0)[..., None]
@@ -42,7 +49,8 @@ class Uniform(Graph):
         return randint(self.num_states, shape, generator, torch.device(device))
 
     def _log_rho(self, sigma: Tensor) -> Tensor:
-        # 1 - V / (e^sigma - 1 + V) would cancel for small sigma; float64 because log rho is subtracted from log scores
+        # 1 - V / (e^sigma - 1 + V) would cancel for small sigma; float64 because log rho is
+        # subtracted from log scores
         odds = torch.expm1(sigma.double())
         return torch.log(odds) - torch.log(odds + self.num_states)
 
@@ -86,8 +94,24 @@ class Uniform(Graph):
         return leave.scatter(-1, x[..., None], 1 - leave.sum(-1, keepdim=True))
 
     def analytic_step_weights(self, log_score: Tensor, x: Tensor, step: Tensor) -> Tensor:
-        step = like_positions(step, x)[..., None]
+        step = like_positions(step, x)
         score = log_score.exp()
-        # e^-dQ s = e^d s - (e^d - 1) mean(s)
-        earlier = torch.exp(step) * score - torch.expm1(step) * score.mean(-1, keepdim=True)
-        return earlier * self.transition(x, step[..., 0])  # e^dQ is symmetric
+        # e^-dQ s = e^d s - (e^d - 1) mean(s), without the difference of two large terms
+        mean = score.mean(-1, keepdim=True)
+        earlier = score + torch.expm1(step)[..., None] * (score - mean)
+        return earlier * self.transition(x, step)  # e^dQ is symmetric
+
+    def leave_(self, score: Tensor, x: Tensor, kind: StepKind, step: float) -> Leave:
+        current = x[:, None]
+        if kind == "euler":
+            score.scatter_(1, current, 0.0)
+            return Leave(step / self.num_states, None)
+        growth = math.expm1(step)
+        mean = score.sum(1, keepdim=True, dtype=torch.float64) / self.num_states
+        # (e^-dQ s)_y = (1 + growth) s_y - growth * mean, clamped at 0 as negative weights are
+        # everywhere
+        score.mul_(1 + growth).sub_((growth * mean).to(score.dtype)).clamp_(min=0)
+        score.scatter_(1, current, 0.0)
+        change = -math.expm1(-step) / self.num_states  # (e^dQ)(x | y), y != x
+        stay = (1 + growth * (1 - mean[:, 0])).clamp(min=0) * (math.exp(-step) + change)
+        return Leave(change, stay)

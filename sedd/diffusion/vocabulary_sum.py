@@ -1,12 +1,13 @@
 """Sums over the vocabulary, and their gradients, without a table of logits.
 
-The score entropy of a position is a plain sum over states, with no normaliser. With z = h W^T + b the logits of row n, each
-graph can write it as
+The score entropy of a position is a plain sum over states, with no normaliser. With z = h W^T + b
+the logits of row n, each graph can write it as
 
-    value_n = a_n sum_rest e^z_ny - c_n sum_rest z_ny + k_n + q_n (e^u_n - 1 - u_n),    u_n = z_n,target + d_n,
+    value_n = a_n sum_rest e^z_ny - c_n sum_rest z_ny + k_n + q_n (e^u_n - 1 - u_n),    u_n =
+    z_n,target + d_n,
 
-`rest` being all states but the target and, if c is given, the current one. So one pass over pieces of the vocabulary gives
-the values and every gradient, and nothing of size n x V ever exists.
+`rest` being all states but the target and, if c is given, the current one. So one pass over pieces
+of the vocabulary gives the values and every gradient, and nothing of size n x V ever exists.
 
 n rows, H features, V states summed over (never the mask), W (V or V + 1, H), b (V or V + 1,).
 """
@@ -38,7 +39,9 @@ class LinearTerms:
 
 @dataclass(frozen=True)
 class RowTerms:
-    """The letters of the sum above, each (n,); float64, for they are few and their differences matter."""
+    """The letters of the sum above, each (n,); float64, for they are few and their differences
+    matter.
+    """
 
     target: Tensor  # x0
     exp_weight: Tensor  # a
@@ -63,20 +66,29 @@ class RowTerms:
 class Gradients:
     """Buffers for the gradients of the sum of all values."""
 
-    features: Tensor  # (n, H), float32 at least
+    features: Tensor  # (n, H)
     weight: Tensor  # as W
     bias: Tensor  # as b
 
     @classmethod
     def for_inputs(cls, features: Tensor, weight: Tensor, bias: Tensor) -> Gradients:
-        wide = accumulation_dtype(features.dtype)
+        """Empty buffers; float32 at least, whatever the inputs are."""
+        wide = [accumulation_dtype(tensor.dtype) for tensor in (features, weight, bias)]
         return cls(
-            torch.zeros_like(features, dtype=wide), torch.empty_like(weight), torch.empty_like(bias)
+            torch.zeros_like(features, dtype=wide[0]),
+            torch.empty_like(weight, dtype=wide[1]),
+            torch.empty_like(bias, dtype=wide[2]),
         )
+
+    def scale_(self, factor: Tensor) -> None:
+        for tensor in (self.features, self.weight, self.bias):
+            tensor.mul_(factor.to(tensor.dtype))
 
 
 def pieces(num_rows: int, num_states: int) -> Iterator[slice]:
-    """Equal ranges of states, such that a table (num_rows, piece) has about `PIECE_ELEMENTS` elements."""
+    """Equal ranges of states, such that a table (num_rows, piece) has about `PIECE_ELEMENTS`
+    elements.
+    """
     width = max(256, PIECE_ELEMENTS // max(num_rows, 1))
     width = -(-num_states // -(-num_states // width))
     for start in range(0, num_states, width):
@@ -93,7 +105,8 @@ def vocabulary_sum(
     compute: torch.dtype,
     gradients: Gradients | None = None,
 ) -> Tensor:
-    """value_n of every row, (n,), in float64; fills `gradients`, if given, with those of the sum of the values.
+    """value_n of every row, (n,), in float64; fills `gradients`, if given, with those of the sum of
+    the values.
 
     features: (n, H). num_states: V. compute: the dtype in which logits are multiplied.
     """
@@ -164,7 +177,8 @@ def _add_linear_(
     excluded: list[_Column],
     gradients: Gradients | None,
 ) -> Tensor:
-    """-c_n sum_rest z_ny, (n,): the sum over all states is one product; the excluded ones are taken off again.
+    """-c_n sum_rest z_ny, (n,): the sum over all states is one product; the excluded ones are taken
+    off again.
 
     The part of the weight's gradient that all states share has been added in the pass already.
     """

@@ -1,4 +1,5 @@
-"""Attention of every position to every position: flash-attn where it is installed and usable, PyTorch's own otherwise.
+"""Attention of every position to every position: flash-attn where it is installed and usable,
+PyTorch's own otherwise.
 
 B batch, L sequence length, h heads, D head width.
 """
@@ -19,7 +20,9 @@ _HALF = (torch.float16, torch.bfloat16)
 
 @functools.cache
 def _flash_attention() -> Callable[..., Tensor] | None:
-    """The function of flash-attn, or None with one warning; asked for on a GPU in half precision only."""
+    """The function of flash-attn, or None with one warning; asked for on a GPU in half precision
+    only.
+    """
     try:
         return importlib.import_module("flash_attn").flash_attn_func
     except ImportError as error:

@@ -1,7 +1,7 @@
 """One transformer block, conditioned on the noise by adaptive layer norm (Peebles and Xie 2023).
 
-B batch, L sequence length, H hidden width, C width of the conditioning. A modulation is (B, 1, H), or (1, 1, H) if all
-sequences share one noise level.
+B batch, L sequence length, H hidden width, C width of the conditioning. A modulation is (B, 1, H),
+or (1, 1, H) if all sequences share one noise level.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ class LayerNorm(nn.Module):
 
 
 def modulated_norm(x: Tensor, norm: LayerNorm, shift: Tensor, scale: Tensor) -> Tensor:
-    """norm(x) * weight * (1 + scale) + shift, in the precision of the residual stream `x` (float32 under autocast)."""
+    """norm(x) * weight * (1 + scale) + shift, in the precision of the residual stream `x` (float32
+    under autocast).
+    """
     shift, scale = shift.to(x.dtype), scale.to(x.dtype)
     normed = F.layer_norm(x, x.shape[-1:])
     return torch.addcmul(shift, normed, norm.weight * (1 + scale))

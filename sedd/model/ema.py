@@ -1,4 +1,6 @@
-"""Exponential moving average of the weights, with the (1 + n) / (10 + n) ramp of the published runs."""
+"""Exponential moving average of the weights, with the (1 + n) / (10 + n) ramp of the published
+runs.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ from torch import Tensor, nn
 
 
 class ExponentialMovingAverage:
-    """Shadow weights: after update n, shadow <- d shadow + (1 - d) weight with d = min(decay, (1 + n) / (10 + n)).
+    """Shadow weights: after update n, shadow <- d shadow + (1 - d) weight with d = min(decay, (1 +
+    n) / (10 + n)).
 
     Holds one tensor for each parameter, in the module's order; buffers are left out.
     """

@@ -1,6 +1,7 @@
 """Embeddings of tokens and of the noise level.
 
-B batch, L sequence length, V states, H hidden width, C width of the conditioning, sigma total noise.
+B batch, L sequence length, V states, H hidden width, C width of the conditioning, sigma total
+noise.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ class TokenEmbedding(nn.Module):
 
 
 def sinusoid(sigma: Tensor, width: int = NUM_FREQUENCIES, max_period: float = 10_000.0) -> Tensor:
-    """Cosines, then sines, of sigma at `width / 2` frequencies from 1 down to 1 / max_period. (B,) -> (B, width)."""
+    """Cosines, then sines, of sigma at `width / 2` frequencies from 1 down to 1 / max_period. (B,)
+    -> (B, width).
+    """
     half = width // 2
     index = torch.arange(half, dtype=torch.float32, device=sigma.device)
     frequency = torch.exp(-math.log(max_period) * index / half)

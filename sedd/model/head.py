@@ -13,7 +13,9 @@ from sedd.model.block import LayerNorm
 
 
 class Head(nn.Module):
-    """The norm and the linear map stand apart, so that the map can be applied to some rows or in pieces."""
+    """The norm and the linear map stand apart, so that the map can be applied to some rows or in
+    pieces.
+    """
 
     def __init__(self, hidden_size: int, num_states: int, cond_dim: int):
         super().__init__()
@@ -25,7 +27,8 @@ class Head(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def features(self, hidden: Tensor, condition: Tensor, rows: Tensor | None) -> Tensor:
-        """Inputs (n, H) of the linear map at flat positions `rows` (n,) of `hidden` (B, L, H); all B * L if None.
+        """Inputs (n, H) of the linear map at flat positions `rows` (n,) of `hidden` (B, L, H); all
+        B * L if None.
 
         condition: (B, C), or (1, C) if all sequences share one noise level.
         """

@@ -1,7 +1,7 @@
 """Rotary position embedding (Su et al. 2021), half-split form, base 10,000.
 
-B batch, L sequence length, h heads, D head width (even). The published files hold `inv_freq` (D / 2,) only, so a network
-has no longest sequence: the table of angles grows with the longest one seen.
+B batch, L sequence length, h heads, D head width (even). The published files hold `inv_freq` (D /
+2,) only, so a network has no longest sequence: the table of angles grows with the longest one seen.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ class Rotary(nn.Module):
         self.register_load_state_dict_post_hook(lambda module, _: module._forget())
 
     def table(self, length: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Cosine and sine of every angle, each (L, 1, D / 2) in `dtype`; kept until asked for others."""
+        """Cosine and sine of every angle, each (L, 1, D / 2) in `dtype`; kept until asked for
+        others.
+        """
         key = (length, dtype, self.inv_freq.device, self.inv_freq.dtype)
         if key != self._key:
             # a table made under inference_mode could not be used in training afterwards

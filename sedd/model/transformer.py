@@ -1,8 +1,10 @@
-"""The network of Lou et al. 2024: a diffusion transformer from tokens and a noise level to log scores.
+"""The network of Lou et al. 2024: a diffusion transformer from tokens and a noise level to log
+scores.
 
-B batch, L sequence length, V states (the vocabulary, plus the mask as last state if absorbing), H hidden width, C width of
-the conditioning; sigma: total noise; log_score: (B, L, V), the logarithm of the ratios p(y) / p(x). Names and shapes of the
-parameters are those of the published checkpoints.
+B batch, L sequence length, V states (the vocabulary, plus the mask as last state if absorbing), H
+hidden width, C width of the conditioning; sigma: total noise; log_score: (B, L, V), the logarithm
+of the ratios p(y) / p(x). Names and shapes of the parameters are those of the published
+checkpoints.
 """
 
 from __future__ import annotations
@@ -22,8 +24,9 @@ from sedd.model.rotary import Rotary
 class DiffusionTransformer(nn.Module):
     """`model(x, sigma) -> log_score`, zero at the current token of every position.
 
-    vocab_size: tokens without the mask. scale_by_sigma: take log(e^sigma - 1) + log(V - 1) off every logit, which makes a
-    new network right on average; None: as published, for the absorbing graph only.
+    vocab_size: tokens without the mask. scale_by_sigma: take log(e^sigma - 1) + log(V - 1) off
+    every logit, which makes a new network right on average; None: as published, for the absorbing
+    graph only.
     """
 
     def __init__(
@@ -53,14 +56,18 @@ class DiffusionTransformer(nn.Module):
         self.output_layer = Head(hidden_size, self.num_states, cond_dim)
 
     def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """x: (B, L) states. sigma: (B,), (B, 1), or one value for all. Returns log_score (B, L, V), float32 at least."""
+        """x: (B, L) states. sigma: (B,), (B, 1), or one value for all. Returns log_score (B, L, V),
+        float32 at least.
+        """
         logits = self.output_layer.linear(self.features(x, sigma)).unflatten(0, x.shape)
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         log_score = logits - self.log_score_offset(sigma).to(logits.dtype)[:, None, None]
         return log_score.scatter(-1, x[..., None], 0.0)
 
     def features(self, x: Tensor, sigma: Tensor, rows: Tensor | None = None) -> Tensor:
-        """Inputs (n, H) of the vocabulary layer at flat positions `rows` (n,) of x; at all B * L if None."""
+        """Inputs (n, H) of the vocabulary layer at flat positions `rows` (n,) of x; at all B * L if
+        None.
+        """
         condition = F.silu(self.sigma_map(sigma.reshape(-1)))
         return self.output_layer.features(self.trunk(x, condition), condition, rows)
 
@@ -73,7 +80,8 @@ class DiffusionTransformer(nn.Module):
         sigma = sigma.reshape(-1)
         if not self.scale_by_sigma:
             return torch.zeros_like(sigma)
-        # log expm1: e^sigma - 1 cancels for small sigma; for large, log(e^sigma - 1) = sigma + log(1 - e^-sigma)
+        # log expm1: e^sigma - 1 cancels for small sigma; for large, log(e^sigma - 1) = sigma +
+        # log(1 - e^-sigma)
         return sigma + torch.log(-torch.expm1(-sigma)) + math.log(self.num_states - 1)
 
     def trunk(self, x: Tensor, condition: Tensor) -> Tensor:
@@ -94,5 +102,7 @@ class DiffusionTransformer(nn.Module):
         return hidden
 
     def compile_trunk(self) -> None:
-        """Let torch.compile fuse the blocks; the vocabulary layer stays apart, so that the fused loss still applies."""
+        """Let torch.compile fuse the blocks; the vocabulary layer stays apart, so that the fused
+        loss still applies.
+        """
         self._run_blocks = torch.compile(self._run_blocks)

@@ -1,0 +1,81 @@
+"""Draws from rows of weights (n, V), which need not sum to 1.
+
+Two ways. `RowCdf` inverts the cumulative sum in float64: exact to the last digit of the weights.
+`race` is what the paper's runs did: the largest of weight / exponential, in the precision of the
+weights. In float32 the exponentials come from uniforms on a grid of 2^-24, so that none is smaller
+than 6e-8: states rarer than that can hardly win, and texts drawn in many steps lose entropy (Zheng
+et al. 2024, "Masked diffusion models are secretly time-agnostic masked models").
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from sedd.diffusion.randomness import rand
+
+BLOCK = 512  # states a first-level entry
+
+
+class RowCdf:
+    """Cumulative sums of rows in two levels: sums of blocks for all rows, then one block for each
+    row drawn.
+    """
+
+    def __init__(self, weights: Tensor):
+        self.weights = weights  # (n, V), >= 0
+        whole = weights.shape[1] // BLOCK * BLOCK
+        sums = [weights[:, :whole].unflatten(1, (-1, BLOCK)).sum(-1, dtype=torch.float64)]
+        if whole < weights.shape[1]:
+            sums.append(weights[:, whole:].sum(-1, keepdim=True, dtype=torch.float64))
+        self.blocks = torch.cat(sums, dim=1).cumsum(1)
+        self.totals = self.blocks[:, -1]  # (n,), float64
+
+    def draw(self, u: Tensor, rows: Tensor | None = None) -> Tensor:
+        """The state at which each row's cumulative sum first exceeds the fraction u of its total.
+
+        u: (m,), float64 in [0, 1). rows: (m,) rows to draw from; all if None. Returns (m,).
+        """
+        if rows is None:
+            rows = torch.arange(self.weights.shape[0], device=self.weights.device)
+        blocks = self.blocks[rows]
+        goal = _below(u * blocks[:, -1], blocks[:, -1])[:, None]
+        block = torch.searchsorted(blocks, goal, right=True)
+        before = torch.where(block > 0, blocks.gather(1, (block - 1).clamp(min=0)), 0.0)
+        state = block * BLOCK + torch.arange(BLOCK, device=blocks.device)
+        inside = state < self.weights.shape[1]
+        state = state.clamp(max=self.weights.shape[1] - 1)
+        weights = torch.where(inside, self.weights[rows[:, None], state], 0.0)
+        within = weights.double().cumsum(1)
+        goal = _below(goal - before, within[:, -1:])
+        return state.gather(1, torch.searchsorted(within, goal, right=True))[:, 0]
+
+
+def _below(value: Tensor, bound: Tensor) -> Tensor:
+    """Rounding may have lifted `value` to `bound` or above; then the number just below it."""
+    return torch.minimum(value, torch.nextafter(bound, torch.zeros_like(bound)))
+
+
+def draw(weights: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """One state of each row of (n, V), by inversion in float64. Returns (n,)."""
+    return RowCdf(weights).draw(rand(weights.shape[:1], generator, weights.device))
+
+
+def race(weights: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """One state of each row of (n, V): the first of V exponential clocks, in the precision of the
+    weights. Returns (n,).
+    """
+    drawn_on = generator.device if generator is not None else weights.device
+    u = torch.rand(weights.shape, generator=generator, dtype=weights.dtype, device=drawn_on)
+    clock = 1e-10 - (u.to(weights.device) + 1e-10).log_()
+    return (weights / clock).argmax(-1)
+
+
+def nucleus(weights: Tensor, top_p: float) -> Tensor:
+    """Zero all but the smallest set of states that holds at least `top_p` of a row's total. (n, V)
+    -> (n, V).
+    """
+    ordered, order = weights.sort(dim=-1, descending=True)
+    cumulative = ordered.cumsum(-1, dtype=torch.float64)
+    needed = cumulative - ordered < top_p * cumulative[:, -1:]
+    return weights * torch.zeros_like(needed).scatter(1, order, needed)

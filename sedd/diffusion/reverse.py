@@ -1,0 +1,104 @@
+"""One reverse step that touches the vocabulary once, and only where a token can change.
+
+First it is decided whether a position jumps, from the total weight of all other states; then only
+positions that jump draw where to, exactly. B batch, L sequence length, V states; r rows: flat
+positions of (B, L), taken in groups so that a table (r, V) stays small; its buffer is kept from
+step to step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from sedd.diffusion.categorical import RowCdf, nucleus, race
+from sedd.diffusion.graph import Graph, Leave, StepKind
+from sedd.diffusion.network import ScoreFunction, SplitNetwork
+from sedd.diffusion.precision import accumulation_dtype, compute_dtype, product_into
+from sedd.diffusion.randomness import rand
+
+Precision = Literal["float64", "float32"]
+TABLE_ELEMENTS = 2**22  # of the table (r, V)
+
+
+@dataclass
+class ReverseStep:
+    """Moves states in place. precision: how draws are made, see `categorical`. top_p: None, or the
+    mass kept of a jump.
+    """
+
+    model: ScoreFunction
+    graph: Graph
+    generator: torch.Generator | None
+    precision: Precision = "float64"
+    top_p: float | None = None
+    _buffer: Tensor = field(default_factory=lambda: torch.empty(0), repr=False)
+
+    def move_(self, x: Tensor, rows: Tensor, kind: StepKind, sigma: Tensor, step: float) -> None:
+        """Redraw x (B, L) at flat positions `rows` (n,). sigma: (1,) or (B,); step: as for the kind
+        of step.
+        """
+        flat = x.view(-1)
+        for part, score in self._scores(x, rows, sigma):
+            here = rows[part]
+            leave = self.graph.leave_(score, flat[here], kind, step)
+            if self.precision == "float32":
+                flat[here] = self._race(score, leave, flat[here])
+            else:
+                self._jump_(flat, here, score, leave)
+
+    def _jump_(self, flat: Tensor, rows: Tensor, weights: Tensor, leave: Leave) -> None:
+        """First whether, then where to."""
+        cdf = RowCdf(weights)
+        total = leave.scale * cdf.totals
+        stay = 1 - total if leave.stay is None else leave.stay
+        whether, where = rand((2, rows.shape[0]), self.generator, flat.device)
+        jump = (whether * (total + stay.clamp(min=0)) < total).nonzero()[:, 0]
+        if self.top_p is None:
+            flat[rows[jump]] = cdf.draw(where[jump], jump)
+        else:
+            flat[rows[jump]] = RowCdf(nucleus(weights[jump], self.top_p)).draw(where[jump])
+
+    def _race(self, weights: Tensor, leave: Leave, x: Tensor) -> Tensor:
+        """All states at once, the current one among them."""
+        weights = weights.float() * leave.scale
+        stay = 1 - weights.sum(1) if leave.stay is None else leave.stay.float()
+        weights.scatter_(1, x[:, None], stay.clamp(min=0)[:, None])
+        return race(weights, self.generator)
+
+    def _scores(self, x: Tensor, rows: Tensor, sigma: Tensor) -> Iterator[tuple[slice, Tensor]]:
+        """exp(log_score) of the rows, group by group: (r, V), 1 at the current state; the table may
+        be overwritten.
+        """
+        size = max(1, TABLE_ELEMENTS // self.graph.num_states)
+        groups = [slice(s, s + size) for s in range(0, rows.shape[0], size)]
+        if not isinstance(self.model, SplitNetwork):
+            log_score = self.model(x, sigma.expand(x.shape[0])).flatten(0, 1)
+            for part in groups:
+                yield part, log_score[rows[part]].exp_()
+            return
+        features = self.model.features(x, sigma, rows)
+        weight, bias = self.model.vocabulary_layer()
+        offset = self.model.log_score_offset(sigma)
+        shared = offset.numel() == 1
+        compute = compute_dtype(features, weight)
+        wide = accumulation_dtype(compute)
+        weight, bias = weight.to(compute).t(), bias.to(wide) - (offset.to(wide) if shared else 0)
+        for part in groups:
+            h = features[part].to(compute)
+            table = self._table(h.shape[0], wide, x.device)
+            with torch.autocast(x.device.type, enabled=False):
+                product_into(table, h, weight, add=bias)
+            if not shared:
+                table -= offset[rows[part] // x.shape[1], None].to(wide)
+            yield part, table.exp_().scatter_(1, x.view(-1)[rows[part], None], 1.0)
+
+    def _table(self, num_rows: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+        size = num_rows * self.graph.num_states
+        if self._buffer.numel() < size or self._buffer.dtype != dtype:
+            self._buffer = torch.empty(size, dtype=dtype, device=device)
+        return self._buffer[:size].view(num_rows, self.graph.num_states)

@@ -1,0 +1,137 @@
+"""Samplers that run the process backwards on a grid of times: Euler and analytic steps, then one
+denoising step.
+
+B batch, L sequence length. sigma: total noise. Times fall evenly from 1 to `eps`, as in the paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from sedd.diffusion.categorical import draw, race
+from sedd.diffusion.graph import Graph, StepKind
+from sedd.diffusion.network import ScoreFunction
+from sedd.diffusion.noise import Noise
+from sedd.diffusion.reverse import Precision, ReverseStep
+
+Sampler = Literal["euler", "analytic"]
+StepCallback = Callable[[int, Tensor], None]
+
+
+def sample(
+    model: ScoreFunction,
+    graph: Graph,
+    noise: Noise,
+    shape: Sequence[int],
+    steps: int,
+    *,
+    sampler: Sampler = "analytic",
+    denoise: bool = True,
+    clamp: tuple[Tensor, Tensor] | None = None,
+    top_p: float | None = None,
+    precision: Precision = "float64",
+    eps: float = 1e-5,
+    generator: torch.Generator | None = None,
+    device: torch.device | str = "cpu",
+    on_step: StepCallback | None = None,
+    fused: bool = True,
+) -> Tensor:
+    """Draw states of `shape` (B, L) in `steps` reverse steps.
+
+    denoise: end with a step from time `eps` to 0, which leaves no mask.
+    clamp: (tokens, mask), each (L,) or (B, L): positions where the mask is true hold these tokens
+        throughout (a prefix, a suffix, or any other choice).
+    top_p: keep only the likeliest tokens of this total mass whenever a mask is replaced; absorbing
+    graph only. precision: `float64` draws exactly; `float32` draws as the paper's runs did, which
+    loses rare tokens. on_step: called with the number of the step (from 0) and the states, which
+    the next step overwrites. fused: False takes the plain path, a table of probabilities (B, L, V)
+    at every step. The law is the same.
+
+    Stops early once no position can change. Raises ValueError for settings outside these.
+    """
+    check_settings(graph, steps, sampler, precision, top_p, fused)
+    x, free = start(graph, shape, clamp, generator, torch.device(device))
+    times = torch.linspace(1.0, eps, steps + 1, dtype=torch.float64)
+    sigma, dsigma = noise(times)
+    lengths = (1 - eps) / steps * dsigma if sampler == "euler" else -sigma.diff()
+    plan: list[tuple[StepKind, float, float]] = [
+        (sampler, float(sigma[i]), float(lengths[i])) for i in range(steps)
+    ]
+    if denoise:
+        plan.append(("denoise", float(sigma[-1]), float(sigma[-1])))
+    reverse = ReverseStep(model, graph, generator, precision, top_p)
+    with torch.no_grad():
+        for index, (kind, noise_now, step) in enumerate(plan):
+            rows = free if graph.mask is None else free[x.view(-1)[free] == graph.mask]
+            if not rows.numel():
+                break
+            now = torch.tensor([noise_now], dtype=torch.float32, device=x.device)
+            if fused:
+                reverse.move_(x, rows, kind, now, step)
+            else:
+                _plain_move_(model, graph, x, free, kind, now, step, precision, generator)
+            if on_step is not None:
+                on_step(index, x)
+    return x
+
+
+def _plain_move_(
+    model: ScoreFunction,
+    graph: Graph,
+    x: Tensor,
+    free: Tensor,
+    kind: StepKind,
+    sigma: Tensor,
+    step: float,
+    precision: Precision,
+    generator: torch.Generator | None,
+) -> None:
+    """The obvious step: a table of probabilities for every position, and a draw from each row."""
+    log_score = model(x, sigma.expand(x.shape[0]))
+    length = log_score.new_full((x.shape[0],), step)
+    probs = graph.step_probs(kind, log_score, x, length).flatten(0, 1)
+    drawn = race(probs, generator) if precision == "float32" else draw(probs, generator)
+    x.view(-1)[free] = drawn[free]
+
+
+def check_settings(
+    graph: Graph, steps: int, sampler: str, precision: str, top_p: float | None, fused: bool
+) -> None:
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, got {steps}")
+    if sampler not in ("euler", "analytic"):
+        raise ValueError(f"sampler must be 'euler' or 'analytic', got {sampler!r}")
+    if precision not in ("float64", "float32"):
+        raise ValueError(f"precision must be 'float64' or 'float32', got {precision!r}")
+    if top_p is None:
+        return
+    if not 0.0 < top_p <= 1.0:
+        raise ValueError(f"top_p must lie in (0, 1], got {top_p}")
+    if graph.mask is None or precision != "float64" or not fused:
+        raise ValueError("top_p needs the absorbing graph, float64 draws and the fused path")
+
+
+def start(
+    graph: Graph,
+    shape: Sequence[int],
+    clamp: tuple[Tensor, Tensor] | None,
+    generator: torch.Generator | None,
+    device: torch.device,
+) -> tuple[Tensor, Tensor]:
+    """States (B, L) at infinite noise with the clamped tokens in place, and the flat positions (n,)
+    that may change.
+    """
+    x = graph.sample_limit(shape, generator, device)
+    if clamp is None:
+        return x, torch.arange(x.numel(), device=device)
+    tokens, mask = (part.to(device).expand(x.shape) for part in clamp)
+    outside = tokens[mask & ((tokens < 0) | (tokens >= graph.vocab_size))]
+    if outside.numel():
+        raise ValueError(
+            f"clamped tokens must lie in 0..{graph.vocab_size - 1}, got {outside[0].item()}"
+        )
+    return torch.where(mask, tokens, x), (~mask).flatten().nonzero()[:, 0]
