@@ -22,8 +22,9 @@ from sedd.paths import CONFIG, dataset_file, experiment_file
 def check_project(paths: Sequence[Path] = ()) -> list[ConfigError]:
     """One ConfigError for each file that has problems; by default of every file under config/.
 
-    A file is checked for what its folder says it is (config/experiments, model, datasets, tables, cluster; a build
-    otherwise), for what it refers to, and a build also for what its experiments ask of its cluster.
+    A file is checked for what its folder says it is (config/experiments, model, datasets, tables,
+    cluster; a build otherwise), for what it refers to, and a build also for what its experiments
+    ask of its cluster.
     """
     errors = []
     for path in paths or sorted(CONFIG.rglob("*.yaml")):
@@ -42,7 +43,7 @@ def check_file(path: Path) -> None:
 
 
 def check_build(path: Path) -> None:
-    """A build: its keys, what it names, and whether each batch can be dealt out to the cluster's devices."""
+    """A build: its keys, what it names, and whether the cluster can share out each batch."""
     project = load_project(path)
     source = read_source(path)
     cluster = load_or_none(load_cluster, project.cluster)

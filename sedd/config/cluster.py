@@ -1,4 +1,4 @@
-"""A machine or cluster: `config/cluster/NAME.yaml`. Says what a training job gets, nothing of what it computes."""
+"""A machine or cluster, `config/cluster/NAME.yaml`: what a job gets, not what it computes."""
 
 from __future__ import annotations
 

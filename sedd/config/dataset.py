@@ -1,7 +1,8 @@
-"""A data set: where its text comes from, how documents are read out of it, and which split each belongs to.
+"""A data set: where its text comes from, how documents are read out of it, and their splits.
 
-A source has named parts: the splits of a hub data set, or files. A package holds one file, whose part is called `all`.
-`splits` then says which part, or which share of one part's documents, is our `train`, `validation` and `test`.
+A source has named parts: the splits of a hub data set, or files. A package holds one file, whose
+part is called `all`. `splits` then says which part, or which share of one part's documents, is our
+`train`, `validation` and `test`.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ class TextFormat(Settings):
 
     type: Literal["text"]
     document: Literal["line", "paragraph", "file"] = "line"
-    """what one document is: a line, a paragraph (between empty lines) or the whole file; empty ones are left out"""
+    """a line, a paragraph (between empty lines) or the whole file; empty ones are left out"""
     start_after: Text | None = None
     """the text begins after the first place where this stands; null: at the start of the file"""
     end_before: Text | None = None
@@ -111,7 +112,7 @@ Format = Annotated[
 
 
 class HashSplits(Settings):
-    """Shares of one part's documents, by a seeded hash of the text: no document is in two splits."""
+    """Shares of one part's documents, by a seeded hash: no document is in two splits."""
 
     type: Literal["hash"]
     part: Text | None = None

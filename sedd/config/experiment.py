@@ -89,7 +89,7 @@ class Evaluation(Settings):
     batch_size: Count = 32
     """sequences side by side"""
     time_eps: TimeEps = 0.00001
-    """the bound's integral over time begins here; what lies before it, of the order of time_eps, is left out"""
+    """the bound is integrated over [time_eps, 1]; what lies before is of the order of time_eps"""
     checkpoints: Literal["all", "last"] = "all"
     """which checkpoints are sampled and measured"""
 
@@ -148,7 +148,7 @@ class Experiment(Settings):
 
 
 def checkpoint_steps(experiment: Experiment) -> list[int]:
-    """The steps at which a checkpoint is kept, in order: each multiple of checkpoint_every, and the last step."""
+    """Where checkpoints are kept, in order: multiples of checkpoint_every, and the last step."""
     training = experiment.training
     steps = list(range(training.checkpoint_every, training.steps + 1, training.checkpoint_every))
     return steps if steps and steps[-1] == training.steps else [*steps, training.steps]
@@ -157,7 +157,8 @@ def checkpoint_steps(experiment: Experiment) -> list[int]:
 def training_identity(experiment: Experiment) -> dict[str, Any]:
     """Exactly what determines the weights at a given step, as plain JSON values.
 
-    Left out: the name, what only observes the training, and, while no decay depends on it, the number of steps.
+    Left out: the name, what only observes the training, and the number of steps, unless a decay
+    depends on it.
     """
     identity = experiment.sections(*TRAINING_SECTIONS)
     if experiment.model.scale_by_sigma is None:

@@ -1,4 +1,4 @@
-"""Loading an experiment: its file, its preset, the command line's overrides, and the name of what comes out."""
+"""Loading an experiment: its file, its preset, the overrides, and the name of what comes out."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ MODELS = CONFIG / "model"
 def load_experiment(
     name: str, overrides: Sequence[str] = (), *, rename: str | None = None, writes: bool = True
 ) -> Experiment:
-    """Read config/experiments/NAME.yaml or, if there is none, the resolved settings of the run NAME.
+    """Read config/experiments/NAME.yaml or, without one, the resolved settings of the run NAME.
 
-    overrides: key=value, where a value is YAML. If they change anything, the result needs a name of its own.
+    overrides: key=value, where a value is YAML. If they change anything, a new name is needed.
     rename:    that name, under which all that is made from it is kept.
     writes:    False for an experiment that is only looked at: it may keep its name.
 
@@ -56,8 +56,8 @@ def load_experiment(
             return made
     elif writes and rename in (None, name):
         what = (
-            f"{' '.join(overrides)} changes the experiment {name!r}: give the changed one a name of its own, "
-            "with --name"
+            f"{' '.join(overrides)} changes the experiment {name!r}: "
+            "give the changed one a name of its own, with --name"
         )
         raise ConfigError("command line", [Problem("--name", what)])
     made = made.model_copy(
@@ -148,7 +148,7 @@ def fill_preset(source: Source) -> None:
 
 
 def reject_misspelt_preset(source: Source, model: Any) -> None:
-    """Report a key that was meant as `preset`, in place of the keys that are missing for the lack of one."""
+    """Report a key that was meant as `preset`, not what is missing for the lack of one."""
     others = set(model if isinstance(model, dict) else ()) - set(ModelConfig.model_fields)
     for key in difflib.get_close_matches("preset", others, n=1):
         source.reject(("model", key), "unknown key; did you mean 'preset'?")
@@ -166,9 +166,10 @@ def changes(made: Experiment, name: str, overrides: Sequence[str]) -> bool:
 
 
 def refuse_foreign_folder(made: Experiment) -> None:
-    """Raise ConfigError if the folder of a renamed experiment belongs to another, with other weights."""
+    """Raise ConfigError if a renamed experiment's folder belongs to another, of other weights."""
     if experiment_file(made.name).is_file():
-        what = f"{made.name!r} is an experiment of its own, {experiment_file(made.name)}: choose another name"
+        path = experiment_file(made.name)
+        what = f"{made.name!r} is an experiment of its own, {path}: choose another name"
         raise ConfigError("command line", [Problem("--name", what)])
     path = resolved_file(made.name)
     if not path.is_file():
@@ -177,7 +178,5 @@ def refuse_foreign_folder(made: Experiment) -> None:
     same_origin = (there.base, sorted(there.overrides)) == (made.base, sorted(made.overrides))
     if not same_origin and training_identity(there) != training_identity(made):
         origin = " ".join([there.base or there.name, *there.overrides])
-        what = (
-            f"{path.parent} holds another run, {origin}: choose another name, or remove that folder"
-        )
+        what = f"{path.parent} holds another run, {origin}: choose another name or remove it"
         raise ConfigError("command line", [Problem("--name", what)])

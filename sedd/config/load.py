@@ -88,7 +88,7 @@ def existing(file: Callable[[str], Path], name: str, where: str) -> Path:
 
 
 def check_name(name: str, where: str) -> None:
-    """Raise ConfigError unless `name` can be a file's and a folder's name that leads nowhere else."""
+    """Raise ConfigError unless `name` can name a file and a folder, and leads nowhere else."""
     if not NAME.fullmatch(name):
         raise ConfigError("command line", [Problem(where, f"must be {NAME_ALLOWED}, got {name!r}")])
 

@@ -15,10 +15,11 @@ def _heads(n_heads: int, hidden_size: int) -> str | None:
     if hidden_size % n_heads:
         near = [n for n in range(1, hidden_size + 1) if hidden_size % n == 0]
         near = sorted(sorted(near, key=lambda n: abs(n - n_heads))[:4])
-        return f"must divide hidden_size {hidden_size}, e.g. {', '.join(map(str, near))}; got {n_heads}"
+        some = ", ".join(map(str, near))
+        return f"must divide hidden_size {hidden_size}, e.g. {some}; got {n_heads}"
     if hidden_size // n_heads % 2:
         size = hidden_size // n_heads
-        return f"must give heads of even size (rotary embedding turns pairs); got {n_heads} heads of {size}"
+        return f"must give heads of even size, for the rotary embedding; got {n_heads} of {size}"
     return None
 
 
@@ -36,6 +37,6 @@ class ModelConfig(Settings):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """share of activations dropped in training"""
     scale_by_sigma: bool | None = None
-    """whether log scores are scaled by the noise level; null: as the graph needs it, true for absorb, false for uniform"""
+    """whether log scores are scaled by the noise level; null: true for absorb, false for uniform"""
 
     rules = (Rule(("n_heads", "hidden_size"), _heads),)

@@ -1,7 +1,7 @@
 """key=value on the command line: `graph.type=uniform model=small evaluation.datasets=[wiki,kjv]`.
 
-A value is YAML. Sections are set before their keys, whatever the order on the command line. Another `type` or `preset`
-starts its section afresh, because the keys of the old one need not exist there.
+A value is YAML. Sections are set before their keys, whatever the order on the command line. Another
+`type` or `preset` starts its section afresh, because the keys of the old one need not exist there.
 """
 
 from __future__ import annotations

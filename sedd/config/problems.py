@@ -41,7 +41,7 @@ EXPECTED = {
 
 
 def validate(model: type[M], source: Source) -> M | None:
-    """The model of a source's values, or None; everything that is wrong with them is reported in the source."""
+    """The model of a source's values, or None; the source gets all that is wrong with them."""
     errors: list[ErrorDetails] = []
     made: M | None = None
     try:

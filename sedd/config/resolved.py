@@ -12,11 +12,14 @@ from ruamel.yaml.representer import RoundTripRepresenter
 from sedd.atomic import write_text
 from sedd.config.experiment import Experiment
 
-HEAD = "# Resolved settings: preset, defaults and overrides are filled in. Written by sedd; edit config/ instead.\n"
+HEAD = """\
+# Resolved settings: preset, defaults and overrides are filled in.
+# Written by sedd; edit the files in config/ instead.
+"""
 
 
 class _Representer(RoundTripRepresenter):
-    """Writes what YAML 1.1 readers take for the same value: null in full, and a point in every number."""
+    """Writes what every reader reads alike: null in full, a point in floats, odd characters escaped."""
 
     def represent_float(self, data: float) -> ScalarNode:
         text = repr(data)
@@ -24,11 +27,17 @@ class _Representer(RoundTripRepresenter):
             text = text.replace("e", ".0e")
         return self.represent_scalar("tag:yaml.org,2002:float", text)
 
+    def represent_text(self, data: str) -> ScalarNode:
+        # unquoted, a character such as NEL would be taken for the end of a line
+        style = None if data.isprintable() else '"'
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
     def represent_none(self, data: None) -> ScalarNode:
         return self.represent_scalar("tag:yaml.org,2002:null", "null")
 
 
 _Representer.add_representer(float, _Representer.represent_float)
+_Representer.add_representer(str, _Representer.represent_text)
 _Representer.add_representer(type(None), _Representer.represent_none)
 
 

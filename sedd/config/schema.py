@@ -15,7 +15,7 @@ from sedd.config.source import KeyPath
 def locate(
     model: type[BaseModel], loc: KeyPath, values: Any
 ) -> tuple[KeyPath, type[BaseModel] | None, Any]:
-    """From pydantic's location of an error to the key, the model whose key it is, and its annotation.
+    """From pydantic's location of an error to the key, the model that has it, and its annotation.
 
     Pydantic puts the member of a union into the location, which no one has written: it is left out.
     """

@@ -1,7 +1,7 @@
-"""What all configuration models share: frozen, no unknown key, and no silent change of a value's type.
+"""What all configuration models share: frozen, no unknown key, no silent change of a value's type.
 
-A model may name rules, contradictions between its values. A rule sees plain values, so that it can be applied to a file
-in which other keys are wrong: a reader of the message then mends everything in one go.
+A model may name rules, contradictions between its values. A rule sees plain values, so that it can
+be applied to a file in which other keys are wrong, and everything can be mended in one go.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _obey_rules(self) -> Self:
-        """Holds for an object made in any way; a file's reader tells each rule at its own line instead."""
+        """For an object made in any way; the reader of a file tells each rule at its own line."""
         if problems := [text for _, text in broken_rules(self.rules, self._value)]:
             raise PydanticCustomError("rules", "{text}", {"text": "; ".join(problems)})
         return self
@@ -74,7 +74,7 @@ class Settings(BaseModel):
 
 
 def section_sha256(settings: Settings | Mapping[str, Any], *names: str) -> str:
-    """SHA-256 of the named sections, or of everything, as canonical JSON: keys sorted, no spaces."""
+    """SHA-256 of the named sections, or of all, as canonical JSON: keys sorted, no spaces."""
     values = settings.sections(*names) if isinstance(settings, Settings) else dict(settings)
     if names:
         values = {name: values[name] for name in names}
@@ -89,7 +89,7 @@ def broken_rules(
 ) -> list[tuple[tuple[str, ...], str]]:
     """The keys and the message of each rule that is broken.
 
-    value: from a dotted key to its value; raises KeyError where there is none to judge, which leaves the rule out.
+    value: from a dotted key to its value; a KeyError, if none can be judged, leaves the rule out.
     """
     broken = []
     for rule in rules:
@@ -126,7 +126,7 @@ def _tokenizer_name(value: str) -> str:
     if not TOKENIZER_NAME.fullmatch(value) or steps_up or "--" in value:
         raise PydanticCustomError(
             "name",
-            "must be gpt2, text8, a hub id or a folder: letters, digits and _ . / -, no '..', no '--'",
+            "must be gpt2, text8, a hub id or a folder: letters, digits, _ . / - but no .. or --",
         )
     return value
 

@@ -1,7 +1,8 @@
 """YAML as plain values with the line of every key.
 
-YAML 1.2 is read, so 3e-4 is a number and `no` is text. Only mappings, lists and plain values are allowed: a tag would
-construct an object, an alias or a merge key would hide where a value comes from, and a second key would silently win.
+YAML 1.2 is read, so 3e-4 is a number and `no` is text. Only mappings, lists and plain values are
+allowed: a tag would construct an object, an alias or a merge key would hide where a value comes
+from, and a second key would silently win.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class Source:
     def report(self, path: KeyPath, what: str, *others: KeyPath, line: int | None = None) -> None:
         """Note a problem with a key, at the key's line.
 
-        others: keys that the problem has to do with too: the line is theirs if `path` itself is written nowhere.
+        others: keys that share in the problem: the line is theirs if `path` is written nowhere.
         """
         written = next((key for key in (path, *others) if self._is_written(key)), path)
         if self._on_command_line(written):
@@ -80,7 +81,10 @@ class Source:
         return path in self.lines or self._on_command_line(path)
 
     def _on_command_line(self, path: KeyPath) -> bool:
-        return any(path[:length] in self.overridden for length in range(1, len(path) + 1))
+        """Whether the key, what holds it, or, if the file has no such key, what it holds, was set there."""
+        above = any(path[: len(key)] == key for key in self.overridden)
+        below = any(key[: len(path)] == path for key in self.overridden)
+        return above or (below and path not in self.lines)
 
     def _line(self, path: KeyPath) -> int | None:
         """Of the key, or of the innermost section around it that stands in the file."""
@@ -92,7 +96,7 @@ class Source:
 def read_source(path: Path) -> Source:
     """Read a YAML file whose top level is a mapping.
 
-    Raises ConfigError if it cannot be read or is not YAML; lesser problems are collected in the source.
+    Raises ConfigError if it cannot be read or is not YAML; the source collects lesser problems.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -128,7 +132,7 @@ def read_value(text: str) -> Any:
 
 
 def compose(text: str, name: str) -> Node | None:
-    """The tree of a YAML text, nothing constructed. Raises ConfigError with the line of a mistake."""
+    """The tree of a YAML text, nothing constructed. Raises ConfigError with a mistake's line."""
     try:
         return YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:

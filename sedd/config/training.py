@@ -36,7 +36,7 @@ class Training(Settings):
     warmup_steps: Annotated[int, Field(ge=0)] = 2500
     """steps over which the learning rate rises linearly"""
     decay_fraction: Share = 0.0
-    """last share of the steps, over which the learning rate falls linearly to zero; 0: never, as in the paper"""
+    """last share of the steps, over which the rate falls linearly to zero; 0: never (paper)"""
     grad_clip: Annotated[float, Field(gt=0)] = 1.0
     """largest norm of the gradient"""
     ema_decay: Decay = 0.9999

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from conftest import GOOD
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from sedd.config import Experiment, ModelConfig
+from sedd.config.training import indivisible_batch
+
+Problems = Callable[..., list[str]]
+
+CONTRADICTIONS = {
+    "model.n_heads": ("n_heads: 2", "n_heads: 3"),
+    "model.scale_by_sigma": (
+        "n_heads: 2}\ngraph: {type: absorb}",
+        "n_heads: 2, scale_by_sigma: true}\ngraph: {type: uniform}",
+    ),
+    "noise.sigma_max": (
+        "{type: loglinear}",
+        "{type: geometric, sigma_min: 1, sigma_max: 1}",
+    ),
+    "training.batch_size": ("steps: 100", "steps: 100, batch_size: 33, accum: 2"),
+    "training.warmup_steps": ("warmup_steps: 10", "warmup_steps: 101"),
+    "training.checkpoint_every": ("checkpoint_every: 50", "checkpoint_every: 101"),
+    "evaluation.datasets": ("training:", "evaluation: {datasets: [wiki, wiki]}\ntraining:"),
+}
+
+
+@pytest.mark.parametrize("key", CONTRADICTIONS)
+def test_a_contradiction_is_told_at_its_key(problems: Problems, key: str) -> None:
+    old, new = CONTRADICTIONS[key]
+    assert old in GOOD
+    told = problems(GOOD.replace(old, new))
+    assert [line.split(":")[0] for line in told] == [key]
+
+
+def test_all_contradictions_are_told_beside_other_mistakes(problems: Problems) -> None:
+    text = GOOD.replace("description: for a test", "description: 3\nseed: -1")
+    for old, new in CONTRADICTIONS.values():
+        # the heads are contradicted in the same place as the scaling
+        text = text.replace(old.replace("n_heads: 2}", "n_heads: 3}"), new.replace("2,", "3,"))
+    told = {line.split(":")[0] for line in problems(text)}
+    assert told == {"description", "seed", *CONTRADICTIONS}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("{type: absorb}", "{type: uniform}"),
+        ("{type: loglinear}", "{type: geometric}"),  # the published code allows it with absorb
+        ("n_heads: 2}", "n_heads: 2, scale_by_sigma: false}"),
+        ("warmup_steps: 10", "warmup_steps: 100"),
+        ("checkpoint_every: 50", "checkpoint_every: 100"),
+        ("steps: 100", "steps: 100, batch_size: 34, accum: 2"),
+    ],
+)
+def test_what_is_next_to_a_contradiction_is_allowed(
+    problems: Problems, change: tuple[str, str]
+) -> None:
+    assert change[0] in GOOD
+    assert problems(GOOD.replace(*change)) == []
+
+
+def test_a_rule_is_silent_about_values_that_are_wrong_themselves(problems: Problems) -> None:
+    told = problems(GOOD.replace("steps: 100", "steps: 100, batch_size: 33, accum: 0"))
+    assert [line.split(":")[0] for line in told] == ["training.accum"]
+
+
+def test_an_experiment_made_in_code_obeys_the_rules_too(here: object) -> None:
+    from sedd.config import load_experiment
+
+    values = load_experiment("tiny_absorb").sections()
+    assert Experiment.model_validate(values) == load_experiment("tiny_absorb")
+    values["training"]["warmup_steps"] = values["training"]["steps"] + 1
+    with pytest.raises(ValidationError, match=r"at most training\.steps"):
+        Experiment.model_validate(values)
+
+
+@settings(deadline=None)
+@given(st.integers(2, 256), st.integers(1, 64))
+def test_a_model_is_accepted_exactly_if_its_heads_have_an_even_whole_size(
+    hidden_size: int, n_heads: int
+) -> None:
+    try:
+        ModelConfig(hidden_size=hidden_size, n_blocks=1, n_heads=n_heads)
+        accepted = True
+    except ValidationError:
+        accepted = False
+    assert accepted == (hidden_size % (2 * n_heads) == 0)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 600), st.integers(1, 8), st.integers(1, 16))
+def test_sizes_offered_for_an_indivisible_batch_do_divide(
+    batch_size: int, accum: int, num_devices: int
+) -> None:
+    what = indivisible_batch(batch_size, accum, num_devices)
+    assert (what is None) == (batch_size % (accum * num_devices) == 0)
+    if what is not None:
+        offered = what.split("e.g. ")[1].split(";")[0].split(" or ")
+        assert all(indivisible_batch(int(size), accum, num_devices) is None for size in offered)
