@@ -16,7 +16,9 @@ SECONDS_BETWEEN_LINES = 10.0
 class Progress(Protocol):
     """What a long loop needs to tell how far it is."""
 
-    def update(self, n: float = 1) -> object: ...
+    def update(self, n: float = 1) -> None:
+        """Count `n` more units as done."""
+        ...
 
     def note(self, **values: str) -> None:
         """Values to show beside the rate, such as loss='5.31'."""
@@ -56,7 +58,7 @@ class _Lines:
         seconds = max(self._last - self._start, 1e-9)
         line = tqdm.format_meter(
             n=self._done,
-            total=self._total,
+            total=self._total,  # pyright: ignore[reportArgumentType]  # None: not known
             elapsed=seconds,
             unit=f" {self._unit}",
             prefix=self._description,

@@ -33,7 +33,9 @@ def command(folder: Path, *words: str, check: bool = True) -> subprocess.Complet
         timeout=900,
     )
     if check and result.returncode != 0:
-        raise AssertionError(f"{words} exited {result.returncode}\n{result.stdout}\n{result.stderr}")
+        raise AssertionError(
+            f"{words} exited {result.returncode}\n{result.stdout}\n{result.stderr}"
+        )
     return result
 
 

@@ -11,7 +11,10 @@ def test_a_draw_depends_on_the_seed_and_the_name_alone():
 
 def test_uses_seeds_and_steps_draw_differently():
     seeds = {
-        derive_seed(seed, use, step) for seed in (1, 2) for use in ("noise", "data") for step in range(50)
+        derive_seed(seed, use, step)
+        for seed in (1, 2)
+        for use in ("noise", "data")
+        for step in range(50)
     }
     assert len(seeds) == 200
 

@@ -1,0 +1,5 @@
+"""`python -m sedd` is the command `sedd`."""
+
+from sedd.cli import main
+
+main()

@@ -1,0 +1,319 @@
+"""The `sedd` command: one verb for each arrow from raw text to tables and reports.
+
+The heavy imports stand inside the verbs, so that `--help`, a configuration check and a table take a second.
+Exit codes: 0 done; 1 a broken invariant, with a traceback; 2 a mistake that the user can mend; 128 + N stopped by signal N.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sedd.config import Experiment, load_dataset, load_experiment
+from sedd.errors import SeddError
+
+app = typer.Typer(
+    name="sedd",
+    help="Score Entropy Discrete Diffusion, from raw text to the paper's tables.\n\n"
+    "Each verb makes one family of files under results/; `snakemake` runs them all in order.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+config_app = typer.Typer(
+    help="Check the configuration, or show what an experiment resolves to.", no_args_is_help=True
+)
+app.add_typer(config_app, name="config")
+
+Name = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="An experiment: config/experiments/NAME.yaml, or a run."),
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[KEY=VALUE]...",
+        help="Settings to change, such as training.lr=0.001 model=small; they need --name.",
+    ),
+]
+Rename = Annotated[
+    str | None,
+    typer.Option("--name", help="Name of the changed experiment: its own results/runs/NAME."),
+]
+Step = Annotated[
+    int | None, typer.Option("--step", min=0, help="Which checkpoint; the newest by default.")
+]
+Device = Annotated[
+    str | None,
+    typer.Option("--device", help="cpu, cuda, cuda:1; the GPU if there is one by default."),
+]
+Seed = Annotated[int | None, typer.Option("--seed", help="In place of the experiment's seed.")]
+
+
+def experiment_of(
+    name: str, overrides: list[str] | None, rename: str | None, seed: int | None
+) -> Experiment:
+    """The experiment with the changes of the command line; --seed counts as `seed=N`."""
+    changes = [*(overrides or []), *([f"seed={seed}"] if seed is not None else [])]
+    return load_experiment(name, changes, rename=rename)
+
+
+@config_app.command("check")
+def config_check(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Files to check; everything under config/ by default."),
+    ] = None,
+) -> None:
+    """Report every problem of every configuration file at once: file, line, what was found, what is allowed.
+
+    Example: sedd config check config/experiments/mine.yaml
+    """
+    from sedd.config import check_project
+
+    files = paths or sorted(Path("config").rglob("*.yaml"))
+    problems = check_project(files)
+    for problem in problems:
+        typer.echo(f"{problem}\n", err=True)
+    if problems:
+        raise typer.Exit(2)
+    typer.echo(f"{len(files)} files, no problems")
+
+
+@config_app.command("show")
+def config_show(name: Name, overrides: Overrides = None) -> None:
+    """Print the experiment with its preset, defaults and overrides filled in, as YAML.
+
+    Example: sedd config show tiny_absorb graph.type=uniform model=small
+    """
+    from sedd.config import resolved_yaml
+
+    experiment = load_experiment(name, overrides or [], writes=False)
+    typer.echo(resolved_yaml(experiment), nl=False)
+
+
+@app.command()
+def tokenize(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="An experiment: tokenise all that it needs."),
+    ] = None,
+    overrides: Overrides = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Instead of NAME: one of config/datasets/.")
+    ] = None,
+    tokenizer: Annotated[str, typer.Option(help="gpt2, text8, a hub id or a folder.")] = "gpt2",
+    split: Annotated[
+        list[str] | None,
+        typer.Option(help="train, validation, test; may be repeated; all by default."),
+    ] = None,
+    processes: Annotated[
+        int, typer.Option(min=1, help="Processes that tokenise side by side.")
+    ] = 1,
+    force: Annotated[
+        bool, typer.Option("--force", help="Again, even if it is there and current.")
+    ] = False,
+) -> None:
+    """Turn a text into tokens: results/data/DATASET/TOKENIZER/SPLIT/.
+
+    Detokenises, encodes, closes each document with the separator, and packs the whole split without padding.
+
+    Examples: sedd tokenize tiny_absorb
+              sedd tokenize --dataset wikitext2 --tokenizer gpt2 --split test
+    """
+    from sedd.data.tokenize import tokenize_split
+    from sedd.paths import tokens_dir
+    from sedd.progress import progress
+
+    if (name is None) == (dataset is None):
+        raise typer.BadParameter("give either an experiment's NAME or --dataset, not both")
+    if dataset is not None:
+        jobs = [(dataset, tokenizer, part) for part in split or ("train", "validation", "test")]
+    else:
+        experiment = load_experiment(name or "", overrides or [], writes=False)
+        data = experiment.data
+        jobs = [(data.dataset, data.tokenizer, part) for part in ("train", "validation")]
+        jobs += [(other, data.tokenizer, "test") for other in experiment.evaluation.datasets]
+    for job in jobs:
+        with progress(f"tokenize {'/'.join(job)}", None, "document") as bar:
+            meta = tokenize_split(
+                load_dataset(job[0]),
+                job[1],
+                job[2],
+                tokens_dir(*job),
+                num_processes=processes,
+                on_progress=bar.update,
+                force=force,
+            )
+        typer.echo(
+            f"{tokens_dir(*job)}: {meta['num_documents']:,} documents, {meta['num_tokens']:,} tokens"
+        )
+
+
+@app.command()
+def train(
+    name: Name,
+    overrides: Overrides = None,
+    rename: Rename = None,
+    until: Annotated[
+        int | None,
+        typer.Option(min=1, help="Stop at this checkpoint; train to the end by default."),
+    ] = None,
+    device: Device = None,
+    seed: Seed = None,
+) -> None:
+    """Train an experiment, going on from its newest checkpoint: results/runs/NAME/checkpoints/.
+
+    Ctrl-C saves the state at the next step; the same command goes on from there, bit for bit.
+    Watch it with: tensorboard --logdir results/runs
+
+    Example: sedd train tiny_absorb training.lr=0.0005 --name gentle
+    """
+    from sedd.build import choose_device
+    from sedd.train import Interrupted
+    from sedd.train import train as run
+
+    experiment = experiment_of(name, overrides, rename, seed)
+    try:
+        run(experiment, until, choose_device(device))
+    except Interrupted as interrupted:
+        typer.echo(f"{experiment.name}: {interrupted}; go on with the same command", err=True)
+        raise typer.Exit(128 + interrupted.number) from None
+
+
+@app.command()
+def sample(
+    name: Name,
+    overrides: Overrides = None,
+    rename: Rename = None,
+    step: Step = None,
+    prefix: Annotated[str, typer.Option(help="Text that every sample begins with.")] = "",
+    suffix: Annotated[str, typer.Option(help="Text that every sample ends with.")] = "",
+    count: Annotated[int | None, typer.Option(min=1, help="Number of samples.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Denoising steps.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="JSONL file to write; printed only, by default.")
+    ] = None,
+    device: Device = None,
+    seed: Seed = None,
+) -> None:
+    """Draw texts from a checkpoint, freely or around a given prefix and suffix.
+
+    Prints the texts; with --out also writes one JSON a line: text, tokens, settings, seed. With --name the changed
+    settings and the samples are kept under results/runs/NAME/.
+
+    Examples: sedd sample tiny_absorb --count 4
+              sedd sample tiny_absorb --prefix "the river " --suffix " in france" --steps 128
+    """
+    from sedd.evaluate import draw_samples, open_run, write_samples
+    from sedd.paths import samples_file
+
+    run = open_run(load_experiment(name, overrides or [], rename=rename), step, device)
+    request = run.experiment.sampling
+    texts = draw_samples(
+        run,
+        count=count or request.count,
+        steps=steps or request.steps,
+        prefix=prefix,
+        suffix=suffix,
+        seed=run.experiment.seed if seed is None else seed,
+    )
+    if rename and out is None:
+        out = samples_file(rename, run.step, request.sampler, steps or request.steps)
+        keep_settings(run.experiment)
+    if out:
+        write_samples(texts, out)
+    for text in texts:
+        typer.echo(f"--- {text['index']}\n{text['text']}")
+
+
+@app.command()
+def perplexity(
+    name: Name,
+    overrides: Overrides = None,
+    rename: Rename = None,
+    step: Step = None,
+    dataset: Annotated[
+        list[str] | None,
+        typer.Option(help="Text to measure; may be repeated; the experiment's by default."),
+    ] = None,
+    device: Device = None,
+    seed: Seed = None,
+) -> None:
+    """Bound the perplexity of a checkpoint on test texts: results/runs/NAME/eval/step_N/DATASET.json.
+
+    A Monte Carlo estimate of the paper's upper bound over random times, with its standard error; in nats, bits per
+    character and perplexity a token.
+
+    Example: sedd perplexity tiny_absorb --dataset wiki --dataset kjv
+    """
+    from sedd.atomic import write_json
+    from sedd.evaluate import measure, open_run
+    from sedd.paths import evaluation_file
+
+    experiment = load_experiment(name, overrides or [], rename=rename)
+    run = open_run(experiment, step, device)
+    if rename:
+        keep_settings(experiment)
+    for text in dataset or experiment.evaluation.datasets:
+        result = measure(run, text, seed=experiment.seed if seed is None else seed)
+        path = evaluation_file(experiment.name, run.step, text)
+        write_json(path, result)
+        typer.echo(
+            f"{path}: perplexity <= {result['perplexity']:.2f}, "
+            f"<= {result['bits_per_character']:.3f} bits per character "
+            f"(± {result['bits_per_character_standard_error']:.3f})"
+        )
+
+
+def keep_settings(experiment: Experiment) -> None:
+    """Record what a renamed experiment was run with."""
+    from sedd.config import write_resolved
+    from sedd.paths import run_dir
+
+    write_resolved(experiment, run_dir(experiment.name) / "config.yaml")
+
+
+@app.command()
+def table(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A table: config/tables/NAME.yaml.")],
+    show: Annotated[bool, typer.Option("--show", help="Only print it, write nothing.")] = False,
+) -> None:
+    """Put published numbers and ours side by side: results/tables/NAME.{md,csv,tex}.
+
+    Example: sedd table zero_shot --show
+    """
+    from sedd.report import make_table, render_text, write_table
+
+    made = make_table(name)
+    typer.echo(render_text(made))
+    for path in [] if show else write_table(made):
+        typer.echo(path)
+
+
+@app.command()
+def report(name: Name) -> None:
+    """Make one page of a run: results/reports/NAME.html, with everything inside.
+
+    Example: sedd report tiny_absorb
+    """
+    from sedd.paths import report_file
+    from sedd.report import write_report
+
+    typer.echo(write_report(load_experiment(name), report_file(name)))
+
+
+def main() -> None:
+    """Run a verb; say what the user can mend in plain words."""
+    try:
+        app()
+    except SeddError as error:
+        typer.echo(f"sedd: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:  # the reader of the output went away, e.g. `| head`
+        sys.stderr.close()
+        sys.exit(141)

@@ -1,0 +1,7 @@
+"""What a trained run is worth: texts drawn from it, and bounds on its perplexity."""
+
+from sedd.evaluate.likelihood import measure
+from sedd.evaluate.run import Run, open_run
+from sedd.evaluate.sample import draw_samples, write_samples
+
+__all__ = ["Run", "draw_samples", "measure", "open_run", "write_samples"]

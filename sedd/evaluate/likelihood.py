@@ -1,0 +1,116 @@
+"""The paper's upper bound on the perplexity of a text, by Monte Carlo over random times, and the unigram baselines.
+
+The bound of a sequence is the integral over t of its expected weighted score entropy (Lou et al. 2024, theorem 3.6). As in
+the paper's numbers, the term of the prior at t = 1 is left out: it is of the order of e^-sigma(1) nats a token.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import numpy as np
+import torch
+
+from sedd.data.dataset import TokenBlocks, unigram_counts
+from sedd.data.tokenizers import Tokenizer
+from sedd.diffusion import sample_times, score_entropy_loss
+from sedd.errors import DataError
+from sedd.evaluate.run import Run
+from sedd.paths import tokens_dir
+from sedd.progress import progress
+from sedd.seeds import generator
+
+
+def measure(run: Run, dataset: str, seed: int) -> dict[str, Any]:
+    """The bound of a run on the test split of a dataset, with everything that its JSON says.
+
+    Raises DataError if the split is missing, in another vocabulary, or too short for one block.
+    """
+    data, settings = run.experiment.data, run.experiment.evaluation
+    blocks = TokenBlocks(tokens_dir(dataset, data.tokenizer, "test"), data.length)
+    if blocks.meta["tokenizer_sha256"] != run.tokenizer.sha256:
+        raise DataError(
+            f"{tokens_dir(dataset, data.tokenizer, 'test')}: tokens of another vocabulary than the model's; "
+            f"tokenise again: sedd tokenize --dataset {dataset} --tokenizer {data.tokenizer} --split test"
+        )
+    count = min(len(blocks), settings.max_sequences or len(blocks))
+    # spread over the whole split: its beginning may be of one kind
+    x0 = blocks[np.linspace(0, len(blocks) - 1, count).round().astype(np.int64)]
+
+    start = time.perf_counter()
+    nats = sequence_bounds(run, x0, seed, f"perplexity {run.experiment.name} on {dataset}")
+    seconds = time.perf_counter() - start
+
+    length = data.length
+    per_token = nats / length
+    mean = per_token.mean().item()
+    error = per_token.std().item() / math.sqrt(count) if count > 1 else 0.0
+    characters = count_characters(run.tokenizer, x0)
+    bits = x0.numel() / characters / math.log(2)  # bits a character for one nat a token
+    baselines = unigram_baselines(run, x0)
+    return {
+        "experiment": run.experiment.name,
+        "step": run.step,
+        "dataset": dataset,
+        "split": "test",
+        "tokenizer": data.tokenizer,
+        "estimator": "paper",
+        "nats_per_token": mean,
+        "standard_error": error,
+        "perplexity": math.exp(mean),
+        "bits_per_character": mean * bits,
+        "bits_per_character_standard_error": error * bits,
+        "num_sequences": count,
+        "num_tokens": x0.numel(),
+        "num_characters": characters,
+        "num_draws": settings.num_draws,
+        "unigram": {
+            f"{name}_{unit}": nats * factor
+            for name, nats in baselines.items()
+            for unit, factor in (("nats_per_token", 1.0), ("bits_per_character", bits))
+        },
+        "provenance": run.provenance(seed, seconds),
+    }
+
+
+@torch.no_grad()
+def sequence_bounds(run: Run, x0: torch.Tensor, seed: int, description: str) -> torch.Tensor:
+    """Mean over the draws of the weighted score entropy of each sequence x0 (N, L). Returns (N,) nats, float64."""
+    settings = run.experiment.evaluation
+    totals = torch.zeros(len(x0), dtype=torch.float64)
+    with progress(description, len(x0) * settings.num_draws, "sequence") as bar:
+        for first in range(0, len(x0), settings.batch_size):
+            clean = x0[first : first + settings.batch_size]
+            draws = generator(seed, "perplexity", first)
+            for _ in range(settings.num_draws):
+                t = sample_times(len(clean), settings.time_eps, draws)
+                xt = run.graph.sample_transition(clean, run.noise(t)[0], draws)
+                clean_, t_, xt_ = (tensor.to(run.device) for tensor in (clean, t, xt))
+                with run.autocast():
+                    nats = score_entropy_loss(run.model, run.graph, run.noise, clean_, t_, xt_)
+                totals[first : first + len(clean)] += nats.double().cpu()
+                bar.update(len(clean))
+    return totals / settings.num_draws
+
+
+def count_characters(tokenizer: Tokenizer, x0: torch.Tensor) -> int:
+    """Characters of the text that the blocks x0 (N, L) spell; a separator counts as one."""
+    return sum(len(tokenizer.decode(row)) for row in x0.tolist())
+
+
+def unigram_baselines(run: Run, x0: torch.Tensor) -> dict[str, float]:
+    """What a model that knows only how often each token occurs would score on x0 (N, L), in nats a token.
+
+    text: with the frequencies of x0 itself, its unigram entropy. train: with those of the training split, one added to each.
+    """
+    data = run.experiment.data
+    own = np.bincount(x0.numpy().ravel(), minlength=run.tokenizer.vocab_size).astype(np.float64)
+    share = own / own.sum()
+    learnt = unigram_counts(tokens_dir(data.dataset, data.tokenizer, "train")) + 1.0
+    present = share > 0
+    return {
+        "text": float(-(share[present] * np.log(share[present])).sum()),
+        "train": float(-(share * np.log(learnt / learnt.sum())).sum()),
+    }

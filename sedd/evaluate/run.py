@@ -1,0 +1,87 @@
+"""A trained run, opened for sampling and measuring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from sedd.build import autocast, build_graph, build_noise, choose_device
+from sedd.checkpoint import find_checkpoint, load_trained
+from sedd.config import Experiment
+from sedd.data.tokenizers import Tokenizer, load_tokenizer
+from sedd.diffusion import Graph, Noise
+from sedd.errors import CheckpointError
+from sedd.model import DiffusionTransformer
+from sedd.provenance import code_version, file_sha256, now
+
+# what a network must have been trained with, to be used as the configuration says
+NETWORK = ("model", "graph", "noise", "data")
+
+
+@dataclass(frozen=True)
+class Run:
+    """Averaged weights of one checkpoint, its diffusion, its vocabulary, and how to use them."""
+
+    experiment: Experiment
+    step: int
+    model: DiffusionTransformer
+    graph: Graph
+    noise: Noise
+    tokenizer: Tokenizer
+    device: torch.device
+    checkpoint_sha256: str
+
+    def autocast(self) -> torch.autocast:
+        return autocast(self.experiment.training.precision, self.device)
+
+    def provenance(self, seed: int, seconds: float) -> dict[str, object]:
+        """Where a number made with this run comes from."""
+        return {
+            "config_sha256": self.experiment.sha256(),
+            "checkpoint_sha256": self.checkpoint_sha256,
+            "code_version": code_version(),
+            "seed": seed,
+            "device": device_name(self.device),
+            "seconds": round(seconds, 2),
+            "created": now(),
+        }
+
+
+def open_run(experiment: Experiment, step: int | None = None, device: str | None = None) -> Run:
+    """Open a checkpoint of the experiment, or, for a renamed one with none of its own, of the one it derives from.
+
+    Raises CheckpointError if there is none, or if it was trained with another network, diffusion or vocabulary.
+    """
+    place = choose_device(device)
+    path = find_checkpoint([experiment.name, *filter(None, [experiment.base])], step)
+    trained = load_trained(path, place)
+    differing = [
+        f"{section}.{key}: {then.get(key)!r} when trained, {value!r} now"
+        for section in NETWORK
+        for then in [trained.experiment.sections(section)[section]]
+        for key, value in experiment.sections(section)[section].items()
+        if then.get(key) != value
+    ]
+    if differing:
+        raise CheckpointError(
+            f"{path}: trained with other settings:\n  "
+            + "\n  ".join(differing)
+            + f"\nset them back, or train again: sedd train {experiment.name}"
+        )
+    return Run(
+        experiment=experiment,
+        step=trained.step,
+        model=trained.model,
+        graph=build_graph(experiment, trained.vocab_size),
+        noise=build_noise(experiment),
+        tokenizer=load_tokenizer(experiment.data.tokenizer),
+        device=place,
+        checkpoint_sha256=file_sha256(path),
+    )
+
+
+def device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"cpu ({torch.get_num_threads()} threads)"

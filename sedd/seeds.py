@@ -1,0 +1,27 @@
+"""One seed for everything: each use draws from its own generator, named by what it is for.
+
+A draw depends only on the seed and on its name, such as ("noise", step): never on what was drawn before.
+So a resumed run draws what the uninterrupted one would have drawn, with no generator state to save.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+
+def derive_seed(seed: int, *name: str | int) -> int:
+    """A 63-bit seed for the use called `name`, e.g. derive_seed(1, "noise", 400)."""
+    text = "/".join(str(part) for part in (seed, *name))
+    digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+def generator(seed: int, *name: str | int) -> torch.Generator:
+    """A CPU generator for the use called `name`."""
+    import torch
+
+    return torch.Generator().manual_seed(derive_seed(seed, *name))
