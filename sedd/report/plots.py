@@ -17,6 +17,7 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from sedd.report.collect import Evaluation
 from sedd.report.metrics import curve
@@ -55,18 +56,13 @@ def loss_plot(metrics: pd.DataFrame) -> Markup | None:
         axes.set_xlabel("optimiser step")
         axes.set_ylabel("loss, nats a token")
         axes.plot(train["step"], train["loss_nats_per_token"], color=BLUE, lw=1, label="training")
-        step, loss = held_out["step"], held_out["loss_nats_per_token"]
-        room = 2 * held_out["standard_error"]
-        axes.fill_between(
-            step,
-            loss - room,
-            loss + room,
-            color=ORANGE,
-            alpha=0.3,
-            lw=0,
-            label="± 2 standard errors",
-        )
-        axes.plot(step, loss, color=ORANGE, marker="o", ms=3, label="validation, averaged weights")
+        if not held_out.empty:
+            step, loss = held_out["step"], held_out["loss_nats_per_token"]
+            low, high = (loss + sign * 2 * held_out["standard_error"] for sign in (-1, 1))
+            axes.fill_between(
+                step, low, high, color=ORANGE, alpha=0.3, lw=0, label="± 2 standard errors"
+            )
+            axes.plot(step, loss, color=ORANGE, marker="o", ms=3, label="validation, EMA weights")
         axes.legend()
         return _svg(figure, "loss", "Training and validation loss against optimiser steps")
 
@@ -97,8 +93,8 @@ def perplexity_plot(evaluations: Sequence[Evaluation]) -> Markup | None:
         axes.set_xlabel("optimiser step of the checkpoint")
         axes.set_ylabel("perplexity a token")
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter("{x:g}")
+        axes.yaxis.set_major_formatter(LogFormatter(labelOnlyBase=False))
+        axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
         for number, dataset in enumerate(datasets):
             of_dataset = [found for found in evaluations if found.dataset == dataset]
             _perplexity_line(axes, of_dataset, SERIES[number % len(SERIES)])
@@ -135,7 +131,7 @@ def _perplexity_line(axes: Axes, evaluations: Sequence[Evaluation], colour: str)
 
 
 def _axes(*, wide: bool) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(7.2, 3.4) if wide else (4.2, 2.8), layout="constrained")
+    figure = Figure(figsize=(7.2, 3.4) if wide else (3.2, 2.3), layout="constrained")
     figure.patch.set_alpha(0)
     axes = figure.subplots()
     axes.patch.set_alpha(0)

@@ -18,7 +18,7 @@ from sedd.config import Experiment, checkpoint_steps
 from sedd.paths import checkpoint_file, metrics_file, run_dir
 from sedd.provenance import code_version, now
 from sedd.report.collect import Evaluation, run_evaluations
-from sedd.report.metrics import read_metrics
+from sedd.report.metrics import curve, read_metrics
 from sedd.report.plots import line_plot, loss_plot, perplexity_plot
 from sedd.report.samples import shown_samples
 from sedd.report.settings import changed_since_training, commands, settings_of
@@ -94,18 +94,18 @@ def _figures(metrics: pd.DataFrame, evaluations: Sequence[Evaluation]) -> dict[s
     return {
         "loss": loss_plot(metrics),
         "lr": line_plot(metrics, "lr", "learning rate"),
-        "grad_norm": line_plot(metrics, "grad_norm", "gradient norm before clipping"),
-        "throughput": line_plot(metrics, "tokens_per_second", "training tokens a second"),
+        "grad_norm": line_plot(metrics, "grad_norm", "gradient norm"),
+        "throughput": line_plot(metrics, "tokens_per_second", "tokens a second"),
         "perplexity": perplexity_plot(evaluations),
     }
 
 
-def _losses(metrics: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """The last training and validation lines, for those who do not see the picture."""
+def _losses(metrics: pd.DataFrame) -> dict[str, dict[str, float] | None]:
+    """The last training line and the last validation line, for those who do not see the picture."""
+    columns = {"train": [], "validation": ["standard_error"]}
+    found = {kind: curve(metrics, kind, "loss_nats_per_token", *columns[kind]) for kind in columns}
     return {
-        str(kind): lines.iloc[-1].dropna().to_dict()
-        for kind, lines in metrics.groupby("kind")
-        if len(lines)
+        kind: None if lines.empty else lines.iloc[-1].to_dict() for kind, lines in found.items()
     }
 
 

@@ -38,7 +38,8 @@ def render_text(table: Table, width: int = 100) -> str:
 
     A table that is wider goes on below with its next columns, the models named again, without those that have nothing there.
     """
-    notes = [table.config.note, " ".join(layout.legend(table, TERMINAL))]
+    source = f"Published: {layout.source(table)}."
+    notes = [table.config.note, " ".join(layout.legend(table, TERMINAL)), source]
     parts = [
         f"{table.config.title} ({table.quantity.title})",
         *_folded(layout.numbers(table, TERMINAL), width),
@@ -47,7 +48,6 @@ def render_text(table: Table, width: int = 100) -> str:
     if compared := layout.comparisons(table, TERMINAL):
         rule = layout.verdict_rule(table, TERMINAL)
         parts += [*_folded(compared, width), textwrap.fill(rule, width)]
-    parts.append(f"Published: {layout.source(table)}.")
     return "\n\n".join(parts)
 
 

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import csv
+import math
+from pathlib import Path
+
+import pytest
+from report.results import write_evaluation
+
+from sedd.errors import DataError
+from sedd.report import make_table, render_text, write_table
+from sedd.report.tables import verdict
+from sedd.report.write import FORMS
+
+# e^4 = 54.598; its error is e^4 * 0.01 = 0.546; e^6 = 403.43; e^6.5 = 665.14; 54.598 / 52.5 = 1.040
+
+
+@pytest.mark.parametrize(
+    ("ours", "error", "expected"),
+    [
+        (108.0, 0.0, "matches"),
+        (108.1, 0.0, "worse"),
+        (108.1, 0.1, "matches"),
+        (92.0, 0.0, "matches"),
+        (91.9, 0.0, "better"),
+        (91.9, 0.04, "better"),
+    ],
+)
+def test_the_verdict_allows_the_tolerance_and_two_standard_errors(
+    ours: float, error: float, expected: str
+) -> None:
+    assert verdict(ours, error, published=100.0, tolerance=0.08) == expected
+
+
+def test_a_table_reads_the_same_in_markdown_as_its_numbers() -> None:
+    write_evaluation("run", 200, "wiki")
+    lines = FORMS["md"](make_table("table")).splitlines()
+    assert "| Measured by | Model | Wiki | KJV |" in lines
+    assert "| published | Known | ≤ 52.50 | – |" in lines
+    assert "| **ours** | Ours | ≤ 54.60 ± 0.55 | not run |" in lines
+    assert "| baseline | Unigrams of the text | 403.43 | not run |" in lines
+    assert "| baseline | Unigrams of the training text | 665.14 | not run |" in lines
+    assert "| **ours** | Ours | +2.10 (+4.0 %), matches |" in lines
+    assert any("run at step 200" in line and "seed 7" in line for line in lines)
+
+
+def test_the_terminal_shows_the_same_numbers_in_its_own_signs() -> None:
+    write_evaluation("run", 200, "wiki")
+    text = render_text(make_table("table"))
+    assert "<= 52.50" in text
+    assert "<= 54.60 ± 0.55" in text
+    assert "+2.10 (+4.0 %), matches" in text
+    assert "≤" not in text
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_no_line_in_the_terminal_is_wider_than_it(width: int) -> None:
+    text = render_text(make_table("zero_shot"), width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "King James Bible" in text
+
+
+def test_the_csv_holds_unrounded_numbers_and_what_they_are_traced_by(folder: Path) -> None:
+    write_evaluation("run", 200, "wiki")
+    _, path, _ = write_table(make_table("table"))
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = {(row["row"], row["dataset"]): row for row in csv.DictReader(file)}
+    ours = rows["Ours", "wiki"]
+    assert float(ours["value"]) == math.exp(4)
+    assert float(ours["difference"]) == math.exp(4) - 52.5
+    assert (ours["origin"], ours["bound"], ours["verdict"]) == ("ours", "<=", "matches")
+    assert (ours["checkpoint_sha256"], ours["seed"], ours["step"]) == ("d" * 64, "7", "200")
+    assert rows["Ours", "kjv"]["status"] == "not run"
+    assert rows["Known", "kjv"]["status"] == "not published"
+    assert rows["Known", "wiki"]["source"] == "Someone 2024, arXiv:2401.00001v2, Table 7"
+
+
+def test_latex_is_balanced_and_each_line_has_the_same_cells() -> None:
+    write_evaluation("run", 200, "wiki")
+    text = FORMS["tex"](make_table("table"))
+    assert r"Ours & $\le 54.60 \pm 0.55$ & not run \\" in text
+    assert r"Ours & $+2.10$ ($+4.0$ \%), matches \\" in text
+    for name in ("table", "tabular"):
+        assert text.count(rf"\begin{{{name}}}") == text.count(rf"\end{{{name}}}") > 0
+    plain = text.replace(r"\$", "").replace(r"\{", "").replace(r"\}", "")
+    assert plain.count("{") == plain.count("}")
+    assert plain.count("$") % 2 == 0
+    cells = {line.count("&") for line in text.splitlines() if line.endswith(r"\\") and "&" in line}
+    assert cells == {1, 2}  # the comparison leaves out the text that the paper has no number for
+
+
+def test_signs_in_labels_are_escaped_in_each_form(folder: Path) -> None:
+    path = folder / "config/tables/table.yaml"
+    text = path.read_text(encoding="utf-8").replace(
+        "label: Known", r"label: 'a|b_c & 5 % <i> $x$ \d'"
+    )
+    path.write_text(text.replace("compare_to: Known", "step: 100"), encoding="utf-8")
+    table = make_table("table")
+    assert r"| a\|b\_c & 5 % \<i\> $x$ \\d |" in FORMS["md"](table)
+    assert r"a|b\_c \& 5 \% \textless{}i\textgreater{} \$x\$ \textbackslash{}d &" in FORMS["tex"](
+        table
+    )
+    assert r"a|b_c & 5 % <i> $x$ \d" in FORMS["csv"](table)
+
+
+def test_a_table_of_nothing_says_not_run_everywhere() -> None:
+    table = make_table("zero_shot")
+    ours = [cell for row in table.rows if row.origin != "published" for cell in row.cells]
+    assert len(ours) == 49
+    assert {cell.why_missing for cell in ours} == {"not run"}
+    assert {cell.value for cell in ours} == {None}
+    assert "| **ours** | SEDD Absorb | small | not run | not run |" in FORMS["md"](table)
+
+
+def test_the_last_checkpoint_counts_unless_the_row_names_another(folder: Path) -> None:
+    write_evaluation("run", 100, "wiki", nats_per_token=5.0)
+    assert make_table("table").rows[1].cells[0].value is None
+    path = folder / "config/tables/table.yaml"
+    text = path.read_text(encoding="utf-8").replace(
+        "experiment: run, comp", "experiment: run, step: 100, comp"
+    )
+    path.write_text(text, encoding="utf-8")
+    assert make_table("table").rows[1].cells[0].value == math.exp(5)
+
+
+def test_another_split_than_the_published_one_gets_no_verdict() -> None:
+    write_evaluation("run", 200, "wiki", split="validation")
+    comparison = make_table("table").rows[1].comparisons[0]
+    assert comparison is not None
+    assert (comparison.verdict, comparison.difference) == ("other split", None)
+
+
+def test_texts_that_the_paper_did_not_measure_are_not_compared() -> None:
+    write_evaluation("run", 200, "kjv")
+    assert make_table("table").rows[1].comparisons[1] is None
+
+
+def test_a_number_in_another_vocabulary_is_refused() -> None:
+    write_evaluation("run", 200, "wiki", tokenizer="text8")
+    with pytest.raises(DataError, match=r"'Ours'.*'text8'.*'gpt2'"):
+        make_table("table")
+
+
+def test_a_table_is_written_beside_the_others_in_three_forms(folder: Path) -> None:
+    table = make_table("table")
+    paths = write_table(table)
+    assert paths == [Path(f"results/tables/table.{form}") for form in ("md", "csv", "tex")]
+    first = [path.read_bytes() for path in paths]
+    assert first == [path.read_bytes() for path in write_table(table)]
