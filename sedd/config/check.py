@@ -37,15 +37,19 @@ def check_project(paths: Sequence[Path] = ()) -> list[ConfigError]:
 
 def check_file(path: Path) -> None:
     """Raise ConfigError with everything that is wrong in one file."""
-    is_run = path.name == "config.yaml" and path.parent.parent.name == "runs"
-    kind = "experiments" if is_run else path.absolute().parent.name
-    CHECKS.get(kind, check_build)(path)
+    folder = path.absolute().parent
+    is_run = path.name == "config.yaml" and folder.parent.name == "runs"
+    CHECKS.get("experiments" if is_run else folder.name, check_build)(path)
 
 
 def check_build(path: Path) -> None:
     """A build: its keys, what it names, and whether the cluster can share out each batch."""
-    project = load_project(path)
     source = read_source(path)
+    if path.absolute().parent.name != CONFIG.name and "experiments" not in source.values:
+        kinds = ", ".join(str(CONFIG / kind) for kind in CHECKS)
+        source.report((), f"its folder does not say what it is; known are {kinds}")
+        source.raise_problems()
+    project = load_project(path)
     cluster = load_or_none(load_cluster, project.cluster)
     for index, name in enumerate(project.experiments):
         experiment = load_or_none(experiment_from, experiment_file(name))

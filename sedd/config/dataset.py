@@ -7,6 +7,7 @@ part is called `all`. `splits` then says which part, or which share of one part'
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -14,6 +15,7 @@ from pydantic import Field
 from sedd.config.settings import DatasetName, Rule, Settings, Sha256, Text
 
 PACKAGE_PART = "all"
+ALL = {PACKAGE_PART: None}
 
 
 class PackageSource(Settings):
@@ -154,7 +156,7 @@ def _rows_are_of_the_hub(format_type: str, source_type: str) -> str | None:
     )
 
 
-def _one_part(kind: str, part: str | None, files: dict[str, object]) -> str | None:
+def _one_part(kind: str, part: str | None, files: Mapping[str, object]) -> str | None:
     if kind != "hash" or part in files or (part is None and len(files) == 1):
         return None
     return f"must be one of the source's parts: {', '.join(files)}; got {part or 'null'}"
@@ -166,7 +168,7 @@ def _hub_part(kind: str, part: str | None, repo: str) -> str | None:
     return f"must name the split of {repo} whose documents are divided, e.g. train; got null"
 
 
-def _named_part(part: str | None, files: dict[str, object]) -> str | None:
+def _named_part(part: str | None, files: Mapping[str, object]) -> str | None:
     if part is None or part in files:
         return None
     return f"must be one of the source's parts: {', '.join(files)}; got {part}"
@@ -196,6 +198,9 @@ class DatasetConfig(Settings):
         Rule(("splits.validation", "splits.test", "splits.seed"), lambda v, t, _: _shares(v, t)),
         Rule(("format.type", "source.type"), _rows_are_of_the_hub),
         Rule(("splits.part", "splits.type", "source.files"), lambda p, k, f: _one_part(k, p, f)),
+        Rule(
+            ("splits.part", "splits.type", "source.package"), lambda p, k, _: _one_part(k, p, ALL)
+        ),
         Rule(("splits.part", "splits.type", "source.repo"), lambda p, k, r: _hub_part(k, p, r)),
         *(
             Rule(

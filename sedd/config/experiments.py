@@ -49,17 +49,14 @@ def load_experiment(
     identify(source, path, name)
     apply_overrides(source, overrides)
     made = resolve(source, strict=path == experiment_file(name))
-    if not overrides and rename is None:
+    changed = changes(made, name, overrides)
+    if not changed and rename in (None, name):
         return made
-    if not changes(made, name, overrides):
-        if rename is None:
-            return made
-    elif writes and rename in (None, name):
-        what = (
+    if changed and writes and rename in (None, name):
+        raise refused(
             f"{' '.join(overrides)} changes the experiment {name!r}: "
             "give the changed one a name of its own, with --name"
         )
-        raise ConfigError("command line", [Problem("--name", what)])
     made = made.model_copy(
         update={"name": rename or name, "base": name, "overrides": tuple(overrides)}
     )
@@ -165,12 +162,15 @@ def changes(made: Experiment, name: str, overrides: Sequence[str]) -> bool:
         return True
 
 
+def refused(what: str) -> ConfigError:
+    return ConfigError("command line", [Problem("--name", what)])
+
+
 def refuse_foreign_folder(made: Experiment) -> None:
     """Raise ConfigError if a renamed experiment's folder belongs to another, of other weights."""
     if experiment_file(made.name).is_file():
         path = experiment_file(made.name)
-        what = f"{made.name!r} is an experiment of its own, {path}: choose another name"
-        raise ConfigError("command line", [Problem("--name", what)])
+        raise refused(f"{made.name!r} is an experiment of its own, {path}: choose another name")
     path = resolved_file(made.name)
     if not path.is_file():
         return
@@ -178,5 +178,6 @@ def refuse_foreign_folder(made: Experiment) -> None:
     same_origin = (there.base, sorted(there.overrides)) == (made.base, sorted(made.overrides))
     if not same_origin and training_identity(there) != training_identity(made):
         origin = " ".join([there.base or there.name, *there.overrides])
-        what = f"{path.parent} holds another run, {origin}: choose another name or remove it"
-        raise ConfigError("command line", [Problem("--name", what)])
+        raise refused(
+            f"{path.parent} holds another run, {origin}: choose another name or remove it"
+        )

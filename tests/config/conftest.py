@@ -5,20 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from experiment_file import SHIPPED
 
 from sedd.config import load_experiment
 from sedd.errors import ConfigError
-
-SHIPPED = Path(__file__).resolve().parents[2] / "config"
-
-GOOD = """\
-description: for a test
-model: {hidden_size: 32, n_blocks: 2, n_heads: 2}
-graph: {type: absorb}
-noise: {type: loglinear}
-data: {dataset: wiki, tokenizer: text8, length: 32}
-training: {steps: 100, warmup_steps: 10, checkpoint_every: 50}
-"""
 
 
 @pytest.fixture
@@ -32,9 +22,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def write(here: Path) -> Callable[[str], None]:
     """Writes config/experiments/mine.yaml."""
-    return lambda text: (
-        (here / "config/experiments/mine.yaml").write_text(text, encoding="utf-8") and None
-    )
+
+    def written(text: str) -> None:
+        (here / "config/experiments/mine.yaml").write_text(text, encoding="utf-8")
+
+    return written
 
 
 @pytest.fixture

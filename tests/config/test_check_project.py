@@ -8,8 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from sedd.config import check_project, device_problems, load_cluster, load_experiment, load_project
+from sedd.config import (
+    check_project,
+    device_problems,
+    load_cluster,
+    load_experiment,
+    load_project,
+    write_resolved,
+)
 from sedd.errors import ConfigError
+from sedd.paths import run_dir
 
 HUB = """\
 description: x
@@ -83,6 +91,24 @@ def test_one_file_can_be_checked_alone(here: Path) -> None:
     assert check_project([Path("config/model/tiny.yaml")]) == []
     (error,) = check_project([Path("config/model/small.yaml")])
     assert error.source == "config/model/small.yaml"
+
+
+def test_a_file_whose_folder_does_not_say_what_it_is_is_told(here: Path) -> None:
+    Path("mine.yaml").write_text(Path("config/experiments/tiny_absorb.yaml").read_text())
+    (error,) = check_project([Path("mine.yaml")])
+    assert "its folder does not say what it is; known are config/experiments," in str(error)
+    Path("build.yaml").write_text(Path("config/smoke.yaml").read_text())
+    assert check_project([Path("build.yaml")]) == []
+
+
+def test_a_runs_own_settings_can_be_checked(here: Path) -> None:
+    made = load_experiment("tiny_absorb", ["seed=5"], rename="other")
+    path = run_dir("other") / "config.yaml"
+    write_resolved(made, path)
+    assert check_project([path]) == []
+    replace(str(path), "accum: 1", "accum: 0")
+    (error,) = check_project([path])
+    assert [problem.where for problem in error.problems] == ["training.accum"]
 
 
 def test_a_file_that_is_not_there_is_told(here: Path) -> None:

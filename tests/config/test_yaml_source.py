@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import GOOD
+from experiment_file import GOOD
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -137,7 +137,11 @@ def test_whole_numbers_are_read_exactly(number: int) -> None:
 # no control characters and line separators, which YAML wants escaped, and no unassigned ones
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc", "Cf", "Cn", "Zl", "Zp")), max_size=10)
 PLAIN = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT,
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXT,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=6,
 )

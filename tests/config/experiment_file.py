@@ -1,0 +1,16 @@
+"""The shipped configuration, and a short experiment file to spoil in every way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+SHIPPED = Path(__file__).resolve().parents[2] / "config"
+
+GOOD = """\
+description: for a test
+model: {hidden_size: 32, n_blocks: 2, n_heads: 2}
+graph: {type: absorb}
+noise: {type: loglinear}
+data: {dataset: wiki, tokenizer: text8, length: 32}
+training: {steps: 100, warmup_steps: 10, checkpoint_every: 50}
+"""
