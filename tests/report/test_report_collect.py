@@ -31,7 +31,8 @@ def test_evaluations_come_by_text_and_then_by_the_number_of_the_step() -> None:
         ('"num_draws": 32', '"num_draws": 3', None),
         ('"num_draws": 32', '"num_draws": "many"', "num_draws"),
         ('"seed": 7', '"sea": 7', "provenance.seed"),
-        ('"standard_error": 0.01', '"standard_error": NaN', "standard_error"),
+        ('"standard_error": 0.01', '"standard_error": -0.01', "standard_error"),
+        ('"nats_per_token": 4.0', '"nats_per_token": NaN', "nats_per_token"),
         ("}", "", "content"),
     ],
 )

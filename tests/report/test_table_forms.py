@@ -20,7 +20,8 @@ from sedd.report.write import FORMS
     [
         (108.0, 0.0, "matches"),
         (108.1, 0.0, "worse"),
-        (108.1, 0.1, "matches"),
+        (108.15, 0.1, "matches"),
+        (108.25, 0.1, "worse"),
         (92.0, 0.0, "matches"),
         (91.9, 0.0, "better"),
         (91.9, 0.04, "better"),
