@@ -16,6 +16,8 @@ from sedd.data.token_folder import open_tokens
 from sedd.errors import DataError
 from sedd.seeds import derive_seed
 
+STRETCH = 1 << 24  # tokens counted at a time: bincount widens them to int64
+
 
 class TokenBlocks:
     """A split packed once into blocks of `length` tokens: block i holds tokens i L .. (i + 1) L - 1.
@@ -66,9 +68,9 @@ def unigram_counts(folder: Path) -> np.ndarray:
     """How often each entry of the vocabulary occurs in a split, separators included. Returns (V,) int64."""
     tokens, meta = open_tokens(folder)
     counts = np.zeros(meta["vocab_size"], dtype=np.int64)
-    stretch = 1 << 24  # bincount widens to int64: bounded memory whatever the file's size
-    for start in range(0, len(tokens), stretch):
-        counts += np.bincount(tokens[start : start + stretch], minlength=meta["vocab_size"])
+
+    for start in range(0, len(tokens), STRETCH):
+        counts += np.bincount(tokens[start : start + STRETCH], minlength=meta["vocab_size"])
     return counts
 
 

@@ -16,7 +16,10 @@ from collections.abc import Callable
 
 _CONTRACTION = re.compile(r" ('(?:s|t|d|m|ll|re|ve)|n't)\b(?!')")
 _LONE_APOSTROPHE = re.compile(r"(?<!\S)'(?!\S)")
-_GENITIVE = re.compile(r"(?<=[sS]) '(?!\S)")
+# a plural's s, not that of a word which a quotation follows
+_GENITIVE = re.compile(
+    r"(?<=[sS])(?<!\bas)(?<!\bis)(?<!\bits)(?<!\bwas)(?<!\bhas)(?<!\bthis) '(?!\S)"
+)
 
 
 def wikitext(text: str) -> str:

@@ -93,7 +93,7 @@ class Text8:
         ]
 
     def decode(self, ids: Sequence[int]) -> str:
-        return bytes(ids).translate(self._to_text).decode("ascii")
+        return bytes(map(int, ids)).translate(self._to_text).decode("ascii")
 
 
 class FileTokenizer:
@@ -133,4 +133,4 @@ class FileTokenizer:
         return [encoding.ids for encoding in encodings]
 
     def decode(self, ids: Sequence[int]) -> str:
-        return self._tokenizer.decode(list(ids), skip_special_tokens=False)
+        return self._tokenizer.decode(list(map(int, ids)), skip_special_tokens=False)

@@ -1,0 +1,181 @@
+"""A small read-only stand-in for the Hugging Face hub, on the loopback interface.
+
+    with serve(root) as url:                 # root/models/ID/FILE, root/datasets/OWNER/NAME/FILE
+        subprocess.run(..., env={**os.environ, "HF_ENDPOINT": url, "HF_HOME": fresh_folder})
+
+It speaks as much of the protocol as `huggingface_hub`, `tokenizers` and `datasets` need to find a repository, list its files
+and read them, whole or in ranges. There is one revision, `main`, whose commit is the hash of the files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import re
+import threading
+import urllib.parse
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+_API = re.compile(
+    r"/api/(models|datasets)/([^/]+(?:/[^/]+)?)(?:/(revision|tree|paths-info)/([^/]+)(?:/(.*))?)?"
+)
+_FILE = re.compile(r"/(datasets/)?([^/]+(?:/[^/]+)?)/resolve/([^/]+)/(.+)")
+
+
+@contextlib.contextmanager
+def serve(root: Path) -> Iterator[str]:
+    """Serve the repositories under `root` from a thread of this process; yields the address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"root": root}))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    root: Path
+
+    def do_GET(self) -> None:
+        url = urllib.parse.urlsplit(self.path)
+        path = urllib.parse.unquote(url.path)
+        if path == "/":
+            self._json({})
+        elif match := _API.fullmatch(path):
+            self._api(*match.groups(), recursive="recursive=true" in url.query.lower())
+        elif match := _FILE.fullmatch(path):
+            self._file("datasets" if match[1] else "models", *match.groups()[1:])
+        else:
+            self._missing("NotFound")
+
+    do_HEAD = do_GET
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        match = _API.fullmatch(urllib.parse.unquote(self.path))
+        folder = match and self._repository(match[1], match[2])
+        if not match or match[3] != "paths-info" or folder is None:
+            return self._missing("RepoNotFound")
+        is_json = "json" in self.headers.get("Content-Type", "")
+        wanted = (json.loads(body) if is_json else urllib.parse.parse_qs(body)).get("paths", [])
+        found = [folder / name for name in wanted if (folder / name).exists()]
+        return self._json([_entry(folder, path) for path in found])
+
+    def _api(
+        self,
+        kind: str,
+        name: str,
+        verb: str | None,
+        revision: str | None,
+        below: str | None,
+        *,
+        recursive: bool,
+    ) -> None:
+        folder = self._repository(kind, name)
+        if folder is None:
+            return self._missing("RepoNotFound")
+        commit = _commit(folder)
+        if revision not in (None, "main", commit):
+            return self._missing("RevisionNotFound")
+        if verb == "tree":
+            top = folder / (below or "")
+            if not top.is_dir():
+                return self._missing("EntryNotFound")
+            return self._json(
+                [
+                    _entry(folder, path)
+                    for path in sorted(top.rglob("*") if recursive else top.iterdir())
+                ]
+            )
+        files = [{"rfilename": str(path.relative_to(folder))} for path in _files(folder)]
+        return self._json(
+            {
+                "_id": commit[:24],
+                "id": name,
+                "sha": commit,
+                "private": False,
+                "tags": [],
+                "siblings": files,
+            }
+        )
+
+    def _file(self, kind: str, name: str, revision: str, below: str) -> None:
+        folder = self._repository(kind, name)
+        if folder is None:
+            return self._missing("RepoNotFound")
+        commit, path = _commit(folder), folder / below
+        if revision not in ("main", commit):
+            return self._missing("RevisionNotFound")
+        if not path.is_file():
+            return self._missing("EntryNotFound")
+        content = path.read_bytes()
+        headers = {
+            "ETag": f'"{hashlib.sha1(content).hexdigest()}"',
+            "X-Repo-Commit": commit,
+            "Accept-Ranges": "bytes",
+        }
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        if asked is None:
+            return self._send(200, content, headers)
+        first, last = int(asked[1]), min(int(asked[2] or len(content)), len(content) - 1)
+        headers["Content-Range"] = f"bytes {first}-{last}/{len(content)}"
+        return self._send(206, content[first : last + 1], headers)
+
+    def _repository(self, kind: str, name: str) -> Path | None:
+        folder = self.root / kind / name
+        return folder if folder.is_dir() else None
+
+    def _json(self, content: Any, status: int = 200, **headers: str) -> None:
+        self._send(
+            status, json.dumps(content).encode(), {"Content-Type": "application/json", **headers}
+        )
+
+    def _missing(self, code: str) -> None:
+        self._json({"error": code}, 404, **{"X-Error-Code": code, "X-Error-Message": code})
+
+    def _send(self, status: int, content: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for key, value in {**headers, "Content-Length": str(len(content))}.items():
+            self.send_header(key, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Silent: a test reads the client's output."""
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _commit(folder: Path) -> str:
+    digest = hashlib.sha1()
+    for path in _files(folder):
+        digest.update(str(path.relative_to(folder)).encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _entry(folder: Path, path: Path) -> dict[str, Any]:
+    name = str(path.relative_to(folder))
+    if path.is_dir():
+        return {
+            "type": "directory",
+            "path": name,
+            "oid": hashlib.sha1(name.encode()).hexdigest(),
+            "size": 0,
+        }
+    return {
+        "type": "file",
+        "path": name,
+        "oid": hashlib.sha1(path.read_bytes()).hexdigest(),
+        "size": path.stat().st_size,
+    }

@@ -1,0 +1,118 @@
+"""Documents out of files."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from sedd.config.dataset import Format
+from sedd.data.readers import read_documents
+from sedd.errors import DataError
+
+
+def read(path: Path, **form: Any) -> list[str]:
+    return list(read_documents(path, TypeAdapter(Format).validate_python(form)))
+
+
+def written(folder: Path, name: str, content: str) -> Path:
+    path = folder / name
+    path.write_text(content, encoding="utf-8")
+    return path
+
+
+def test_text_is_read_by_line_paragraph_or_file(tmp_path: Path):
+    path = written(tmp_path, "t.txt", " one \ntwo\u2028still two\n\n \nthree\n")
+    assert read(path, type="text") == ["one", "two\u2028still two", "three"]
+    assert read(path, type="text", document="paragraph") == [" one \ntwo\u2028still two", "three"]
+    assert read(path, type="text", document="file") == [path.read_text()]
+
+
+def test_marks_cut_the_text_out_of_a_larger_file(tmp_path: Path):
+    path = written(tmp_path, "t.py", 'before\nx = """first\nsecond\nlast""", "after"\nmore """\n')
+    assert read(path, type="text", start_after='"""', end_before='"""') == [
+        "first",
+        "second",
+        "last",
+    ]
+    one_line = written(tmp_path, "u.py", "a <b> c </b> d")
+    assert read(one_line, type="text", start_after="<b>", end_before="</b>") == ["c"]
+
+
+@pytest.mark.parametrize(
+    ("key", "where"), [("start_after", "no line"), ("end_before", "no line after")]
+)
+def test_a_mark_that_is_missing_is_an_error(tmp_path: Path, key: str, where: str):
+    path = written(tmp_path, "t.txt", "some text\n")
+    with pytest.raises(DataError, match=rf"t\.txt: format\.{key} '@@' stands in {where}"):
+        read(path, type="text", **{key: "@@"})
+
+
+def test_json_is_a_list_or_a_mapping_of_texts_or_objects(tmp_path: Path):
+    assert read(written(tmp_path, "a.json", '["x", "y"]'), type="json") == ["x", "y"]
+    path = written(tmp_path, "b.json", '{"X": {"extract": "x"}, "A": {"extract": "y"}}')
+    assert read(path, type="json", field="extract") == ["x", "y"]
+
+
+def test_json_lines_may_be_gzipped(tmp_path: Path):
+    path = tmp_path / "t.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"text": "caf\\u00e9"}\n\n{"text": "\xc3\xa9"}\n'))
+    assert read(path, type="jsonl", field="text") == ["café", "é"]
+
+
+def test_half_a_surrogate_pair_becomes_the_replacement_character(tmp_path: Path):
+    path = written(tmp_path, "t.jsonl", '"a\\ud83d b \\ud83d\\ude00"\n')
+    assert read(path, type="jsonl") == ["a\ufffd b 😀"]
+
+
+@pytest.mark.parametrize(
+    ("content", "form", "message"),
+    [
+        ('"a"\n{"b": 1\n', {"type": "jsonl"}, r"line 2: not valid JSON"),
+        (
+            '{"b": "x", "c": 1}\n',
+            {"type": "jsonl", "field": "text"},
+            r"line 1: has no field 'text'; its fields: 'b', 'c'",
+        ),
+        (
+            '{"b": 1}\n',
+            {"type": "jsonl", "field": "b"},
+            r"line 1: is a int, not text; name the text by format.field",
+        ),
+        ('{"k": {"b": "x"}}', {"type": "json"}, r"entry 'k': is a dict, not text"),
+        ("3", {"type": "json"}, r"holds a int, not a list or mapping"),
+        ("[1,", {"type": "json"}, r"not valid json"),
+    ],
+)
+def test_malformed_content_is_told_with_its_place(
+    tmp_path: Path, content: str, form: dict[str, Any], message: str
+):
+    with pytest.raises(DataError, match=message):
+        read(written(tmp_path, "t", content), **form)
+
+
+def test_bytes_that_are_not_utf8_and_files_that_are_not_there_are_told(tmp_path: Path):
+    path = tmp_path / "t.txt"
+    with pytest.raises(DataError, match="no such file"):
+        read(path, type="text")
+    path.write_bytes(b"caf\xe9\n")
+    with pytest.raises(DataError, match=r"t\.txt: not UTF-8 text"):
+        read(path, type="text")
+    (tmp_path / "t.txt.gz").write_bytes(b"plain")
+    with pytest.raises(DataError, match="not valid text: Not a gzipped file"):
+        read(tmp_path / "t.txt.gz", type="text")
+
+
+def test_lines_are_read_as_a_stream(tmp_path: Path):
+    """The first document arrives although the file is cut off far behind it."""
+    path = tmp_path / "t.jsonl.gz"
+    lines = "".join(json.dumps(f"text {n} {n**20}") + "\n" for n in range(50_000))
+    path.write_bytes(gzip.compress(lines.encode())[:-100_000])
+    stream = read_documents(path, TypeAdapter(Format).validate_python({"type": "jsonl"}))
+    assert next(stream) == "text 0 0"
+    with pytest.raises(DataError, match="not valid jsonl"):
+        list(stream)

