@@ -1,1 +1,19 @@
-"""Score Entropy Discrete Diffusion."""
+"""Score Entropy Discrete Diffusion, from raw text to the paper's tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sedd.pretrained import load_model
+
+__all__ = ["load_model"]
+
+
+def __getattr__(name: str) -> Any:
+    """`from sedd import load_model` brings in torch; `import sedd` does not."""
+    if name == "load_model":
+        from sedd.pretrained import load_model
+
+        return load_model
+    raise AttributeError(f"module 'sedd' has no attribute {name!r}")

@@ -139,9 +139,11 @@ def tokenize(
         jobs = [(data.dataset, data.tokenizer, part) for part in ("train", "validation")]
         jobs += [(other, data.tokenizer, "test") for other in experiment.evaluation.datasets]
     for job in jobs:
+        text = load_dataset(job[0])
+        typer.echo(f"{text.name}: {text.description}; licence: {text.licence}; {text.homepage}")
         with progress(f"tokenize {'/'.join(job)}", None, "document") as bar:
             meta = tokenize_split(
-                load_dataset(job[0]),
+                text,
                 job[1],
                 job[2],
                 tokens_dir(*job),

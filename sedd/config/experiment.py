@@ -82,6 +82,8 @@ class Evaluation(Settings):
 
     datasets: DatasetNames = ()
     """files of config/datasets, whose test splits are measured in the model's vocabulary"""
+    estimator: Literal["paper", "stratified"] = "paper"
+    """paper: independent random times; stratified: spread evenly, the same number with less variance"""
     num_draws: Count = 1000
     """random times a sequence"""
     max_sequences: Count | None = None

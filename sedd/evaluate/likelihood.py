@@ -15,7 +15,7 @@ import torch
 
 from sedd.data.dataset import TokenBlocks, unigram_counts
 from sedd.data.tokenizers import Tokenizer
-from sedd.diffusion import sample_times, score_entropy_loss
+from sedd.diffusion import likelihood_bound
 from sedd.errors import DataError
 from sedd.evaluate.run import Run
 from sedd.paths import tokens_dir
@@ -56,7 +56,7 @@ def measure(run: Run, dataset: str, seed: int) -> dict[str, Any]:
         "dataset": dataset,
         "split": "test",
         "tokenizer": data.tokenizer,
-        "estimator": "paper",
+        "estimator": settings.estimator,
         "nats_per_token": mean,
         "standard_error": error,
         "perplexity": math.exp(mean),
@@ -75,24 +75,26 @@ def measure(run: Run, dataset: str, seed: int) -> dict[str, Any]:
     }
 
 
-@torch.no_grad()
 def sequence_bounds(run: Run, x0: torch.Tensor, seed: int, description: str) -> torch.Tensor:
-    """Mean over the draws of the weighted score entropy of each sequence x0 (N, L). Returns (N,) nats, float64."""
+    """Bound of each sequence x0 (N, L) in nats, (N,) float64."""
     settings = run.experiment.evaluation
-    totals = torch.zeros(len(x0), dtype=torch.float64)
-    with progress(description, len(x0) * settings.num_draws, "sequence") as bar:
-        for first in range(0, len(x0), settings.batch_size):
-            clean = x0[first : first + settings.batch_size]
-            draws = generator(seed, "perplexity", first)
-            for _ in range(settings.num_draws):
-                t = sample_times(len(clean), settings.time_eps, draws)
-                xt = run.graph.sample_transition(clean, run.noise(t)[0], draws)
-                clean_, t_, xt_ = (tensor.to(run.device) for tensor in (clean, t, xt))
-                with run.autocast():
-                    nats = score_entropy_loss(run.model, run.graph, run.noise, clean_, t_, xt_)
-                totals[first : first + len(clean)] += nats.double().cpu()
-                bar.update(len(clean))
-    return totals / settings.num_draws
+    bounds = []
+    with progress(description, len(x0), "sequence") as bar:
+        for index, clean in enumerate(x0.split(settings.batch_size)):
+            with run.autocast():
+                nats = likelihood_bound(
+                    run.model,
+                    run.graph,
+                    run.noise,
+                    clean.to(run.device),
+                    settings.num_draws,
+                    estimator=settings.estimator,
+                    time_eps=settings.time_eps,
+                    generator=generator(seed, "perplexity", index),
+                )
+            bounds.append(nats.cpu())
+            bar.update(len(clean))
+    return torch.cat(bounds)
 
 
 def count_characters(tokenizer: Tokenizer, x0: torch.Tensor) -> int:

@@ -34,6 +34,8 @@ def draw_samples(
         "precision": settings.precision,
         "length": length,
         "checkpoint_step": run.step,
+        "prefix": run.tokenizer.decode(before),
+        "suffix": run.tokenizer.decode(after),
     }
     provenance = run.provenance(seed, 0.0)
     provenance.pop("seconds")

@@ -41,7 +41,7 @@ def told() -> dict[str, list[str]]:
 
 def test_every_broken_file_has_an_error_of_its_own(here: Path) -> None:
     replace("config/model/medium.yaml", "n_heads: 16", "n_heads: 15")
-    replace("config/cluster/local.yaml", "nodes: 1", "nodes: 2\nqueue: short")
+    replace("config/cluster/local.yaml", "hours: 24", "hours: 0\nqueue: short")
     replace("config/datasets/wiki.yaml", "type: package", "type: pakage")
     replace("config/tables/text8.yaml", "metric: bits_per_character", "metric: bits")
     replace("config/smoke.yaml", "smoke_absorb,", "smoke_absorbb,")
@@ -51,7 +51,7 @@ def test_every_broken_file_has_an_error_of_its_own(here: Path) -> None:
         # a preset's mistake is also one of the experiments that are built on it
         "config/experiments/sedd_medium_absorb.yaml": ["model"],
         "config/experiments/sedd_medium_uniform.yaml": ["model"],
-        "config/cluster/local.yaml": ["nodes", "queue"],
+        "config/cluster/local.yaml": ["hours", "queue"],
         "config/datasets/wiki.yaml": ["source.type"],
         "config/tables/text8.yaml": ["metric"],
         "config/smoke.yaml": ["experiments[0]"],
@@ -61,21 +61,13 @@ def test_every_broken_file_has_an_error_of_its_own(here: Path) -> None:
 
 def test_a_batch_that_the_clusters_devices_cannot_share_is_told(here: Path) -> None:
     replace("config/config.yaml", "cluster: local", "cluster: slurm")
-    replace("config/cluster/slurm.yaml", "devices: 8", "devices: 3")
+    replace("config/cluster/slurm.yaml", "num_devices: 1", "num_devices: 3")
     found = told()
     assert found["config/config.yaml"][0].startswith(
         "experiments[0]: tiny_absorb: training.batch_size: must divide evenly by training.accum 1"
         " x 3 devices, e.g. 15 or 18; got 16; the cluster is 'slurm'"
     )
     assert found.keys() == {"config/config.yaml", "config/paper.yaml"}
-
-
-def test_devices_are_counted_over_nodes(here: Path) -> None:
-    cluster = load_cluster("slurm").model_copy(update={"devices": 4, "nodes": 4})
-    tiny = load_experiment("tiny_absorb")  # a batch of 16
-    assert device_problems(tiny, cluster) == []
-    more = cluster.model_copy(update={"nodes": 8})
-    assert len(device_problems(tiny, more)) == 1
 
 
 def test_a_table_names_only_experiments_and_texts_that_are_there(here: Path) -> None:

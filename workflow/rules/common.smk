@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sedd.config import (
     checkpoint_steps,
+    device_problems,
     load_cluster,
     load_dataset,
     load_experiment,
@@ -13,7 +14,7 @@ from sedd.config import (
     load_table,
     training_identity,
 )
-from sedd.errors import SeddError
+from sedd.errors import ConfigError, SeddError
 from sedd.paths import (
     checkpoint_file,
     evaluation_file,
@@ -31,6 +32,9 @@ try:
     CLUSTER = load_cluster(PROJECT.cluster)
     EXPERIMENTS = {name: load_experiment(name) for name in PROJECT.experiments}
     TABLES = {name: load_table(name) for name in PROJECT.tables}
+    for name, experiment in EXPERIMENTS.items():
+        if problems := device_problems(experiment, CLUSTER):
+            raise ConfigError(f"{name} on cluster {PROJECT.cluster}", problems)
 except SeddError as error:
     sys.exit(f"{error}")
 

@@ -4,8 +4,10 @@ def tokenizer_name(wildcards):
 
 
 def dataset_settings(wildcards):
-    """What the tokens depend on: the dataset's settings, without the comments of their file."""
-    return load_dataset(wildcards.dataset).model_dump(mode="json")
+    """What the tokens depend on: the dataset's settings, without what only describes it."""
+    return load_dataset(wildcards.dataset).sections(
+        "source", "format", "detokenizer", "splits"
+    )
 
 
 rule tokenize:

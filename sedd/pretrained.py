@@ -1,0 +1,164 @@
+"""`load_model`: a network with its diffusion, from a run of ours or from a published model.
+
+A published model is a folder or a hub repository with `config.json` and `model.safetensors` (older: `pytorch_model.bin`);
+the official training code writes a folder with `.hydra/config.yaml` and `checkpoints-meta/checkpoint.pth`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sedd.build import build_graph, build_noise
+from sedd.checkpoint import find_checkpoint, load_trained, steps_present
+from sedd.config.source import read_source
+from sedd.diffusion import Absorb, Geometric, Graph, LogLinear, Noise, Uniform
+from sedd.errors import CheckpointError
+from sedd.model import DiffusionTransformer
+from sedd.paths import run_dir
+
+WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+LOGLINEAR_EPS = 1e-3  # fixed in the official code; its configuration does not say it
+
+Loaded = tuple[DiffusionTransformer, Graph, Noise]
+
+
+def load_model(
+    source: str | Path, device: torch.device | str = "cpu", *, step: int | None = None
+) -> Loaded:
+    """`(model, graph, noise)`, the model in evaluation mode with its averaged weights.
+
+    source: a run's name, its folder, or one of its checkpoints; a folder of a published model, in the hub's form or
+        as the official code writes it; or the id of a hub repository, such as louaaron/sedd-small.
+    step: which checkpoint of a run; the newest by default.
+    Raises CheckpointError that says what was tried. Nothing is unpickled but tensors and plain values.
+    """
+    path = Path(source)
+    if path.is_file():
+        return from_checkpoint(path, device)
+    if path.parent == run_dir("x").parent and path.is_dir():
+        return from_checkpoint(find_checkpoint([path.name], step), device)
+    if (path / "config.json").is_file():
+        return from_hub_folder(path, device)
+    if (path / ".hydra" / "config.yaml").is_file():
+        return from_experiment_folder(path, device)
+    if steps_present(str(source)):
+        return from_checkpoint(find_checkpoint([str(source)], step), device)
+    return from_hub_folder(download(str(source)), device)
+
+
+def from_checkpoint(path: Path, device: torch.device | str) -> Loaded:
+    """A checkpoint of ours."""
+    trained = load_trained(path, device)
+    experiment = trained.experiment
+    return trained.model, build_graph(experiment, trained.vocab_size), build_noise(experiment)
+
+
+def from_hub_folder(folder: Path, device: torch.device | str) -> Loaded:
+    """A published model in the hub's form."""
+    settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    path = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
+    if path is None:
+        raise CheckpointError(f"{folder}: has config.json, but neither of {', '.join(WEIGHTS)}")
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        weights = load_file(path)
+    else:
+        weights = read_tensors(path)
+    model, graph, noise = build(settings, folder / "config.json")
+    return finish(model, weights, path, device), graph, noise
+
+
+def from_experiment_folder(folder: Path, device: torch.device | str) -> Loaded:
+    """What the official training code writes; its average is a list in the order of the parameters."""
+    settings = read_source(folder / ".hydra" / "config.yaml").values
+    path = folder / "checkpoints-meta" / "checkpoint.pth"
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such file, beside .hydra/config.yaml")
+    content = read_tensors(path)
+    model, graph, noise = build(settings, folder / ".hydra" / "config.yaml")
+    names = [name for name, _ in model.named_parameters()]
+    shadow = content["ema"]["shadow_params"]
+    if len(shadow) != len(names):
+        raise CheckpointError(
+            f"{path}: the average has {len(shadow)} tensors, the network {len(names)} parameters"
+        )
+    return (
+        finish(model, dict(zip(names, shadow, strict=True)), path, device),
+        graph,
+        noise,
+    )
+
+
+def download(repository: str) -> Path:
+    """A hub repository's folder in the local cache, of which only what is read here is fetched."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(repository, allow_patterns=["config.json", *WEIGHTS]))
+    except Exception as error:  # the hub's client raises many kinds: names, network, access
+        raise CheckpointError(
+            f"{repository!r} is not a model: no checkpoint file, no run under {run_dir('x').parent}, no folder with "
+            f"config.json or .hydra/config.yaml, and the hub has none ({type(error).__name__}: {error})"
+        ) from error
+
+
+def read_tensors(path: Path) -> Any:
+    """A torch file of tensors and plain values; anything else in it is refused."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise CheckpointError(
+            f"{path}: cannot be read as weights ({type(error).__name__}: {error})"
+        ) from error
+
+
+def build(settings: Mapping[str, Any], path: Path) -> Loaded:
+    """An empty network, graph and noise from a published configuration."""
+    try:
+        vocab_size, kind, shape = settings["tokens"], settings["graph"]["type"], settings["model"]
+        noise_kind = settings["noise"]["type"]
+        graph = {"absorb": Absorb, "uniform": Uniform}[kind](vocab_size)
+        noise = {
+            "loglinear": lambda: LogLinear(LOGLINEAR_EPS),
+            "geometric": lambda: Geometric(
+                float(settings["noise"]["sigma_min"]), float(settings["noise"]["sigma_max"])
+            ),
+        }[noise_kind]()
+        model = DiffusionTransformer(
+            vocab_size=vocab_size,
+            absorb=kind == "absorb",
+            hidden_size=shape["hidden_size"],
+            n_blocks=shape["n_blocks"],
+            n_heads=shape["n_heads"],
+            cond_dim=shape["cond_dim"],
+            dropout=shape["dropout"],
+            scale_by_sigma=shape["scale_by_sigma"],
+        )
+    except KeyError as error:
+        raise CheckpointError(
+            f"{path}: not the configuration of a published SEDD model: {error} is missing or not known"
+        ) from error
+    return model, graph, noise
+
+
+def finish(
+    model: DiffusionTransformer,
+    weights: Mapping[str, torch.Tensor],
+    path: Path,
+    device: torch.device | str,
+) -> DiffusionTransformer:
+    """The network with these weights, ready to be used. Raises CheckpointError if they do not fit."""
+    wanted = {name: tuple(tensor.shape) for name, tensor in model.named_parameters()}
+    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    wrong = sorted(name for name, shape in wanted.items() if found.get(name) != shape)
+    if wrong:
+        told = [f"{name}: wants {wanted[name]}, found {found.get(name)}" for name in wrong[:6]]
+        raise CheckpointError(f"{path}: weights do not fit the network:\n  " + "\n  ".join(told))
+    model.load_state_dict({name: weights[name] for name in wanted}, strict=False)
+    return model.to(device).eval().requires_grad_(False)

@@ -1,0 +1,101 @@
+"""One optimiser step against the same thing written out by hand."""
+
+import pytest
+import torch
+
+from sedd.build import build_graph, build_noise
+from sedd.config import load_experiment
+from sedd.diffusion import score_entropy_loss
+from sedd.train.state import TrainState
+from sedd.train.step import learning_rate, train_step
+
+V = 27
+
+
+def prepared(*overrides: str):
+    experiment = load_experiment("smoke_absorb", overrides, rename="changed", writes=False)
+    state = TrainState.fresh(experiment, V, torch.device("cpu"))
+    return experiment, state, build_graph(experiment, V), build_noise(experiment)
+
+
+def batch(size: int = 8, length: int = 32) -> torch.Tensor:
+    return torch.randint(V, (size, length), generator=torch.Generator().manual_seed(3))
+
+
+def weights(state: TrainState) -> torch.Tensor:
+    return torch.cat([weight.detach().flatten() for weight in state.model.parameters()])
+
+
+@pytest.fixture
+def float64():
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.usefixtures("float64")
+def test_accumulation_changes_sums_and_not_what_is_learnt_from():
+    results = []
+    for accum in (1, 4):
+        experiment, state, graph, noise = prepared(f"training.accum={accum}", "model.dropout=0.0")
+        result = train_step(state, experiment, graph, noise, batch())
+        results.append((result.loss_nats_per_token, result.grad_norm, weights(state)))
+    torch.testing.assert_close(results[0], results[1], rtol=1e-6, atol=1e-9)
+
+
+def test_the_same_step_draws_the_same_noise_whatever_was_drawn_before():
+    losses = []
+    for disturbance in (0, 1000):
+        experiment, state, graph, noise = prepared()
+        torch.rand(disturbance)
+        losses.append(train_step(state, experiment, graph, noise, batch()).loss_nats_per_token)
+    assert torch.equal(losses[0], losses[1])
+
+
+def test_two_steps_draw_different_noise():
+    experiment, state, graph, noise = prepared("training.lr=1.0e-30")
+    first = train_step(state, experiment, graph, noise, batch()).loss_nats_per_token
+    second = train_step(state, experiment, graph, noise, batch()).loss_nats_per_token
+    assert not torch.equal(first, second)
+
+
+def test_the_gradient_is_clipped_to_its_largest_norm():
+    experiment, state, graph, noise = prepared("training.grad_clip=0.001")
+    result = train_step(state, experiment, graph, noise, batch())
+    assert result.grad_norm > 0.001
+    norm = torch.stack([weight.grad.norm() for weight in state.model.parameters()]).norm()
+    torch.testing.assert_close(norm, torch.tensor(0.001), rtol=1e-3, atol=0)
+
+
+def test_the_reported_loss_is_the_mean_over_the_batch_in_nats_a_token():
+    experiment, state, graph, noise = prepared("model.dropout=0.0", "training.accum=1")
+    x0 = batch()
+    from sedd.diffusion import sample_times
+    from sedd.seeds import generator
+
+    draws = generator(experiment.seed, "noise", 0)
+    t = sample_times(len(x0), experiment.training.time_eps, draws)
+    xt = graph.sample_transition(x0, noise(t)[0], draws)
+    expected = score_entropy_loss(state.model, graph, noise, x0, t, xt, fused=False).mean() / 32
+    result = train_step(state, experiment, graph, noise, x0)
+    torch.testing.assert_close(result.loss_nats_per_token, expected.detach(), rtol=1e-5, atol=0)
+
+
+def test_the_rate_warms_up_holds_and_falls_to_zero():
+    experiment, *_ = prepared(
+        "training.steps=100",
+        "training.warmup_steps=10",
+        "training.decay_fraction=0.2",
+        "training.lr=1.0",
+    )
+    rates = [learning_rate(experiment, step) for step in range(100)]
+    assert rates[0] == 0.1
+    assert rates[9:81] == [1.0] * 72
+    assert rates[90] == 0.5
+    assert 0 < rates[99] < 0.06
+    assert max(rates) == 1.0
+
+
+def test_without_decay_the_rate_stays():
+    experiment, *_ = prepared("training.warmup_steps=0")
+    assert {learning_rate(experiment, step) for step in range(1000)} == {experiment.training.lr}
