@@ -24,8 +24,9 @@ class RowCdf:
 
     def __init__(self, weights: Tensor):
         self.weights = weights  # (n, V), >= 0
-        whole = weights.shape[1] // BLOCK * BLOCK
-        sums = [weights[:, :whole].unflatten(1, (-1, BLOCK)).sum(-1, dtype=torch.float64)]
+        self.width = min(BLOCK, weights.shape[1])
+        whole = weights.shape[1] // self.width * self.width
+        sums = [weights[:, :whole].unflatten(1, (-1, self.width)).sum(-1, dtype=torch.float64)]
         if whole < weights.shape[1]:
             sums.append(weights[:, whole:].sum(-1, keepdim=True, dtype=torch.float64))
         self.blocks = torch.cat(sums, dim=1).cumsum(1)
@@ -42,11 +43,11 @@ class RowCdf:
         goal = _below(u * blocks[:, -1], blocks[:, -1])[:, None]
         block = torch.searchsorted(blocks, goal, right=True)
         before = torch.where(block > 0, blocks.gather(1, (block - 1).clamp(min=0)), 0.0)
-        state = block * BLOCK + torch.arange(BLOCK, device=blocks.device)
+        state = block * self.width + torch.arange(self.width, device=blocks.device)
         inside = state < self.weights.shape[1]
         state = state.clamp(max=self.weights.shape[1] - 1)
         weights = torch.where(inside, self.weights[rows[:, None], state], 0.0)
-        within = weights.double().cumsum(1)
+        within = weights.cumsum(1, dtype=torch.float64)
         goal = _below(goal - before, within[:, -1:])
         return state.gather(1, torch.searchsorted(within, goal, right=True))[:, 0]
 
@@ -67,8 +68,12 @@ def race(weights: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """
     drawn_on = generator.device if generator is not None else weights.device
     u = torch.rand(weights.shape, generator=generator, dtype=weights.dtype, device=drawn_on)
-    clock = 1e-10 - (u.to(weights.device) + 1e-10).log_()
-    return (weights / clock).argmax(-1)
+    return (weights / clocks(u.to(weights.device))).argmax(-1)
+
+
+def clocks(u: Tensor) -> Tensor:
+    """Exponential times from uniforms on [0, 1), kept off 0 and infinity as in the paper's runs."""
+    return 1e-10 - torch.log(u + 1e-10)
 
 
 def nucleus(weights: Tensor, top_p: float) -> Tensor:

@@ -1,0 +1,102 @@
+"""Both estimators of the bound against the integral itself, over all masks of three tokens."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from linear_network import LinearNetwork
+
+from sedd.diffusion import Absorb, Geometric, LogLinear, Uniform, likelihood_bound
+
+TIME_EPS = 0.02
+X0 = torch.tensor([0, 1, 1])
+COPIES = 4000
+
+
+def integral_over_time(network, graph, noise, x0: torch.Tensor) -> float:
+    """Mean over t in [TIME_EPS, 1] of the expected loss, by Gauss-Legendre quadrature and enumeration."""
+    length = len(x0)
+    choices = [sorted({*range(graph.num_states)}) for _ in range(length)]
+    x = torch.tensor(list(itertools.product(*choices)))
+    nodes, weights = np.polynomial.legendre.leggauss(200)
+    total = 0.0
+    for node, weight in zip(nodes, weights, strict=True):
+        t = torch.tensor([TIME_EPS + (1 - TIME_EPS) * (node + 1) / 2], dtype=torch.float64)
+        sigma, dsigma = noise(t)
+        law = graph.transition(x0[None], sigma)[0]
+        chance = law[torch.arange(length), x].prod(1)
+        possible = chance > 0
+        entropy = graph.score_entropy(
+            network(x, sigma.expand(len(x))), sigma.expand(len(x)), x, x0.expand(len(x), length)
+        ).sum(1)
+        total += weight / 2 * float(dsigma * (chance * entropy)[possible].sum())
+    return total
+
+
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("estimator", ["paper", "stratified"])
+@pytest.mark.parametrize("kind", ["absorb", "uniform"])
+def test_both_estimators_have_the_integral_as_their_mean(kind, estimator, fused):
+    graph = Absorb(2) if kind == "absorb" else Uniform(2)
+    noise = LogLinear() if kind == "absorb" else Geometric(1e-2, 5.0)
+    network = LinearNetwork(graph, 3)
+    with torch.no_grad():
+        expected = integral_over_time(network, graph, noise, X0)
+    values = likelihood_bound(
+        network, graph, noise, X0.expand(COPIES, 3), 6, estimator=estimator, time_eps=TIME_EPS,
+        generator=torch.Generator().manual_seed(0), fused=fused,
+    )  # fmt: skip
+    error = float(values.std() / COPIES**0.5)
+    assert error < 0.03 * expected
+    assert abs(float(values.mean()) - expected) < 5 * error  # false alarm: 6e-7
+    assert abs(float(values.mean()) - 1.2 * expected) > 5 * error
+
+
+@pytest.mark.parametrize(("kind", "gain"), [("absorb", 2.0), ("uniform", 1.2)])
+def test_stratification_lowers_the_variance(kind, gain):
+    graph = Absorb(2) if kind == "absorb" else Uniform(2)
+    noise = LogLinear() if kind == "absorb" else Geometric(1e-2, 5.0)
+    network = LinearNetwork(graph, 16)
+    x0 = torch.randint(2, (16,), generator=torch.Generator().manual_seed(1)).expand(1500, 16)
+    paper, stratified = (
+        likelihood_bound(
+            network, graph, noise, x0, 8, estimator=estimator,
+            generator=torch.Generator().manual_seed(0),
+        ).var()
+        for estimator in ("paper", "stratified")
+    )  # fmt: skip
+    assert paper / stratified > gain
+
+
+def test_the_bound_of_the_true_score_is_the_entropy_of_the_data():
+    """Independent fair coins: log 2 a token, whatever is masked."""
+    graph = Absorb(2)
+
+    def score(x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+        log_score = -torch.log(2 * torch.expm1(sigma.double()))[:, None, None]
+        log_score = log_score.expand(*x.shape, 3).clone()
+        return log_score.scatter(-1, x[..., None], 0.0)
+
+    x0 = torch.randint(2, (500, 10), generator=torch.Generator().manual_seed(0))
+    values = likelihood_bound(
+        score, graph, LogLinear(), x0, 40, estimator="stratified",
+        generator=torch.Generator().manual_seed(1),
+    )  # fmt: skip
+    expected = 10 * torch.tensor(2.0).log()
+    # times above the last one, 1 - 1e-3, count as nothing: one part in a thousand is missing
+    error = float(values.std() / 500**0.5)
+    assert abs(float(values.mean() - 0.999 * expected)) < 5 * error + 1e-3
+    assert error < 0.02
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"num_draws": 0}, "num_draws must be at least 1"), ({"estimator": "exact"}, "got 'exact'")],
+)
+def test_impossible_settings_are_refused(settings, message):
+    network = LinearNetwork(Absorb(2), 3)
+    with pytest.raises(ValueError, match=message):
+        likelihood_bound(network, Absorb(2), LogLinear(), X0[None], **{"num_draws": 2, **settings})
