@@ -43,6 +43,10 @@ class Tokenizer(Protocol):
         """Token ids of each text, without separators; text that looks like a special token stays text."""
         ...
 
+    def encode_part(self, text: str) -> list[int]:
+        """Token ids of a text that is to stand beside another: white space at its ends counts."""
+        ...
+
     def decode(self, ids: Sequence[int]) -> str: ...
 
 
@@ -92,6 +96,14 @@ class Text8:
             list(self.normalise(text).encode("ascii").translate(self._to_ids)) for text in texts
         ]
 
+    def encode_part(self, text: str) -> list[int]:
+        (ids,) = self.encode_batch([text])
+        space = [self.separator_id]
+        if not ids:
+            return space if text else []
+        before, after = text[:1].isspace(), text[-1:].isspace()
+        return space * before + ids + space * after
+
     def decode(self, ids: Sequence[int]) -> str:
         return bytes(map(int, ids)).translate(self._to_text).decode("ascii")
 
@@ -131,6 +143,9 @@ class FileTokenizer:
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         return [encoding.ids for encoding in encodings]
+
+    def encode_part(self, text: str) -> list[int]:
+        return self.encode_batch([text])[0]
 
     def decode(self, ids: Sequence[int]) -> str:
         return self._tokenizer.decode(list(map(int, ids)), skip_special_tokens=False)

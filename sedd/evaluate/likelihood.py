@@ -98,8 +98,12 @@ def sequence_bounds(run: Run, x0: torch.Tensor, seed: int, description: str) -> 
 
 
 def count_characters(tokenizer: Tokenizer, x0: torch.Tensor) -> int:
-    """Characters of the text that the blocks x0 (N, L) spell; a separator counts as one."""
-    return sum(len(tokenizer.decode(row)) for row in x0.tolist())
+    """Characters of the text that the blocks x0 (N, L) spell; a separator counts for what it stands for in the text."""
+    separator = tokenizer.separator_id
+    spelled = sum(
+        len(tokenizer.decode([token for token in row if token != separator])) for row in x0.tolist()
+    )
+    return spelled + int((x0 == separator).sum()) * len(tokenizer.separator_text)
 
 
 def unigram_baselines(run: Run, x0: torch.Tensor) -> dict[str, float]:

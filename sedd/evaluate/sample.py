@@ -25,7 +25,7 @@ def draw_samples(
     """
     settings = run.experiment.sampling
     length = settings.length or run.experiment.data.length
-    before, after = run.tokenizer.encode_batch([prefix, suffix])
+    before, after = run.tokenizer.encode_part(prefix), run.tokenizer.encode_part(suffix)
     clamp = clamped(before, after, length)
     made = {
         "sampler": settings.sampler,

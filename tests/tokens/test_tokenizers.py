@@ -165,3 +165,12 @@ def test_another_vocabulary_under_the_name_of_gpt2_is_refused(
         DataError, match=r"'gpt2' from the hub: 10 entries .* not the published 50257"
     ):
         load_tokenizer("gpt2")
+
+
+def test_white_space_at_the_ends_of_a_part_counts_and_that_of_a_document_does_not() -> None:
+    text8 = load_tokenizer("text8")
+    assert text8.decode(text8.encode_part(" The river, ")) == " the river "
+    assert text8.decode(text8.encode_part("river")) == "river"
+    assert text8.encode_part("") == []
+    assert text8.decode(text8.encode_part("  ")) == " "
+    assert text8.decode(text8.encode_batch([" The river, "])[0]) == "the river"
