@@ -1,0 +1,106 @@
+"""What would run, and what an edit runs again: dry runs of the real rules."""
+
+import re
+from pathlib import Path
+
+import pytest
+from project import ROOT, command, planned
+
+from sedd import paths
+from sedd.config import checkpoint_steps, load_experiment, load_project
+
+SMOKE = ("--configfile", "config/smoke.yaml")
+
+
+def edit(folder: Path, file: str, old: str, new: str) -> None:
+    path = folder / file
+    text = path.read_text()
+    assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file}"
+    path.write_text(text.replace(old, new))
+
+
+@pytest.mark.parametrize("build", ["config", "smoke", "paper"])
+def test_every_build_plans_each_checkpoint_sample_and_measurement_once(project, build):
+    jobs = planned(project, "--configfile", f"config/{build}.yaml")
+    made = load_project(Path(f"config/{build}.yaml"))
+    experiments = [load_experiment(name) for name in made.experiments]
+    steps = {e.name: checkpoint_steps(e) for e in experiments}
+    measured = {
+        e.name: steps[e.name] if e.evaluation.checkpoints == "all" else steps[e.name][-1:]
+        for e in experiments
+    }
+    assert jobs["train"] == sum(len(s) for s in steps.values())
+    assert jobs["sample"] == sum(len(s) for s in measured.values())
+    assert jobs["perplexity"] == sum(
+        len(measured[e.name]) * len(e.evaluation.datasets) for e in experiments
+    )
+    assert jobs["report"] == len(experiments)
+    assert jobs["table"] == len(made.tables)
+
+
+def test_a_checkpoint_is_trained_on_from_the_one_before(project):
+    output = command(project, "snakemake", "--dry-run", *SMOKE).stdout
+    (job,) = re.findall(
+        r"rule train:\n\s+input: (.*)\n\s+output: results/runs/smoke_absorb/checkpoints/step_60.pt",
+        output,
+    )
+    assert "results/runs/smoke_absorb/checkpoints/step_30.pt" in job
+
+
+def test_a_checkpoint_is_measured_without_waiting_for_the_next(project):
+    output = command(project, "snakemake", "--dry-run", *SMOKE).stdout
+    inputs = re.findall(
+        r"rule (?:sample|perplexity):\n\s+input: (.*)\n\s+output: results/runs/smoke_absorb/.*step_30",
+        output,
+    )
+    assert len(inputs) == 2
+    assert all("step_30.pt" in line and "step_60" not in line for line in inputs)
+
+
+def test_the_profiles_are_found_by_their_bare_names(project):
+    said = command(project, "snakemake", "--profile", "slurm", "--dry-run", *SMOKE).stderr
+    assert "Using profiles slurm and workflow specific profile default" in said
+    said = command(project, "snakemake", "--dry-run", *SMOKE).stderr
+    assert "workflow specific profile default" in said
+
+
+def test_a_mistake_in_the_configuration_ends_a_dry_run_with_its_line(project):
+    edit(project, "config/experiments/smoke_uniform.yaml", "  lr: ", "  learning_rate: ")
+    result = command(project, "snakemake", "--dry-run", *SMOKE, check=False)
+    assert result.returncode != 0
+    assert "smoke_uniform.yaml" in result.stderr
+    assert "training.learning_rate: unknown key" in result.stderr
+    assert "[line " in result.stderr
+
+
+def test_rules_and_package_spell_every_path_the_same():
+    rules = "\n".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
+    wild = {
+        "tokens": str(paths.tokens_dir("{dataset}", "{tokenizer}", "{split}") / "tokens.bin"),
+        "checkpoint": str(paths.run_dir("{experiment}") / "checkpoints" / "step_{step}.pt"),
+        "samples": str(
+            paths.run_dir("{experiment}") / "samples" / "step_{step}" / "{sampler}_{steps}.jsonl"
+        ),
+        "evaluation": str(
+            paths.run_dir("{experiment}") / "eval" / "step_{step}" / "{dataset}.json"
+        ),
+        "report": str(paths.report_file("{experiment}")),
+        **{form: f"{paths.table_stem('{table}')}.{form}" for form in ("md", "csv", "tex")},
+    }
+    for what, path in wild.items():
+        assert f'"{path}"' in rules, f"no rule makes {what} as {path}"
+    assert str(paths.checkpoint_file("x", 7)) == wild["checkpoint"].format(experiment="x", step=7)
+    assert str(paths.samples_file("x", 7, "euler", 3)) == wild["samples"].format(
+        experiment="x", step=7, sampler="euler", steps=3
+    )
+    assert str(paths.evaluation_file("x", 7, "d")) == wild["evaluation"].format(
+        experiment="x", step=7, dataset="d"
+    )
+
+
+def test_every_rule_keeps_a_log_and_runs_one_verb():
+    for path in (ROOT / "workflow/rules").glob("*.smk"):
+        for rule in re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]:
+            name = rule.split(":")[0]
+            assert "    log:" in rule, f"{name} keeps no log"
+            assert len(re.findall(r"\bsedd [a-z]+", rule)) == 1, f"{name} runs more than one verb"
