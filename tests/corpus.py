@@ -8,7 +8,7 @@ from sedd.config import load_dataset
 from sedd.data.tokenize import tokenize_split
 from sedd.paths import tokens_dir
 
-WORDS = "the river runs from north to south and the old town lies on its bank".split()
+WORDS = ["the", "river", "runs", "from", "north", "to", "south", "and", "the", "old", "town", "lies", "on", "its", "bank"]
 
 
 def write_corpus(path: Path, documents: int = 120) -> None:

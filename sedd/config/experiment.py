@@ -102,6 +102,12 @@ def _no_scaling(scale_by_sigma: bool | None, graph: str) -> str | None:
     return None
 
 
+def _starts_at_unigram(output_bias: str, graph: str, scale_by_sigma: bool | None) -> str | None:
+    if output_bias == "unigram" and (graph != "absorb" or scale_by_sigma is False):
+        return "unigram needs graph.type absorb, scaled by sigma; remove it, or write zero"
+    return None
+
+
 def _rising(sigma_max: float, sigma_min: float) -> str | None:
     if sigma_max > sigma_min:
         return None
@@ -139,6 +145,7 @@ class Experiment(Settings):
     rules = (
         *(rule.within("model") for rule in ModelConfig.rules),
         Rule(("model.scale_by_sigma", "graph.type"), _no_scaling),
+        Rule(("training.output_bias", "graph.type", "model.scale_by_sigma"), _starts_at_unigram),
         Rule(("noise.sigma_max", "noise.sigma_min"), _rising),
         *TRAINING_RULES,
         Rule(("evaluation.datasets",), named_once),

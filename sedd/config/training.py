@@ -45,6 +45,8 @@ class Training(Settings):
     """times are drawn from [time_eps, 1]"""
     time_sampling: Literal["independent", "stratified"] = "independent"
     """independent: as in the paper; stratified: spread evenly over the batch, for less variance"""
+    output_bias: Literal["zero", "unigram"] = "zero"
+    """zero: as in the paper; unigram: the network starts at how often each token occurs (absorb only)"""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """of the network's arithmetic; auto: bfloat16 on a GPU, float32 on a CPU"""
     compile: bool = False

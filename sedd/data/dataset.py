@@ -28,6 +28,7 @@ class TokenBlocks:
 
     def __init__(self, folder: Path, length: int):
         self._tokens, self.meta = open_tokens(folder)
+        self.folder = folder
         self.length = length
         num_blocks = len(self._tokens) // length
         if num_blocks == 0:

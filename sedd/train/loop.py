@@ -13,7 +13,7 @@ import torch
 from sedd import checkpoint
 from sedd.build import build_graph, build_noise
 from sedd.config import Experiment, checkpoint_steps, write_resolved
-from sedd.data.dataset import TokenBlocks, shuffled_indices
+from sedd.data.dataset import TokenBlocks, shuffled_indices, unigram_counts
 from sedd.paths import checkpoint_file, run_dir, tokens_dir
 from sedd.progress import Progress, progress
 from sedd.train.folder import drop_stray_states, newest_state, open_folder, sole_writer, state_file
@@ -90,7 +90,7 @@ class Trainer:
 
     def start(self, until: int) -> TrainState:
         """The newest state up to step `until`, or a fresh one."""
-        state = TrainState.fresh(self.experiment, self.blocks.meta["vocab_size"], self.device)
+        state = TrainState.fresh(self.experiment, unigram_counts(self.blocks.folder), self.device)
         if (found := newest_state(self.folder, self.identity, until)) is not None:
             state.load(found)
         if self.experiment.training.compile:

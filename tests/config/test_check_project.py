@@ -10,8 +10,6 @@ import pytest
 
 from sedd.config import (
     check_project,
-    device_problems,
-    load_cluster,
     load_experiment,
     load_project,
     write_resolved,

@@ -113,10 +113,10 @@ def test_a_checkpoint_of_another_network_is_told_before_it_is_used(run):
     other = run.experiment.model_copy(
         update={"model": run.experiment.model.model_copy(update={"n_blocks": 3})}
     )
-    with pytest.raises(CheckpointError, match="model.n_blocks: 2 when trained, 3 now"):
+    with pytest.raises(CheckpointError, match=r"model\.n_blocks: 2 when trained, 3 now"):
         open_run(other, device="cpu")
 
 
 def test_a_missing_checkpoint_is_told_with_those_that_are_there(run):
-    with pytest.raises(CheckpointError, match="no checkpoint of step 60; steps there: 30"):
+    with pytest.raises(CheckpointError, match=r"no checkpoint of step 60; steps there: 30"):
         open_run(run.experiment, step=60, device="cpu")

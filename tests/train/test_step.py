@@ -1,5 +1,6 @@
 """One optimiser step against the same thing written out by hand."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,7 +15,7 @@ V = 27
 
 def prepared(*overrides: str):
     experiment = load_experiment("smoke_absorb", overrides, rename="changed", writes=False)
-    state = TrainState.fresh(experiment, V, torch.device("cpu"))
+    state = TrainState.fresh(experiment, np.ones(V), torch.device("cpu"))
     return experiment, state, build_graph(experiment, V), build_noise(experiment)
 
 
@@ -99,3 +100,17 @@ def test_the_rate_warms_up_holds_and_falls_to_zero():
 def test_without_decay_the_rate_stays():
     experiment, *_ = prepared("training.warmup_steps=0")
     assert {learning_rate(experiment, step) for step in range(1000)} == {experiment.training.lr}
+
+
+def test_a_network_that_starts_at_the_unigram_frequencies_scores_their_cross_entropy():
+    counts = np.arange(V) ** 2
+    experiment = load_experiment(
+        "smoke_absorb", ["training.output_bias=unigram"], rename="changed", writes=False
+    )
+    state = TrainState.fresh(experiment, counts, torch.device("cpu"))
+    graph, noise = build_graph(experiment, V), build_noise(experiment)
+    x = torch.full((1, 3), graph.mask)
+    sigma, _ = noise(torch.tensor([0.3]))
+    score = state.model(x, sigma).exp()[0, 0, :V] * torch.expm1(sigma)
+    expected = torch.from_numpy((counts + 1) / (counts + 1).sum()).float()
+    torch.testing.assert_close(score.detach(), expected, rtol=1e-4, atol=0)
