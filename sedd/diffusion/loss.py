@@ -14,6 +14,9 @@ from sedd.diffusion.graph import Graph
 from sedd.diffusion.network import ScoreFunction, SplitNetwork
 from sedd.diffusion.noise import Noise, sample_times
 
+# below, a table of logits is no larger than the features, and one pass in pieces saves nothing
+MIN_FUSED_VOCABULARY = 256
+
 
 def score_entropy_loss(
     model: ScoreFunction,
@@ -29,10 +32,13 @@ def score_entropy_loss(
 ) -> Tensor:
     """dsigma(t) times the score entropy, summed over the positions of each sequence: (B,) nats.
 
-    x0: (B, L) clean tokens. t: (B,) times, drawn from U[time_eps, 1] if None. xt: (B, L) noisy
-    states, drawn given t if None. fused: one pass over the vocabulary, with no (B, L, V) table;
-    None: where the model is a `SplitNetwork`. Raises TypeError if `fused` is asked of another
-    model.
+    x0: (B, L) clean tokens.
+    t: (B,) times; None: drawn from U[time_eps, 1].
+    xt: (B, L) noisy states; None: drawn given t.
+    fused: one pass over the vocabulary, with no (B, L, V) table; None: where the model is a
+        `SplitNetwork` and the vocabulary is not tiny. The value is the same.
+
+    Raises TypeError if `fused` is asked of another model.
     """
     if t is None:
         t = sample_times(x0.shape[0], time_eps, generator, stratified_times, x0.device)
@@ -51,23 +57,27 @@ def weighted_score_entropy(
     x0: Tensor,
     fused: bool | None = None,
 ) -> Tensor:
-    """weight_b times the score entropy of sequence b, summed over positions: (B,) nats. sigma,
-    weight: (B,).
+    """weight_b times the score entropy of sequence b, summed over positions: (B,) nats.
+
+    sigma, weight: (B,). Otherwise as `score_entropy_loss`.
     """
-    if isinstance(model, SplitNetwork) and fused is not False:
-        return fused_score_entropy(model, graph, sigma, weight, xt, x0)
+    if fused is None:
+        fused = isinstance(model, SplitNetwork) and graph.vocab_size >= MIN_FUSED_VOCABULARY
     if fused:
-        raise TypeError(
-            f"fused=True needs a SplitNetwork (features, vocabulary_layer, log_score_offset); "
-            f"{type(model).__name__} is not one"
-        )
+        if not isinstance(model, SplitNetwork):
+            raise TypeError(
+                "fused=True needs a SplitNetwork (features, vocabulary_layer, log_score_offset); "
+                f"{type(model).__name__} is not one"
+            )
+        return fused_score_entropy(model, graph, sigma, weight, xt, x0)
     entropy = graph.score_entropy(model(xt, sigma), sigma, xt, x0)
     return weight.to(entropy.dtype) * entropy.sum(-1)
 
 
 class ScoreEntropyLoss(nn.Module):
-    """`score_entropy_loss` as a module, so that DistributedDataParallel can wrap it: the fused loss
-    never calls model.forward.
+    """`score_entropy_loss` as a module, for DistributedDataParallel to wrap.
+
+    Wrapping the network itself would not do: the fused loss never calls its forward.
     """
 
     def __init__(self, model: nn.Module, graph: Graph, noise: Noise, fused: bool | None = None):

@@ -22,7 +22,7 @@ from sedd.diffusion.precision import accumulation_dtype, compute_dtype, product_
 from sedd.diffusion.randomness import rand
 
 Precision = Literal["float64", "float32"]
-TABLE_ELEMENTS = 2**22  # of the table (r, V)
+TABLE_ELEMENTS = 2**23  # of the table (r, V): enough rows that reading the weight costs little
 
 
 @dataclass

@@ -107,7 +107,7 @@ class Uniform(Graph):
             score.scatter_(1, current, 0.0)
             return Leave(step / self.num_states, None)
         growth = math.expm1(step)
-        mean = score.sum(1, keepdim=True, dtype=torch.float64) / self.num_states
+        mean = score.mean(1, keepdim=True).double()
         # (e^-dQ s)_y = (1 + growth) s_y - growth * mean, clamped at 0 as negative weights are
         # everywhere
         score.mul_(1 + growth).sub_((growth * mean).to(score.dtype)).clamp_(min=0)

@@ -1,6 +1,7 @@
 """The processes by brute force: rate matrices, matrix exponentials and Bayes' rule on a few states.
 
-Nothing here uses the formulas under test. B batch, L sequence length, V states, K sequences that the data can be.
+Nothing here uses the formulas under test. B batch, L sequence length, V states, K sequences that
+the data can be.
 """
 
 from __future__ import annotations

@@ -17,7 +17,9 @@ COPIES = 4000
 
 
 def integral_over_time(network, graph, noise, x0: torch.Tensor) -> float:
-    """Mean over t in [TIME_EPS, 1] of the expected loss, by Gauss-Legendre quadrature and enumeration."""
+    """Mean over t in [TIME_EPS, 1] of the expected loss, by Gauss-Legendre quadrature and
+    enumeration.
+    """
     length = len(x0)
     choices = [sorted({*range(graph.num_states)}) for _ in range(length)]
     x = torch.tensor(list(itertools.product(*choices)))

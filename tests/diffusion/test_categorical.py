@@ -73,7 +73,9 @@ def test_inversion_in_float64_keeps_the_tail():
 
 
 def test_the_float32_race_loses_the_tail():
-    """The chance of the same state, summed over the grid of float32 uniforms, is 50 times too small."""
+    """The chance of the same state, summed over the grid of float32 uniforms, is 50 times too
+    small.
+    """
     grid = 2.0**-24
     u = torch.rand(10_000, generator=torch.Generator().manual_seed(0))
     assert torch.equal(u, (u.double() / grid).round().float() * grid)

@@ -50,7 +50,9 @@ def test_score_entropy_in_float32_agrees_with_float64(size):
 
 @pytest.mark.parametrize("size", SIZES)
 def test_the_fused_sum_in_float32_agrees_with_float64(size):
-    """Features of width 2 around logits of a realistic size, so that the network adds no error of its own."""
+    """Features of width 2 around logits of a realistic size, so that the network adds no error of
+    its own.
+    """
     generator = torch.Generator().manual_seed(1)
     weight = torch.randn(size + 1, 2, generator=generator)
     bias = torch.randn(size + 1, generator=generator)

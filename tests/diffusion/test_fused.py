@@ -103,8 +103,10 @@ def test_fused_and_plain_agree_at_any_time_and_state(kind, vocab_size, t, seed):
     network = LinearNetwork(graph, LENGTH, seed=seed)
     with torch.no_grad():
         plain = score_entropy_loss(network, graph, noise, x0, times, xt, fused=False)
-        fused = score_entropy_loss(network, graph, noise, x0, times, xt)
-        single = score_entropy_loss(network.float(), graph, noise, x0, times.float(), xt)
+        fused = score_entropy_loss(network, graph, noise, x0, times, xt, fused=True)
+        single = score_entropy_loss(
+            network.float(), graph, noise, x0, times.float(), xt, fused=True
+        )
     assert_close(fused, plain, rtol=1e-12, atol=1e-13)
     # the network itself runs in float32 here; log(expm1(sigma)) at t = 1 feels the rounding of t
     assert_close(single.double(), plain, rtol=1e-4, atol=1e-7)
@@ -115,7 +117,7 @@ def test_a_second_backward_pass_gives_the_gradients_again(kind):
     graph, noise = process(kind, 7)
     network = LinearNetwork(graph, LENGTH)
     x0, t, xt = inputs(graph, noise)
-    loss = score_entropy_loss(network, graph, noise, x0, t, xt).mean()
+    loss = score_entropy_loss(network, graph, noise, x0, t, xt, fused=True).mean()
     parameters = list(network.parameters())
     first = torch.autograd.grad(loss, parameters, retain_graph=True)
     second = torch.autograd.grad(loss, parameters)
@@ -133,7 +135,7 @@ def test_frozen_parameters_get_no_gradient_and_the_others_theirs(frozen):
         score_entropy_loss(network, graph, noise, x0, t, xt, fused=False).mean(), free
     )
     network.get_parameter(frozen).requires_grad_(False)
-    score_entropy_loss(network, graph, noise, x0, t, xt).mean().backward()
+    score_entropy_loss(network, graph, noise, x0, t, xt, fused=True).mean().backward()
     assert network.get_parameter(frozen).grad is None
     for parameter, gradient in zip(free, expected, strict=True):
         assert_close(parameter.grad, gradient, rtol=1e-11, atol=1e-13)
@@ -143,7 +145,7 @@ def test_a_batch_without_masks_has_zero_loss_and_zero_gradients():
     graph, noise = process("absorb", 7)
     network = LinearNetwork(graph, LENGTH)
     x0, t, _ = inputs(graph, noise)
-    loss = score_entropy_loss(network, graph, noise, x0, t, xt=x0)
+    loss = score_entropy_loss(network, graph, noise, x0, t, xt=x0, fused=True)
     loss.mean().backward()
     assert torch.equal(loss.detach(), torch.zeros(BATCH, dtype=torch.float64))
     assert all(torch.equal(p.grad, torch.zeros_like(p)) for p in network.parameters())
@@ -155,12 +157,14 @@ def test_autocast_multiplies_in_bfloat16_and_sums_in_float32(kind):
     network = LinearNetwork(graph, LENGTH).float()
     x0, t, xt = inputs(graph, noise)
     exact, exact_gradients = value_and_gradients(
-        network, lambda: score_entropy_loss(network, graph, noise, x0, t.float(), xt), torch.mean
+        network,
+        lambda: score_entropy_loss(network, graph, noise, x0, t.float(), xt, fused=True),
+        torch.mean,
     )
 
     def half() -> Tensor:
         with torch.autocast("cpu", torch.bfloat16):
-            return score_entropy_loss(network, graph, noise, x0, t.float(), xt)
+            return score_entropy_loss(network, graph, noise, x0, t.float(), xt, fused=True)
 
     value, gradients = value_and_gradients(network, half, torch.mean)
     assert value.dtype == torch.float32
@@ -216,7 +220,23 @@ def test_a_plain_callable_takes_the_plain_path():
     network = LinearNetwork(graph, LENGTH)
     x0, t, xt = inputs(graph, noise)
     plain = score_entropy_loss(lambda x, s: network(x, s), graph, noise, x0, t, xt)
-    assert_close(plain, score_entropy_loss(network, graph, noise, x0, t, xt), rtol=1e-12, atol=0.0)
+    assert_close(
+        plain,
+        score_entropy_loss(network, graph, noise, x0, t, xt, fused=True),
+        rtol=1e-12,
+        atol=0.0,
+    )
+
+
+@pytest.mark.parametrize(("vocab_size", "calls"), [(255, 1), (256, 0)])
+def test_the_fused_loss_is_chosen_where_the_vocabulary_is_not_tiny(vocab_size, calls, monkeypatch):
+    graph, noise = process("absorb", vocab_size)
+    network = LinearNetwork(graph, LENGTH)
+    forwards = []
+    network.register_forward_hook(lambda *_: forwards.append(1))
+    x0, t, xt = inputs(graph, noise)
+    score_entropy_loss(network, graph, noise, x0, t, xt)
+    assert len(forwards) == calls
 
 
 def test_times_and_states_are_drawn_from_the_generator():
@@ -236,13 +256,17 @@ def test_distributed_training_gets_the_same_gradients(tmp_path):
     network = LinearNetwork(graph, LENGTH)
     x0, t, xt = inputs(graph, noise)
     _, expected = value_and_gradients(
-        network, lambda: score_entropy_loss(network, graph, noise, x0, t, xt), torch.mean
+        network,
+        lambda: score_entropy_loss(network, graph, noise, x0, t, xt, fused=True),
+        torch.mean,
     )
     torch.distributed.init_process_group(
         "gloo", init_method=f"file://{tmp_path}/rendezvous", rank=0, world_size=1
     )
     try:
-        wrapped = nn.parallel.DistributedDataParallel(ScoreEntropyLoss(network, graph, noise))
+        wrapped = nn.parallel.DistributedDataParallel(
+            ScoreEntropyLoss(network, graph, noise, fused=True)
+        )
         _, found = value_and_gradients(network, lambda: wrapped(x0, t, xt), torch.mean)
     finally:
         torch.distributed.destroy_process_group()

@@ -1,4 +1,6 @@
-"""Samplers with the true score must give the data; L = 2, so that a law on few sequences says everything."""
+"""Samplers with the true score must give the data; L = 2, so that a law on few sequences says
+everything.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ def p_value(data: Data, x: torch.Tensor) -> float:
     [("absorb", "analytic", 96), ("uniform", "analytic", 48), ("uniform", "euler", 160)],
 )
 def test_the_true_score_gives_the_data_and_too_few_steps_do_not(kind, sampler, steps, monkeypatch):
-    """Euler and analytic steps are the same law under log-linear absorbing noise: one of them is tested."""
+    """Euler and analytic steps are the same law under log-linear absorbing noise: one of them is
+    tested.
+    """
     monkeypatch.setattr(reverse, "TABLE_ELEMENTS", 5000)  # several groups of rows a step
     graph, noise = process(kind)
     data = Data.random(graph, 2, seed=0)
@@ -64,7 +68,8 @@ def test_first_hitting_is_exact_where_a_grid_of_as_many_steps_is_not():
     data = Data.random(graph, 2, seed=0)
 
     def score(x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
-        # each sequence has its own noise; at a masked position the score is the posterior times 1 / (e^sigma - 1)
+        # each sequence has its own noise; at a masked position the score is the posterior times 1 /
+        # (e^sigma - 1)
         posterior = data.posterior(x, 1.0)
         clean = torch.zeros(*x.shape, graph.num_states, dtype=torch.float64)
         for position in range(2):

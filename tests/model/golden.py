@@ -28,7 +28,7 @@ def load(kind: str) -> tuple[DiffusionTransformer, Graph, Noise, dict[str, Tenso
     return model.eval(), graph, noise, load_file(FOLDER / kind / "vectors.safetensors")
 
 
-def assert_agrees(found: Tensor, expected: Tensor, rtol: float = 1e-5) -> None:
-    """Elements to `rtol`; those far below the largest are sums of larger ones, so to 2e-7 of that one."""
-    atol = 2e-7 * float(expected.abs().max()) * (rtol / 1e-5)
-    torch.testing.assert_close(found, expected, rtol=rtol, atol=atol)
+def assert_agrees(found: Tensor, expected: Tensor, of_largest: float = 2e-7) -> None:
+    """Relative 1e-5, or, for elements that are small sums of larger ones, `of_largest` of the largest."""
+    atol = of_largest * float(expected.abs().max())
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=atol)

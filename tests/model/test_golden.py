@@ -45,8 +45,8 @@ def test_loss_and_the_gradient_of_every_parameter(kind, fused):
     loss.mean().backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None
-        # sums of hundreds of terms of both signs, in another order: five times the tolerance
-        assert_agrees(parameter.grad, stored[f"grad.{name}"], rtol=5e-5)
+        # sums of hundreds of terms of both signs, in another order: more of the largest is lost
+        assert_agrees(parameter.grad, stored[f"grad.{name}"], of_largest=1e-6)
 
 
 @both
@@ -62,12 +62,9 @@ def test_step_weights(kind, state, t):
     euler = graph.euler_step_weights(log_score, x, 0.05 * dsigma)
     assert_agrees(euler, stored[f"{state}.euler_probs"])
     analytic = graph.analytic_step_weights(log_score, x, sigma - earlier)
-    # sigma(t) - sigma(t - 0.05) cancels half a digit, and uniform weights are differences again
-    assert_agrees(analytic, stored[f"{state}.analytic_probs"], rtol=2e-5)
+    assert_agrees(analytic, stored[f"{state}.analytic_probs"])
     denoise = graph.analytic_step_weights(log_score, x, sigma)[..., : graph.vocab_size]
-    # uniform, t = 0.95: e^sigma = 6e4 times the difference of a score from the mean, which cancels
-    rtol = 2e-4 if (kind, state) == ("uniform", "early") else 1e-5
-    assert_agrees(denoise, stored[f"{state}.denoise_probs"], rtol=rtol)
+    assert_agrees(denoise, stored[f"{state}.denoise_probs"])
 
 
 @both
