@@ -1,6 +1,6 @@
 # Which files the build consists of. The configuration is read and checked by the package itself, so that a mistake
 # in it ends a dry run with the same message as `sedd config check`.
-import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -25,7 +25,8 @@ from sedd.paths import (
 )
 
 # `sedd` is found beside the Python that runs Snakemake, whether or not its environment is activated
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+PROGRAMS = shlex.quote(str(Path(sys.executable).parent))
+shell.prefix(f"set -euo pipefail; export PATH={PROGRAMS}:$PATH; ")
 
 try:
     PROJECT = load_project(config)
@@ -102,9 +103,96 @@ def samples(name):
 
 def all_tables():
     """Each table in each of its forms."""
-    return [f"{table_stem(name)}.{form}" for name in TABLES for form in ("md", "csv", "tex")]
+    return [
+        f"{table_stem(name)}.{form}" for name in TABLES for form in ("md", "csv", "tex")
+    ]
 
 
 def all_reports():
     """One page an experiment."""
     return [str(report_file(name)) for name in EXPERIMENTS] if PROJECT.reports else []
+
+
+# What the rules read of the configuration, so that an edit re-runs what depends on it and nothing else.
+
+
+def tokenizer_name(wildcards):
+    """The tokenizer's name: a hub id's slash is spelled `--` in folder names."""
+    return wildcards.tokenizer.replace("--", "/")
+
+
+def dataset_settings(wildcards):
+    """What the tokens depend on: the dataset's settings, without what only describes it."""
+    return load_dataset(wildcards.dataset).sections(
+        "source", "format", "detokenizer", "splits"
+    )
+
+
+def training_settings(wildcards):
+    """What the weights depend on; the rest of the experiment may change without training again."""
+    return training_identity(EXPERIMENTS[wildcards.experiment])
+
+
+def training_tokens(wildcards):
+    """The tokens to train and to validate on."""
+    data = EXPERIMENTS[wildcards.experiment].data
+    return tokens(data.dataset, data.tokenizer, "train") + tokens(
+        data.dataset, data.tokenizer, "validation"
+    )
+
+
+def checkpoint_before(wildcards):
+    """The checkpoint that this one is trained on from: so a run has one trainer at a time."""
+    earlier = [
+        step
+        for step in checkpoint_steps(EXPERIMENTS[wildcards.experiment])
+        if step < int(wildcards.step)
+    ]
+    return [str(checkpoint_file(wildcards.experiment, earlier[-1]))] if earlier else []
+
+
+def sampling_settings(wildcards):
+    """What the samples depend on beside the checkpoint."""
+    experiment = EXPERIMENTS[wildcards.experiment]
+    return {"seed": experiment.seed, **experiment.sections("sampling")}
+
+
+def evaluation_settings(wildcards):
+    """What a perplexity depends on beside the checkpoint and the text."""
+    experiment = EXPERIMENTS[wildcards.experiment]
+    settings = experiment.sections("evaluation")["evaluation"]
+    # which other texts or checkpoints are measured changes nothing here
+    chosen = {
+        key: value
+        for key, value in settings.items()
+        if key not in ("datasets", "checkpoints")
+    }
+    return {"seed": experiment.seed, **chosen}
+
+
+def evaluation_tokens(wildcards):
+    """The text to measure, and the training text, whose frequencies make the unigram baseline."""
+    data = EXPERIMENTS[wildcards.experiment].data
+    return tokens(wildcards.dataset, data.tokenizer, "test") + tokens(
+        data.dataset, data.tokenizer, "train"
+    )
+
+
+def table_settings(wildcards):
+    """The table's rows, columns and published numbers, without the comments of their file."""
+    return TABLES[wildcards.table].model_dump(mode="json")
+
+
+def report_settings(wildcards):
+    """What the page shows of the configuration."""
+    return EXPERIMENTS[wildcards.experiment].model_dump(mode="json")
+
+
+def table_inputs(wildcards):
+    """Every perplexity of the build's experiments: a table takes those it has rows for."""
+    return [path for name in EXPERIMENTS for path in evaluations(name)]
+
+
+def report_inputs(wildcards):
+    """What a page shows: the run's perplexities and samples."""
+    return evaluations(wildcards.experiment) + samples(wildcards.experiment)
