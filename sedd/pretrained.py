@@ -6,12 +6,12 @@ the official training code writes a folder with `.hydra/config.yaml` and `checkp
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 
 from sedd.build import build_graph, build_noise
 from sedd.checkpoint import find_checkpoint, load_trained, steps_present
@@ -60,18 +60,12 @@ def from_checkpoint(path: Path, device: torch.device | str) -> Loaded:
 
 def from_hub_folder(folder: Path, device: torch.device | str) -> Loaded:
     """A published model in the hub's form."""
-    settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    settings = read_source(folder / "config.json").values
     path = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
     if path is None:
         raise CheckpointError(f"{folder}: has config.json, but neither of {', '.join(WEIGHTS)}")
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        weights = load_file(path)
-    else:
-        weights = read_tensors(path)
     model, graph, noise = build(settings, folder / "config.json")
-    return finish(model, weights, path, device), graph, noise
+    return finish(model, read_tensors(path), path, device), graph, noise
 
 
 def from_experiment_folder(folder: Path, device: torch.device | str) -> Loaded:
@@ -109,10 +103,12 @@ def download(repository: str) -> Path:
 
 
 def read_tensors(path: Path) -> Any:
-    """A torch file of tensors and plain values; anything else in it is refused."""
+    """A file of safetensors, or a torch file of tensors and plain values; anything else in it is refused."""
     try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
+    except Exception as error:  # both libraries raise many kinds
         raise CheckpointError(
             f"{path}: cannot be read as weights ({type(error).__name__}: {error})"
         ) from error
