@@ -106,6 +106,63 @@ def test_fast_plain_and_float32_steps_have_the_same_law(kind, sampler):
     assert ((counts[0] - other) ** 2 / (counts[0] + other)).sum() > 45
 
 
+@pytest.mark.parametrize("kind", ["absorb", "uniform"])
+@pytest.mark.parametrize("step_kind", ["euler", "analytic"])
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_one_step_follows_its_table(kind, step_kind, precision):
+    """Whether a position jumps, and where to: final samples hardly depend on the first."""
+    graph, _ = process(kind, 4)
+    network = LinearNetwork(graph, 1)
+    start = 0 if graph.mask is None else graph.mask
+    x = torch.full((40_000, 1), start)
+    sigma = torch.tensor([0.8])
+    with torch.no_grad():
+        log_score = network(x[:1], sigma)
+        step = torch.tensor([0.1], dtype=torch.float64)
+        right = graph.step_probs(step_kind, log_score, x[:1], step)[0, 0]
+        wrong = graph.step_probs(step_kind, log_score, x[:1], 1.1 * step)[0, 0]
+        step_taker = reverse.ReverseStep(network, graph, generator(), precision)
+        step_taker.move_(x, torch.arange(len(x)), step_kind, sigma, 0.1)
+    counts = torch.bincount(x[:, 0], minlength=graph.num_states).double()
+    possible = right > 0  # a random score may call for a negative weight, which counts as zero
+    assert counts[~possible].sum() == 0
+    assert chi_square(counts[possible], right[possible]) > FALSE_ALARM
+    assert chi_square(counts[possible], wrong[possible]) < FALSE_ALARM
+
+
+def test_first_hitting_times_are_order_statistics():
+    """Of two tokens the first falls at 2/3 of the range on average and the second at 1/3."""
+    graph, noise = Absorb(2), LogLinear()
+    network = LinearNetwork(graph, 2)
+    told = []
+
+    def watched(x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+        told.append(-torch.expm1(-sigma.double()))
+        return network(x, sigma)
+
+    sample_first_hitting(watched, graph, noise, (COUNT, 2), generator=generator())
+    first, second = told
+    # variance 1 / 18 each; beyond 5 standard errors with probability 6e-7
+    assert abs(first.mean() / 0.999 - 2 / 3) < 5 * (1 / 18 / COUNT) ** 0.5
+    assert abs(second.mean() / 0.999 - 1 / 3) < 5 * (1 / 18 / COUNT) ** 0.5
+    told.clear()
+    sample_first_hitting(watched, graph, noise, (50, 2), eps=0.4, generator=generator())
+    assert min(float(level.min()) for level in told) == pytest.approx(0.4 * 0.999, rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["absorb", "uniform"])
+def test_autocast_changes_draws_no_more_than_rounding_does(kind):
+    graph, noise = process(kind, 3)
+    network = LinearNetwork(graph, 2, seed=3).float()
+    laws = []
+    for half in (False, True):
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            x = sample(network, graph, noise, (COUNT, 2), 6, generator=generator())
+        laws.append(torch.bincount(3 * x[:, 0] + x[:, 1], minlength=9).double() / COUNT)
+    assert not torch.equal(laws[0], laws[1])
+    assert (laws[0] - laws[1]).abs().max() < 0.03
+
+
 def test_a_split_network_and_the_same_callable_draw_the_same():
     graph, noise = process("uniform", 5)
     network = LinearNetwork(graph, 6)
