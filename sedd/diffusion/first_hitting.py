@@ -1,10 +1,10 @@
-"""First-hitting sampler for the absorbing graph (Zheng et al. 2024, arXiv 2409.02908): one token a
-step, times drawn exactly.
+"""First-hitting sampler for the absorbing graph: one token a step, at times drawn exactly.
 
 Going back from noise level lambda = 1 - e^-sigma, each of n masked tokens is masked still at
 lambda' < lambda with probability lambda' / lambda, on its own. So the first of them is uncovered at
 lambda u^(1/n), u uniform, and it is any of them. No error from a time grid, and as many network
 calls as there are tokens to fill in.
+Source: Zheng et al. 2024, arXiv 2409.02908.
 
 B batch, L sequence length.
 """
@@ -21,7 +21,7 @@ from sedd.diffusion.network import ScoreFunction
 from sedd.diffusion.noise import Noise
 from sedd.diffusion.randomness import rand
 from sedd.diffusion.reverse import Precision, ReverseStep
-from sedd.diffusion.samplers import StepCallback, start
+from sedd.diffusion.samplers import StepCallback, check_settings, start
 
 
 @torch.no_grad()
@@ -42,6 +42,7 @@ def sample_first_hitting(
     """Draw states of `shape` (B, L). Arguments as in `samplers.sample`; below time `eps` the
     network is told sigma(eps).
     """
+    check_settings(graph, 1, "analytic", precision, top_p, fused=True)
     x, _ = start(graph, shape, clamp, generator, torch.device(device))
     reverse = ReverseStep(model, graph, generator, precision, top_p)
     ends = noise(torch.tensor([eps, 1.0], dtype=torch.float64, device=x.device))[0]

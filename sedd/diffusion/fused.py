@@ -1,5 +1,4 @@
-"""The score entropy of a `SplitNetwork` in one pass over the vocabulary, as a differentiable
-function.
+"""The score entropy of a `SplitNetwork` in one pass over the vocabulary, with its gradients.
 
 B batch, L sequence length, n rows: the positions whose score entropy can differ from 0 (the masked
 ones, if absorbing).

@@ -1,5 +1,4 @@
-"""What a forward process of single tokens must tell: how tokens move, what the loss is, how a
-reverse step is drawn.
+"""A forward process of single tokens: how they move, what the loss is, how a reverse step is drawn.
 
 B batch, L sequence length, V states (the vocabulary, plus the mask as last state if absorbing). x0,
 x: (B, L) clean and noisy states. sigma: (B,) or (B, 1) total noise. log_score: (B, L, V), log of
@@ -28,10 +27,9 @@ StepKind = Literal["euler", "analytic", "denoise"]
 
 @dataclass(frozen=True)
 class Leave:
-    """Weights of leaving a row's state: `scale` times the table that `Graph.leave_` filled, against
-    `stay` of staying.
+    """Weights of leaving a row's state, `scale` times the table that `Graph.leave_` filled, or not.
 
-    stay: (r,), or None for what is missing to 1.
+    stay: weight of staying, (r,), or None for what is missing to 1.
     """
 
     scale: float
@@ -77,8 +75,7 @@ class Graph(ABC):
 
     @abstractmethod
     def score_entropy(self, log_score: Tensor, sigma: Tensor, x: Tensor, x0: Tensor) -> Tensor:
-        """Denoising score entropy of each position in nats, before the weight dsigma (Lou et al.
-        2024, definition 3.3).
+        """Denoising score entropy of each position, in nats, before the weight dsigma.
 
         sum over y != x of w_y [ s_y - r_y log s_y + r_y (log r_y - 1) ], with s = exp(log_score),
         the true ratio r_y = p(y | x0) / p(x | x0), and w_y the rate from y to x. Returns (B, L), >=
@@ -91,20 +88,21 @@ class Graph(ABC):
 
     @abstractmethod
     def row_terms(self, sigma: Tensor, offset: Tensor, x: Tensor, x0: Tensor) -> RowTerms:
-        """Score entropy of active rows as a sum over the vocabulary. All (n,); offset: see
-        `SplitNetwork`.
+        """Score entropy of active rows as a sum over the vocabulary.
+
+        All (n,). offset: what is taken off every logit, see `SplitNetwork`.
         """
 
     @abstractmethod
     def euler_step_weights(self, log_score: Tensor, x: Tensor, step: Tensor) -> Tensor:
-        """Row x of (identity + step * reverse rates), (B, L, V); step: dt * dsigma. Negative where
-        the step is too long.
+        """Row x of (identity + step * reverse rates), (B, L, V); step: dt * dsigma.
+
+        Negative where the step is too long.
         """
 
     @abstractmethod
     def analytic_step_weights(self, log_score: Tensor, x: Tensor, step: Tensor) -> Tensor:
-        """(e^-dQ s)_y (e^dQ)(x | y), (B, L, V), for d = `step`, a difference of sigma (theorem
-        4.2).
+        """(e^-dQ s)_y (e^dQ)(x | y), (B, L, V), for d = `step`, a difference of sigma.
 
         The law of x at the lower noise. Negative where the scores cannot be those of any
         distribution.
@@ -112,11 +110,10 @@ class Graph(ABC):
 
     @abstractmethod
     def leave_(self, score: Tensor, x: Tensor, kind: StepKind, step: float) -> Leave:
-        """Turn a table of scores (r, V), 1 at x (r,), into weights of leaving for each other state,
-        with 0 at x.
+        """Turn a table of scores (r, V), 1 at x (r,), into weights of leaving for each other state.
 
-        Says of rows that can change what the tables above say of all; overwrites `score`. step: as
-        for the kind of step.
+        The entry at x becomes 0. Says of rows that can change what the tables say of all;
+        overwrites `score`. step: as for the kind of step.
         """
 
     def euler_step_probs(self, log_score: Tensor, x: Tensor, step: Tensor) -> Tensor:

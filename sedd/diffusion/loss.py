@@ -1,5 +1,4 @@
-"""The training loss: denoising score entropy, weighted by the rate of the noise (Lou et al. 2024,
-equation 8).
+"""The training loss: denoising score entropy, weighted by the rate of the noise (Lou et al. 2024).
 
 B batch, L sequence length, V states. sigma: total noise, dsigma: its rate at time t.
 """

@@ -1,5 +1,4 @@
-"""Samplers that run the process backwards on a grid of times: Euler and analytic steps, then one
-denoising step.
+"""Samplers that run backwards on a grid of times: Euler or analytic steps, then a denoising step.
 
 B batch, L sequence length. sigma: total noise. Times fall evenly from 1 to `eps`, as in the paper.
 """

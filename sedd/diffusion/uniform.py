@@ -1,9 +1,8 @@
-"""The uniform graph: a token is replaced, at rate 1, by a state drawn uniformly from all V (itself
-included).
+"""The uniform graph: a token is replaced, at rate 1, by any of the V states, itself included.
 
-Legend in `graph`; V = vocab_size, and rho = p(x | x0) / p(x0 | x0) at x != x0, which is (e^sigma -
-1) / (e^sigma - 1 + V). At x = x0 the true ratio of every other state is rho; at x != x0 it is 1 /
-rho for x0 and 1 for the rest.
+Legend in `graph`; V = vocab_size. With rho = p(x | x0) / p(x0 | x0) for x != x0, that is
+(e^sigma - 1) / (e^sigma - 1 + V), the true ratio at x = x0 is rho for every other state; at x != x0
+it is 1 / rho for x0 and 1 for the rest.
 """
 
 from __future__ import annotations

@@ -3,10 +3,10 @@
 The score entropy of a position is a plain sum over states, with no normaliser. With z = h W^T + b
 the logits of row n, each graph can write it as
 
-    value_n = a_n sum_rest e^z_ny - c_n sum_rest z_ny + k_n + q_n (e^u_n - 1 - u_n),    u_n =
-    z_n,target + d_n,
+    value_n = a_n sum_rest e^z_ny - c_n sum_rest z_ny + k_n + q_n (e^u_n - 1 - u_n)
+    u_n = z_n,target + d_n
 
-`rest` being all states but the target and, if c is given, the current one. So one pass over pieces
+with `rest` all states but the target and, if c is given, the current one. So one pass over pieces
 of the vocabulary gives the values and every gradient, and nothing of size n x V ever exists.
 
 n rows, H features, V states summed over (never the mask), W (V or V + 1, H), b (V or V + 1,).
