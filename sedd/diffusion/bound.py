@@ -1,5 +1,4 @@
-"""Monte Carlo estimates of the upper bound on the negative log likelihood (Lou et al. 2024, theorem
-3.6).
+"""Monte Carlo estimates of the upper bound on the negative log likelihood (Lou et al. 2024).
 
 The bound is the mean of the loss over time. Two estimators of the same number:
 
