@@ -1,7 +1,8 @@
 """The `sedd` command: one verb for each arrow from raw text to tables and reports.
 
 The heavy imports stand inside the verbs, so that `--help`, a configuration check and a table take a second.
-Exit codes: 0 done; 1 a broken invariant, with a traceback; 2 a mistake that the user can mend; 128 + N stopped by signal N.
+Exit codes: 0 done; 1 a broken invariant, with a traceback; 2 a mistake that the user can mend; 128 + N stopped
+by signal N.
 """
 
 from __future__ import annotations
@@ -69,8 +70,11 @@ def config_check(
         typer.Argument(help="Files to check; everything under config/ by default."),
     ] = None,
 ) -> None:
-    """Report every problem of every configuration file at once: file, line, what was found, what is allowed.
+    """Report every problem of every file at once.
 
+    Each with its file and line, what was found and what is allowed. Exits with 2 if there is one.
+
+    \b
     Example: sedd config check config/experiments/mine.yaml
     """
     from sedd.config import check_project
@@ -86,8 +90,11 @@ def config_check(
 
 @config_app.command("show")
 def config_show(name: Name, overrides: Overrides = None) -> None:
-    """Print the experiment with its preset, defaults and overrides filled in, as YAML.
+    """Print an experiment with everything filled in.
 
+    That is its preset, the defaults and the overrides, as YAML.
+
+    \b
     Example: sedd config show tiny_absorb graph.type=uniform model=small
     """
     from sedd.config import resolved_yaml
@@ -118,10 +125,12 @@ def tokenize(
         bool, typer.Option("--force", help="Again, even if it is there and current.")
     ] = False,
 ) -> None:
-    """Turn a text into tokens: results/data/DATASET/TOKENIZER/SPLIT/.
+    """Turn texts into packed tokens.
 
-    Detokenises, encodes, closes each document with the separator, and packs the whole split without padding.
+    Writes results/data/DATASET/TOKENIZER/SPLIT/. Detokenises, encodes, closes each document with the separator, and
+    packs the whole split without padding.
 
+    \b
     Examples: sedd tokenize tiny_absorb
               sedd tokenize --dataset wikitext2 --tokenizer gpt2 --split test
     """
@@ -168,11 +177,13 @@ def train(
     device: Device = None,
     seed: Seed = None,
 ) -> None:
-    """Train an experiment, going on from its newest checkpoint: results/runs/NAME/checkpoints/.
+    """Train, going on from the newest checkpoint.
 
-    Ctrl-C saves the state at the next step; the same command goes on from there, bit for bit.
+    Writes results/runs/NAME/checkpoints/. Ctrl-C saves the state at the next step; the same command goes on from
+    there, bit for bit.
     Watch it with: tensorboard --logdir results/runs
 
+    \b
     Example: sedd train tiny_absorb training.lr=0.0005 --name gentle
     """
     from sedd.build import choose_device
@@ -203,11 +214,14 @@ def sample(
     device: Device = None,
     seed: Seed = None,
 ) -> None:
-    """Draw texts from a checkpoint, freely or around a given prefix and suffix.
+    """Draw texts from a checkpoint.
+
+    Freely, or around a given prefix and suffix.
 
     Prints the texts; with --out also writes one JSON a line: text, tokens, settings, seed. With --name the changed
     settings and the samples are kept under results/runs/NAME/.
 
+    \b
     Examples: sedd sample tiny_absorb --count 4
               sedd sample tiny_absorb --prefix "the river " --suffix " in france" --steps 128
     """
@@ -246,11 +260,12 @@ def perplexity(
     device: Device = None,
     seed: Seed = None,
 ) -> None:
-    """Bound the perplexity of a checkpoint on test texts: results/runs/NAME/eval/step_N/DATASET.json.
+    """Bound the perplexity of a checkpoint.
 
-    A Monte Carlo estimate of the paper's upper bound over random times, with its standard error; in nats, bits per
-    character and perplexity a token.
+    Writes results/runs/NAME/eval/step_N/DATASET.json for each test text: a Monte Carlo estimate of the paper's
+    upper bound over random times, with its standard error; in nats, bits per character and perplexity a token.
 
+    \b
     Example: sedd perplexity tiny_absorb --dataset wiki --dataset kjv
     """
     from sedd.atomic import write_json
@@ -283,30 +298,41 @@ def keep_settings(experiment: Experiment) -> None:
 @app.command()
 def table(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A table: config/tables/NAME.yaml.")],
+    overrides: Overrides = None,
+    rename: Annotated[
+        str | None, typer.Option("--name", help="Name of the changed table: its own files.")
+    ] = None,
     show: Annotated[bool, typer.Option("--show", help="Only print it, write nothing.")] = False,
 ) -> None:
-    """Put published numbers and ours side by side: results/tables/NAME.{md,csv,tex}.
+    """Put published numbers beside ours.
 
+    Prints the table and writes results/tables/NAME.md, .csv and .tex.
+
+    \b
     Example: sedd table zero_shot --show
     """
     from sedd.report import make_table, render_text, write_table
 
-    made = make_table(name)
+    made = make_table(name, overrides or [], rename=rename, writes=not show)
     typer.echo(render_text(made))
     for path in [] if show else write_table(made):
         typer.echo(path)
 
 
 @app.command()
-def report(name: Name) -> None:
-    """Make one page of a run: results/reports/NAME.html, with everything inside.
+def report(name: Name, overrides: Overrides = None, rename: Rename = None) -> None:
+    """Make the page of a run.
 
+    Writes results/reports/NAME.html, with pictures and data inside: it opens from disk, offline.
+
+    \b
     Example: sedd report tiny_absorb
     """
     from sedd.paths import report_file
     from sedd.report import write_report
 
-    typer.echo(write_report(load_experiment(name), report_file(name)))
+    experiment = load_experiment(name, overrides or [], rename=rename)
+    typer.echo(write_report(experiment, report_file(experiment.name)))
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from sedd.config.cluster import ClusterConfig
 from sedd.config.dataset import DatasetConfig
+from sedd.config.overrides import apply_overrides
 from sedd.config.problems import guess_or_list, validate
 from sedd.config.project import ProjectConfig
 from sedd.config.settings import NAME, NAME_ALLOWED
@@ -20,12 +21,15 @@ from sedd.paths import CONFIG, dataset_file, experiment_file, table_file
 M = TypeVar("M", bound=BaseModel)
 
 
-def load_yaml_model(path: Path, model: type[M]) -> M:
-    """Read a YAML file as `model`, whose field `name`, if it has one, is the file's stem.
+def load_yaml_model(path: Path, model: type[M], overrides: Sequence[str] = ()) -> M:
+    """Read a YAML file as `model`, changed by key=value overrides.
+
+    The field `name`, if the model has one, is the file's stem.
 
     Raises ConfigError with everything that is wrong in the file.
     """
     source = read_source(path)
+    apply_overrides(source, overrides)
     if "name" in model.model_fields:
         set_name(source, path.stem)
     return finish(model, source)

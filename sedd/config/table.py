@@ -7,13 +7,14 @@ gives it as an upper bound.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, TypeAdapter
 
-from sedd.config.load import existing, load_yaml_model
+from sedd.config.load import check_name, existing, load_yaml_model
 from sedd.config.settings import DatasetName, Name, Rule, Settings, Text, TokenizerName
+from sedd.errors import ConfigError, Problem
 from sedd.paths import table_file
 
 Metric = Literal["bits_per_character", "perplexity"]
@@ -198,6 +199,17 @@ class TableConfig(Settings):
         return list(dict.fromkeys(row.experiment for row in self.rows if row.kind != "published"))
 
 
-def load_table(name: str) -> TableConfig:
-    """Read config/tables/NAME.yaml. Raises ConfigError with everything that is wrong in it."""
-    return load_yaml_model(existing(table_file, name, "NAME"), TableConfig)
+def load_table(
+    name: str, overrides: Sequence[str] = (), *, rename: str | None = None, writes: bool = True
+) -> TableConfig:
+    """Read config/tables/NAME.yaml, changed by key=value overrides.
+
+    rename: the name that a changed table is written under; writes: False for one that is only shown.
+    Raises ConfigError with everything that is wrong in the file and in the overrides.
+    """
+    if overrides and writes and rename in (None, name):
+        what = f"{' '.join(overrides)} changes the table {name!r}: give the changed one a name, with --name"
+        raise ConfigError("command line", [Problem("--name", what)])
+    if rename is not None:
+        check_name(rename, "--name")
+    return load_yaml_model(existing(table_file, name, "NAME"), TableConfig, overrides)

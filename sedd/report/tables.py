@@ -6,7 +6,7 @@ same text and the same split, and only in rows that name the published row they 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -106,10 +106,12 @@ class Table:
     rows: list[Row]
 
 
-def make_table(name: str) -> Table:
-    """The table of config/tables/NAME.yaml with what stands under results/ now."""
-    config = load_table(name)
-    return build_table(name, config, table_evaluations(config))
+def make_table(
+    name: str, overrides: Sequence[str] = (), *, rename: str | None = None, writes: bool = True
+) -> Table:
+    """The table of config/tables/NAME.yaml with what stands under results/ now; the rest as in `load_table`."""
+    config = load_table(name, overrides, rename=rename, writes=writes)
+    return build_table(rename or name, config, table_evaluations(config))
 
 
 def build_table(name: str, config: TableConfig, evaluations: Evaluations) -> Table:
