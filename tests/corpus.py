@@ -8,12 +8,30 @@ from sedd.config import load_dataset
 from sedd.data.tokenize import tokenize_split
 from sedd.paths import tokens_dir
 
-WORDS = ["the", "river", "runs", "from", "north", "to", "south", "and", "the", "old", "town", "lies", "on", "its", "bank"]
+WORDS = [
+    "the",
+    "river",
+    "runs",
+    "from",
+    "north",
+    "to",
+    "south",
+    "and",
+    "the",
+    "old",
+    "town",
+    "lies",
+    "on",
+    "its",
+    "bank",
+]
 
 
 def write_corpus(path: Path, documents: int = 120) -> None:
     """Lines of words in changing order, so that a model can learn spelling but not the text by heart."""
-    lines = [" ".join(WORDS[(i * j + i) % len(WORDS)] for j in range(1, 30)) for i in range(documents)]
+    lines = [
+        " ".join(WORDS[(i * j + i) % len(WORDS)] for j in range(1, 30)) for i in range(documents)
+    ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -1,6 +1,6 @@
 """The paper's upper bound on the perplexity of a text, by Monte Carlo over random times, and the unigram baselines.
 
-The bound of a sequence is the integral over t of its expected weighted score entropy (Lou et al. 2024, theorem 3.6). As in
+The bound of a sequence is the integral over t of its expected weighted score entropy (Lou et al. 2024). As in
 the paper's numbers, the term of the prior at t = 1 is left out: it is of the order of e^-sigma(1) nats a token.
 """
 

@@ -102,8 +102,6 @@ def test_the_verb_writes_what_it_measured_with_its_provenance(run):
     assert provenance["seconds"] > 0
 
 
-
-
 def test_a_text_that_is_not_tokenised_is_told(run):
     with pytest.raises(DataError, match="sedd tokenize"):
         measure(run, "kjv", seed=1)

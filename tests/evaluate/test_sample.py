@@ -59,7 +59,18 @@ def test_given_tokens_stand_at_both_ends():
 
 
 def test_the_verb_prints_texts_and_writes_them_with_their_settings(run):
-    words = ["--count", "2", "--steps", "3", "--seed", "9", "--prefix", "the ", "--out", "out/texts.jsonl"]
+    words = [
+        "--count",
+        "2",
+        "--steps",
+        "3",
+        "--seed",
+        "9",
+        "--prefix",
+        "the ",
+        "--out",
+        "out/texts.jsonl",
+    ]
     said = command(Path.cwd(), "sedd", "sample", "drawn", *words).stdout
     lines = [json.loads(line) for line in Path("out/texts.jsonl").read_text().splitlines()]
     assert len(lines) == 2
