@@ -16,6 +16,7 @@ from sedd.config.project import ProjectConfig
 from sedd.config.resolved import resolved_yaml, write_resolved
 from sedd.config.settings import section_sha256
 from sedd.config.table import TableConfig, load_table
+from sedd.config.training import Training
 
 __all__ = [
     "TRAINING_SECTIONS",
@@ -25,6 +26,7 @@ __all__ = [
     "ModelConfig",
     "ProjectConfig",
     "TableConfig",
+    "Training",
     "check_project",
     "checkpoint_steps",
     "device_problems",

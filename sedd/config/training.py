@@ -45,6 +45,9 @@ class Training(Settings):
     """times are drawn from [time_eps, 1]"""
     time_sampling: Literal["independent", "stratified"] = "independent"
     """independent: as in the paper; stratified: spread evenly over the batch, for less variance"""
+    time_density: Literal["uniform", "reciprocal"] = "uniform"
+    """uniform: as in the paper; reciprocal: as 1 / t, each time weighted by t, so that the mean loss is the same, but more
+    of the work goes to texts with little noise, from which context is learnt"""
     output_bias: Literal["zero", "unigram"] = "zero"
     """zero: as in the paper; unigram: the network starts at how often each token occurs (absorb only)"""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"

@@ -4,7 +4,11 @@ from sedd.diffusion.absorb import Absorb
 from sedd.diffusion.bound import likelihood_bound
 from sedd.diffusion.first_hitting import sample_first_hitting
 from sedd.diffusion.graph import Graph
-from sedd.diffusion.loss import ScoreEntropyLoss, score_entropy_loss
+from sedd.diffusion.loss import (
+    ScoreEntropyLoss,
+    score_entropy_loss,
+    weighted_score_entropy,
+)
 from sedd.diffusion.network import ScoreFunction, SplitNetwork
 from sedd.diffusion.noise import Geometric, LogLinear, Noise, sample_times
 from sedd.diffusion.samplers import sample
@@ -25,4 +29,5 @@ __all__ = [
     "sample_first_hitting",
     "sample_times",
     "score_entropy_loss",
+    "weighted_score_entropy",
 ]

@@ -5,13 +5,14 @@ B sequences in the global batch, L tokens in a sequence.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 
 from sedd.build import autocast
-from sedd.config import Experiment
-from sedd.diffusion import Graph, Noise, sample_times, score_entropy_loss
+from sedd.config import Experiment, Training
+from sedd.diffusion import Graph, Noise, sample_times, weighted_score_entropy
 from sedd.seeds import derive_seed, generator
 from sedd.train.state import TrainState
 
@@ -37,6 +38,19 @@ def learning_rate(experiment: Experiment, step: int) -> float:
     return training.lr * warm * min(left, 1.0)
 
 
+def draw_times(
+    training: Training, count: int, draws: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Times (count,) on [time_eps, 1], and the weights (count,) that make a mean over them one over uniform times."""
+    eps = training.time_eps
+    t = sample_times(count, eps, draws, stratified=training.time_sampling == "stratified")
+    if training.time_density == "uniform":
+        return t, torch.ones_like(t)
+    # from uniform to density 1 / (t log(1 / eps)), by the inverse of its distribution function
+    t = eps ** (1 - (t - eps) / (1 - eps))
+    return t, t * -math.log(eps) / (1 - eps)
+
+
 def train_step(
     state: TrainState,
     experiment: Experiment,
@@ -51,19 +65,19 @@ def train_step(
     """
     training, device = experiment.training, next(state.model.parameters()).device
     draws = generator(experiment.seed, "noise", state.step)
-    t = sample_times(
-        len(x0), training.time_eps, draws, stratified=training.time_sampling == "stratified"
-    )
-    xt = graph.sample_transition(x0, noise(t)[0][:, None], generator=draws)
+    t, weight = draw_times(training, len(x0), draws)
+    xt = graph.sample_transition(x0, noise(t)[0], generator=draws)
     torch.manual_seed(derive_seed(experiment.seed, "dropout", state.step))
 
     state.model.train()
     state.optimizer.zero_grad(set_to_none=True)
     total = torch.zeros((), device=device)
-    for part in zip(*(tensor.chunk(training.accum) for tensor in (x0, t, xt)), strict=True):
-        x0_part, t_part, xt_part = (tensor.to(device, non_blocking=True) for tensor in part)
+    sigma, dsigma = noise(t)
+    whole = (sigma, weight * dsigma, xt, x0)
+    for part in zip(*(tensor.chunk(training.accum) for tensor in whole), strict=True):
+        on_device = (tensor.to(device, non_blocking=True) for tensor in part)
         with autocast(training.precision, device):
-            nats = score_entropy_loss(state.model, graph, noise, x0_part, t=t_part, xt=xt_part)
+            nats = weighted_score_entropy(state.model, graph, *on_device)
         loss = nats.sum() / len(x0)  # of a sequence, as in the paper: clipping depends on the scale
         loss.backward()
         total += loss.detach()

@@ -79,6 +79,7 @@ WEIGHTS_CHANGE = [
     "training.ema_decay=0.5",
     "training.time_eps=0.5",
     "training.output_bias=unigram",
+    "training.time_density=reciprocal",
     "training.time_sampling=independent",
     "training.precision=bfloat16",
     "training.compile=true",

@@ -8,7 +8,7 @@ from sedd.build import build_graph, build_noise
 from sedd.config import load_experiment
 from sedd.diffusion import score_entropy_loss
 from sedd.train.state import TrainState
-from sedd.train.step import learning_rate, train_step
+from sedd.train.step import draw_times, learning_rate, train_step
 
 V = 27
 
@@ -114,3 +114,26 @@ def test_a_network_that_starts_at_the_unigram_frequencies_scores_their_cross_ent
     score = state.model(x, sigma).exp()[0, 0, :V] * torch.expm1(sigma)
     expected = torch.from_numpy((counts + 1) / (counts + 1).sum()).float()
     torch.testing.assert_close(score.detach(), expected, rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("sampling", ["independent", "stratified"])
+@pytest.mark.parametrize("density", ["uniform", "reciprocal"])
+def test_weighted_times_have_the_means_of_uniform_ones(sampling, density):
+    eps, count = 0.01, 200_000
+    training = load_experiment("smoke_absorb").training.model_copy(
+        update={"time_eps": eps, "time_sampling": sampling, "time_density": density}
+    )
+    t, weight = draw_times(training, count, torch.Generator().manual_seed(1))
+    assert t.min() >= eps * (1 - 1e-5)
+    assert t.max() <= 1
+    for function, expected in (
+        (torch.ones_like, 1.0),
+        (torch.square, (1 - eps**3) / 3 / (1 - eps)),
+        (torch.reciprocal, -np.log(eps) / (1 - eps)),
+    ):
+        values = weight * function(t)
+        # five standard errors of independent draws: a false alarm once in two million
+        room = 5 * values.std().item() / count**0.5 + 1e-5
+        assert abs(values.mean().item() - expected) < room
+    below = (t < 0.1).double().mean().item()
+    assert below == pytest.approx(0.5 if density == "reciprocal" else 0.0909, abs=0.01)
