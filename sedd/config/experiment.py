@@ -102,9 +102,9 @@ def _no_scaling(scale_by_sigma: bool | None, graph: str) -> str | None:
     return None
 
 
-def _starts_at_unigram(output_bias: str, graph: str, scale_by_sigma: bool | None) -> str | None:
-    if output_bias == "unigram" and (graph != "absorb" or scale_by_sigma is False):
-        return "unigram needs graph.type absorb, scaled by sigma; remove it, or write zero"
+def _masks_only(vocabulary_draws: int | None, graph: str) -> str | None:
+    if vocabulary_draws is not None and graph != "absorb":
+        return f"must be null with graph.type {graph}: the estimate is that of masked tokens"
     return None
 
 
@@ -145,7 +145,7 @@ class Experiment(Settings):
     rules = (
         *(rule.within("model") for rule in ModelConfig.rules),
         Rule(("model.scale_by_sigma", "graph.type"), _no_scaling),
-        Rule(("training.output_bias", "graph.type", "model.scale_by_sigma"), _starts_at_unigram),
+        Rule(("training.vocabulary_draws", "graph.type"), _masks_only),
         Rule(("noise.sigma_max", "noise.sigma_min"), _rising),
         *TRAINING_RULES,
         Rule(("evaluation.datasets",), named_once),

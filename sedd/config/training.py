@@ -48,8 +48,9 @@ class Training(Settings):
     time_density: Literal["uniform", "reciprocal"] = "uniform"
     """uniform: as in the paper; reciprocal: as 1 / t, each time weighted by t, so that the mean loss is the same, but more
     of the work goes to texts with little noise, from which context is learnt"""
-    output_bias: Literal["zero", "unigram"] = "zero"
-    """zero: as in the paper; unigram: the network starts at how often each token occurs (absorb only)"""
+    vocabulary_draws: Count | None = None
+    """tokens, drawn anew each step, from which the loss's sum over the vocabulary is estimated without bias (absorb only);
+    null: the whole sum, as in the paper"""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """of the network's arithmetic; auto: bfloat16 on a GPU, float32 on a CPU"""
     compile: bool = False

@@ -11,6 +11,7 @@ from sedd.diffusion.loss import (
 )
 from sedd.diffusion.network import ScoreFunction, SplitNetwork
 from sedd.diffusion.noise import Geometric, LogLinear, Noise, sample_times
+from sedd.diffusion.sampled import VocabularyDraw, sampled_score_entropy
 from sedd.diffusion.samplers import sample
 from sedd.diffusion.uniform import Uniform
 
@@ -24,10 +25,12 @@ __all__ = [
     "ScoreFunction",
     "SplitNetwork",
     "Uniform",
+    "VocabularyDraw",
     "likelihood_bound",
     "sample",
     "sample_first_hitting",
     "sample_times",
+    "sampled_score_entropy",
     "score_entropy_loss",
     "weighted_score_entropy",
 ]

@@ -18,6 +18,7 @@ from sedd.paths import checkpoint_file, run_dir, tokens_dir
 from sedd.progress import Progress, progress
 from sedd.train.folder import drop_stray_states, newest_state, open_folder, sole_writer, state_file
 from sedd.train.log import MetricsLog
+from sedd.train.loss import build_loss
 from sedd.train.state import TrainState
 from sedd.train.step import StepResult, train_step
 from sedd.train.stop import Interrupted, StopRequest
@@ -64,6 +65,7 @@ class Trainer:
         graph = build_graph(experiment, self.blocks.meta["vocab_size"])
         noise = build_noise(experiment)
         state = self.start(steps[-1])
+        loss = build_loss(experiment, graph, unigram_counts(self.blocks.folder))
         fixed = ValidationSet.draw(experiment, self.held_out, graph, noise)
         with (
             MetricsLog(self.folder, state.step) as log,
@@ -72,15 +74,15 @@ class Trainer:
         ):
             clock = Clock(state.step)
             while state.step < steps[-1]:
-                result = train_step(state, experiment, graph, noise, self.batch(state.step))
+                result = train_step(state, experiment, graph, noise, loss, self.batch(state.step))
                 bar.update()
                 if state.step % training.log_every == 0:
                     self.log(log, bar, state.step, result, clock)
                 if state.step % training.validate_every == 0 or state.step == training.steps:
                     with clock.paused():
-                        loss, error = validate(state, experiment, graph, noise, fixed)
+                        nats, error = validate(state, experiment, graph, noise, fixed)
                     log.write(
-                        state.step, "validation", loss_nats_per_token=loss, standard_error=error
+                        state.step, "validation", loss_nats_per_token=nats, standard_error=error
                     )
                 if state.step in steps or stop.number is not None:
                     with clock.paused():
@@ -90,7 +92,7 @@ class Trainer:
 
     def start(self, until: int) -> TrainState:
         """The newest state up to step `until`, or a fresh one."""
-        state = TrainState.fresh(self.experiment, unigram_counts(self.blocks.folder), self.device)
+        state = TrainState.fresh(self.experiment, self.blocks.meta["vocab_size"], self.device)
         if (found := newest_state(self.folder, self.identity, until)) is not None:
             state.load(found)
         if self.experiment.training.compile:

@@ -12,8 +12,9 @@ import torch
 
 from sedd.build import autocast
 from sedd.config import Experiment, Training
-from sedd.diffusion import Graph, Noise, sample_times, weighted_score_entropy
+from sedd.diffusion import Graph, Noise, sample_times
 from sedd.seeds import derive_seed, generator
+from sedd.train.loss import Loss
 from sedd.train.state import TrainState
 
 
@@ -56,6 +57,7 @@ def train_step(
     experiment: Experiment,
     graph: Graph,
     noise: Noise,
+    loss: Loss,
     x0: torch.Tensor,
 ) -> StepResult:
     """Update `state` on the clean tokens x0 (B, L) of the global batch.
@@ -75,12 +77,12 @@ def train_step(
     sigma, dsigma = noise(t)
     whole = (sigma, weight * dsigma, xt, x0)
     for part in zip(*(tensor.chunk(training.accum) for tensor in whole), strict=True):
-        on_device = (tensor.to(device, non_blocking=True) for tensor in part)
+        sigma_, weight_, xt_, x0_ = (tensor.to(device, non_blocking=True) for tensor in part)
         with autocast(training.precision, device):
-            nats = weighted_score_entropy(state.model, graph, *on_device)
-        loss = nats.sum() / len(x0)  # of a sequence, as in the paper: clipping depends on the scale
-        loss.backward()
-        total += loss.detach()
+            nats = loss(state.model, sigma_, weight_, xt_, x0_, draws)
+        mean = nats.sum() / len(x0)  # of a sequence, as in the paper: clipping depends on the scale
+        mean.backward()
+        total += mean.detach()
 
     norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), training.grad_clip)
     rate = learning_rate(experiment, state.step)

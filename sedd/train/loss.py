@@ -1,0 +1,62 @@
+"""The loss of a training step: the whole score entropy, or, in a large vocabulary, an estimate of it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from sedd.config import Experiment
+from sedd.diffusion import (
+    Absorb,
+    Graph,
+    VocabularyDraw,
+    sampled_score_entropy,
+    weighted_score_entropy,
+)
+from sedd.model import DiffusionTransformer
+
+
+class Loss(Protocol):
+    def __call__(
+        self,
+        model: DiffusionTransformer,
+        sigma: torch.Tensor,
+        weight: torch.Tensor,
+        xt: torch.Tensor,
+        x0: torch.Tensor,
+        draws: torch.Generator,
+    ) -> torch.Tensor:
+        """weight_b times the score entropy of sequence b: (B,) nats. sigma, weight: (B,); xt, x0: (B, L)."""
+        ...
+
+
+def build_loss(experiment: Experiment, graph: Graph, counts: np.ndarray) -> Loss:
+    """The loss that the configuration asks for. counts: (V,) how often each token occurs in the training split."""
+    count = experiment.training.vocabulary_draws
+    if count is None:
+        return lambda model, sigma, weight, xt, x0, draws: weighted_score_entropy(
+            model, graph, sigma, weight, xt, x0
+        )
+    assert isinstance(graph, Absorb), "the configuration's rules see to it"
+    law = drawing_law(counts)
+
+    def sampled(
+        model: DiffusionTransformer,
+        sigma: torch.Tensor,
+        weight: torch.Tensor,
+        xt: torch.Tensor,
+        x0: torch.Tensor,
+        draws: torch.Generator,
+    ) -> torch.Tensor:
+        drawn = VocabularyDraw.draw(law, count, draws).to(x0.device)
+        return sampled_score_entropy(model, graph, sigma, weight, xt, x0, drawn)
+
+    return sampled
+
+
+def drawing_law(counts: np.ndarray) -> torch.Tensor:
+    """Half as often as in the text, half uniform: (V,). So no weight 1 / q exceeds 2 V, and common tokens have little noise."""
+    share = torch.from_numpy(counts / counts.sum())
+    return ((share + 1 / len(counts)) / 2).float()

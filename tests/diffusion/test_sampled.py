@@ -1,0 +1,79 @@
+"""The estimate from drawn tokens against the whole sum over the vocabulary."""
+
+import torch
+
+from sedd.diffusion import (
+    Absorb,
+    LogLinear,
+    VocabularyDraw,
+    sampled_score_entropy,
+    weighted_score_entropy,
+)
+from sedd.model import DiffusionTransformer
+
+V = 5
+
+
+def network() -> DiffusionTransformer:
+    torch.manual_seed(0)
+    model = DiffusionTransformer(V, True, hidden_size=8, n_blocks=1, n_heads=2, cond_dim=4)
+    for weight in model.parameters():
+        torch.nn.init.normal_(weight, std=0.5)
+    return model.eval()
+
+
+def problem():
+    generator = torch.Generator().manual_seed(1)
+    graph, noise = Absorb(V), LogLinear(1e-3)
+    x0 = torch.randint(V, (3, 6), generator=generator)
+    sigma, dsigma = noise(torch.tensor([0.2, 0.5, 0.9]))
+    return graph, sigma, dsigma, graph.sample_transition(x0, sigma, generator), x0
+
+
+def value_and_gradients(model, loss):
+    model.zero_grad()
+    loss.mean().backward()
+    grads = [w.grad for w in model.parameters() if w.grad is not None]
+    return loss.detach(), torch.cat([grad.flatten() for grad in grads])
+
+
+def test_the_mean_over_every_draw_is_the_whole_sum_in_value_and_gradient():
+    model, (graph, sigma, weight, xt, x0) = network(), problem()
+    law = torch.tensor([0.4, 0.3, 0.1, 0.15, 0.05])
+    exact = value_and_gradients(model, weighted_score_entropy(model, graph, sigma, weight, xt, x0))
+    means = [torch.zeros_like(part) for part in exact]
+    for token in range(V):
+        drawn = VocabularyDraw(torch.tensor([token]), -torch.log(law[[token]]))
+        loss = sampled_score_entropy(model, graph, sigma, weight, xt, x0, drawn)
+        for mean, part in zip(means, value_and_gradients(model, loss), strict=True):
+            mean += law[token] * part
+    for mean, part in zip(means, exact, strict=True):
+        # float32 sums of five terms, the largest of which is weighted twentyfold
+        torch.testing.assert_close(mean, part, rtol=1e-4, atol=1e-4)
+
+
+def test_one_draw_alone_is_not_the_whole_sum():
+    model, (graph, sigma, weight, xt, x0) = network(), problem()
+    exact = weighted_score_entropy(model, graph, sigma, weight, xt, x0)
+    drawn = VocabularyDraw(torch.tensor([1]), torch.zeros(1))
+    assert not torch.allclose(
+        sampled_score_entropy(model, graph, sigma, weight, xt, x0, drawn), exact, rtol=1e-2
+    )
+
+
+def test_tokens_are_drawn_by_their_law_and_weighted_by_its_reciprocal():
+    law = torch.tensor([0.5, 0.25, 0.125, 0.0625, 0.0625])
+    drawn = VocabularyDraw.draw(law, 40_000, torch.Generator().manual_seed(3))
+    counts = torch.bincount(drawn.tokens, minlength=V).double()
+    expected = law.double() * 40_000
+    # chi-square with 4 degrees of freedom exceeds 33.4 once in a million
+    assert ((counts - expected) ** 2 / expected).sum() < 33.4
+    torch.testing.assert_close(drawn.log_weight.exp(), 1 / (40_000 * law[drawn.tokens]))
+
+
+def test_nothing_masked_costs_nothing():
+    model, (graph, sigma, weight, _, x0) = network(), problem()
+    drawn = VocabularyDraw.draw(torch.full((V,), 0.2), 3, torch.Generator().manual_seed(3))
+    assert torch.equal(
+        sampled_score_entropy(model, graph, sigma, weight, x0, x0, drawn), torch.zeros(3)
+    )
