@@ -1,0 +1,184 @@
+"""`sedd bench`: that it measures the work it names. How fast anything is, no test asks."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from project import command
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from sedd.bench import Settings, render, run_bench
+from sedd.bench.flops import forward_flops_per_token, train_flops_per_token
+from sedd.bench.measure import in_turn, peak_memory, restart_peak
+from sedd.bench.work import bounding, sampling, training
+from sedd.build import build_graph, build_model, build_noise
+from sedd.config.load import load_yaml_model
+from sedd.config.model import ModelConfig
+from sedd.errors import ConfigError
+from sedd.paths import model_file
+from sedd.train.state import TrainState
+
+V = 300  # above the size from which the fused loss is used
+CPU = torch.device("cpu")
+TINY = {"vocab": 50, "length": 16, "batch": 2, "steps": 2, "repeats": 1, "device": "cpu"}
+
+
+@pytest.fixture
+def float64():
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def parts(graph: str):
+    """A fresh state, with dropout, and what it is trained with."""
+    experiment = Settings("train", graph=graph, vocab=V, length=16, batch=4).experiment()
+    model = experiment.model.model_copy(update={"dropout": 0.1})
+    experiment = experiment.model_copy(update={"model": model})
+    state = TrainState.fresh(experiment, V, CPU)
+    return state, experiment, build_graph(experiment, V), build_noise(experiment)
+
+
+@pytest.mark.usefixtures("project", "float64")
+@pytest.mark.parametrize("graph", ["absorb", "uniform"])
+def test_the_plain_training_learns_what_the_fast_one_learns(graph):
+    learnt = []
+    for plain in (False, True):
+        state, *rest = parts(graph)
+        training(state, *rest, plain=plain)(3)
+        learnt.append((dict(state.model.named_parameters()), state.ema.shadow))
+        assert state.ema.num_updates == state.step == 3
+    untrained = dict(parts(graph)[0].model.named_parameters())
+    assert not torch.equal(
+        untrained["vocab_embed.embedding"], learnt[0][0]["vocab_embed.embedding"]
+    )
+    for fast, plain in zip(*learnt, strict=True):
+        for name in fast:
+            torch.testing.assert_close(fast[name], plain[name], rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("work", [training, sampling, bounding])
+def test_only_the_plain_path_asks_the_network_for_every_score(work):
+    calls = {}
+    for plain in (False, True):
+        state, *rest = parts("absorb")
+        counted = []
+        state.model.register_forward_hook(lambda *_, counted=counted: counted.append(1))
+        work(state, *rest, plain=plain)(2)
+        calls[plain] = len(counted)
+    assert calls[False] == 0
+    assert calls[True] >= 2
+
+
+@pytest.mark.usefixtures("project")
+def test_the_plain_optimiser_goes_tensor_by_tensor():
+    state, *rest = parts("absorb")
+    assert state.optimizer.defaults["fused"]
+    training(state, *rest, plain=True)
+    assert state.optimizer.defaults["fused"] is False
+    assert state.optimizer.defaults["foreach"] is False
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("work", ["train", "sample", "perplexity"])
+@pytest.mark.parametrize("graph", ["absorb", "uniform"])
+def test_every_work_is_measured_in_both_ways(work, graph):
+    measured = run_bench(Settings(work, graph=graph, plain=True, **TINY))
+    assert json.loads(json.dumps(measured, allow_nan=False)) == measured
+    assert measured["results"].keys() == {"fast", "plain"}
+    for path in measured["results"].values():
+        assert path["median_seconds"] == path["seconds"][0]
+        written = 2 * 16 * (1 if work == "sample" else 2)
+        assert math.isclose(path["tokens_per_second"] * path["median_seconds"], written)
+        assert math.isclose(path["steps_per_second"] * path["median_seconds"], 2)
+        assert path["utilisation"] is None
+    fast, plain = (measured["results"][name]["median_seconds"] for name in ("fast", "plain"))
+    assert math.isclose(measured["plain_to_fast"]["time"], plain / fast)
+    assert f"plain / fast: time {plain / fast:.2f}" in render(measured)
+
+
+@pytest.mark.usefixtures("project")
+def test_the_number_of_threads_is_given_back():
+    before = torch.get_num_threads()
+    measured = run_bench(Settings("perplexity", threads=before + 1, **TINY))
+    assert measured["device"] == f"cpu ({before + 1} threads)"
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.usefixtures("project")
+def test_an_unknown_preset_or_device_is_told_with_what_there_is():
+    with pytest.raises(ConfigError, match=r"--model: .*small"):
+        run_bench(Settings("train", model="huge", **TINY))
+    with pytest.raises(ConfigError, match=r"--device: must be cpu"):
+        run_bench(Settings("train", **{**TINY, "device": "meta"}))
+
+
+def test_pairs_take_turns_in_changing_order():
+    order = []
+    works = {name: (lambda name=name: order.append(name)) for name in "ab"}
+    seconds = in_turn(works, 3, CPU)
+    assert "".join(order) == "abbaab"
+    assert {name: len(found) for name, found in seconds.items()} == {"a": 3, "b": 3}
+
+
+@pytest.mark.skipif(not restart_peak(), reason="the system does not count the peak anew")
+def test_peak_memory_is_that_of_the_call_and_not_of_what_came_before():
+    def use(mebibytes: int) -> None:
+        torch.ones(mebibytes * 2**18, dtype=torch.float32).sum()
+
+    use(96)
+    found = [peak_memory(lambda size=size: use(size), CPU) for size in (64, 16)]
+    # pages of the interpreter come and go: a few MiB
+    assert [round(peak / 2**20) for peak in found] == pytest.approx([64, 16], abs=6)
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(("preset", "millions"), [("small", 854), ("medium", 2423)])
+def test_a_token_of_the_papers_models_costs_what_pen_and_paper_say(preset, millions):
+    # small: 6 * (12 * 12 * 768^2) + 12 * 12 * 1024 * 768 + 6 * 768 * 50258
+    config = load_yaml_model(model_file(preset), ModelConfig)
+    assert round(train_flops_per_token(config, 1024, 50258) / 1e6) == millions
+
+
+@pytest.mark.usefixtures("project")
+def test_the_arithmetic_of_a_token_is_what_the_networks_own_operations_count():
+    experiment = Settings("train", vocab=V, length=64).experiment()
+    config = experiment.model.model_copy(update={"cond_dim": 1})
+    model = build_model(experiment.model_copy(update={"model": config}), V)
+    x, sigma = torch.zeros(2, 64, dtype=torch.long), torch.ones(2)
+    plain_products = sdpa_kernel(SDPBackend.MATH)  # the counter does not know the CPU's fused ones
+    with FlopCounterMode(display=False) as counter, torch.no_grad(), plain_products:
+        model(x, sigma)
+    counted = counter.get_total_flops() / x.numel()
+    # the embedding of the noise, once a sequence, is left out
+    assert counted == pytest.approx(forward_flops_per_token(config, 64, V + 1), rel=0.01)
+
+
+def test_the_verb_prints_a_table_and_writes_the_same_as_json(project):
+    words = [
+        "--vocab",
+        "50",
+        "--length",
+        "16",
+        "--batch",
+        "2",
+        "--steps",
+        "2",
+        "--repeats",
+        "1",
+        "--device",
+        "cpu",
+        "--plain",
+    ]
+    said = command(project, "sedd", "bench", "train", *words, "--json", "speed.json").stdout
+    measured = json.loads(Path("speed.json").read_text())
+    assert said.strip() == render(measured)
+    for heading in ("ms a step", "steps/s", "tokens/s", "peak memory"):
+        assert heading in said
+    assert measured["settings"]["vocab"] == 50
+    assert measured["torch"] == torch.__version__
+    assert measured["code_version"].startswith("0.")
