@@ -12,7 +12,7 @@ min_version("9.9")
 configfile: "config/config.yaml"
 
 
-# One environment serves all rules: the virtual environment that `make` creates. The image is for sites that want one.
+# All rules run in the environment that runs Snakemake; the image, used with --sdm apptainer alone, says which Python.
 container: "docker://python:3.12-slim"
 
 

@@ -6,6 +6,7 @@ import torch
 
 from sedd.config import Experiment
 from sedd.diffusion import Absorb, Geometric, Graph, LogLinear, Noise, Uniform
+from sedd.errors import ConfigError, Problem
 from sedd.model import DiffusionTransformer
 
 
@@ -55,9 +56,15 @@ def build_optimizer(experiment: Experiment, model: torch.nn.Module) -> torch.opt
 
 
 def choose_device(name: str | None = None) -> torch.device:
-    """The device called `name`, or the GPU if there is one, or the CPU."""
+    """The device called `name`, or the GPU if there is one, or the CPU. Raises ConfigError if it cannot be used."""
     if name is not None:
-        return torch.device(name)
+        try:
+            device = torch.device(name)
+            torch.empty(0, device=device)
+        except (RuntimeError, AssertionError) as error:
+            what = f"{name!r} cannot be used here: {str(error).splitlines()[0]}"
+            raise ConfigError("command line", [Problem("--device", what)]) from None
+        return device
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 

@@ -27,7 +27,6 @@ from sedd.build import build_model
 from sedd.config import Experiment
 from sedd.errors import CheckpointError
 from sedd.model import DiffusionTransformer, ExponentialMovingAverage
-from sedd.paths import checkpoint_file, run_dir
 
 FORMAT = 1
 KEYS = {"format", "step", "identity", "experiment", "vocab_size", "model", "ema", "optimizer"}
@@ -94,19 +93,24 @@ class Trained:
     path: Path
 
 
-def steps_present(experiment: str) -> list[int]:
+def steps_present(run: Path) -> list[int]:
     """Steps of the checkpoints in a run's folder, in order."""
-    found = (run_dir(experiment) / "checkpoints").glob("step_*.pt")
+    found = (run / "checkpoints").glob("step_*.pt")
     return sorted(int(path.stem.removeprefix("step_")) for path in found)
 
 
 def load_trained(path: Path, device: torch.device | str = "cpu", *, ema: bool = True) -> Trained:
     """The network of one checkpoint, in evaluation mode, with its EMA weights unless told otherwise."""
     content = load(path, mapped=True)
-    # by way of JSON, whose lists may be tuples of the strict models
-    experiment = Experiment.model_validate_json(json.dumps(content["experiment"]))
-    model = build_model(experiment, content["vocab_size"])
-    model.load_state_dict(content["model"])
+    try:
+        # by way of JSON, whose lists may be tuples of the strict models
+        experiment = Experiment.model_validate_json(json.dumps(content["experiment"]))
+        model = build_model(experiment, content["vocab_size"])
+        model.load_state_dict(content["model"])
+    except (ValueError, RuntimeError) as error:  # pydantic's errors are ValueErrors
+        raise CheckpointError(
+            f"{path}: written by another version of this project; train again. {error}"
+        ) from error
     if ema:
         average = ExponentialMovingAverage(model, experiment.training.ema_decay)
         average.load_state_dict(content["ema"])
@@ -115,17 +119,17 @@ def load_trained(path: Path, device: torch.device | str = "cpu", *, ema: bool = 
     return Trained(model, experiment, content["step"], content["vocab_size"], path)
 
 
-def find_checkpoint(names: Sequence[str], step: int | None = None) -> Path:
-    """The checkpoint of the first of these runs that has one: that of `step`, or the newest.
+def find_checkpoint(runs: Sequence[Path], step: int | None = None) -> Path:
+    """The checkpoint of the first of these run folders that has one: that of `step`, or the newest.
 
     Raises CheckpointError that says which steps there are.
     """
-    name = next((name for name in names if steps_present(name)), names[0])
-    present = steps_present(name)
+    run = next((run for run in runs if steps_present(run)), runs[0])
+    present = steps_present(run)
     if present and step in (None, *present):
-        return checkpoint_file(name, present[-1] if step is None else step)
+        return run / "checkpoints" / f"step_{present[-1] if step is None else step}.pt"
     wanted = "no checkpoint yet" if step is None else f"no checkpoint of step {step}"
     raise CheckpointError(
-        f"{checkpoint_file(name, 0).parent}: the run {name!r} has {wanted}; steps there: "
-        f"{', '.join(map(str, present)) or 'none'}; train it with: sedd train {name}"
+        f"{run / 'checkpoints'}: the run {run.name!r} has {wanted}; steps there: "
+        f"{', '.join(map(str, present)) or 'none'}; train it with: sedd train {run.name}"
     )

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 import typer
 
 from sedd.config import Experiment, load_dataset, load_experiment
-from sedd.errors import SeddError
+from sedd.errors import ConfigError, Problem, SeddError
 
 app = typer.Typer(
     name="sedd",
@@ -80,6 +80,9 @@ def config_check(
     from sedd.config import check_project
 
     files = paths or sorted(Path("config").rglob("*.yaml"))
+    if not files:
+        what = "holds no YAML file here; run this in the project's folder"
+        raise ConfigError("config", [Problem("config", what)])
     problems = check_project(files)
     for problem in problems:
         typer.echo(f"{problem}\n", err=True)
@@ -113,10 +116,15 @@ def tokenize(
     dataset: Annotated[
         str | None, typer.Option(help="Instead of NAME: one of config/datasets/.")
     ] = None,
-    tokenizer: Annotated[str, typer.Option(help="gpt2, text8, a hub id or a folder.")] = "gpt2",
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(help="With --dataset: gpt2 (the default), text8, a hub id or a folder."),
+    ] = None,
     split: Annotated[
         list[str] | None,
-        typer.Option(help="train, validation, test; may be repeated; all by default."),
+        typer.Option(
+            help="With --dataset: train, validation, test; may be repeated; those it has by default."
+        ),
     ] = None,
     processes: Annotated[
         int, typer.Option(min=1, help="Processes that tokenise side by side.")
@@ -140,8 +148,11 @@ def tokenize(
 
     if (name is None) == (dataset is None):
         raise typer.BadParameter("give either an experiment's NAME or --dataset, not both")
+    if dataset is None and (tokenizer or split):
+        raise typer.BadParameter("--tokenizer and --split go with --dataset; NAME says its own")
     if dataset is not None:
-        jobs = [(dataset, tokenizer, part) for part in split or ("train", "validation", "test")]
+        parts = split or load_dataset(dataset).splits_there()
+        jobs = [(dataset, tokenizer or "gpt2", part) for part in parts]
     else:
         experiment = load_experiment(name or "", overrides or [], writes=False)
         data = experiment.data
@@ -207,6 +218,9 @@ def sample(
     prefix: Annotated[str, typer.Option(help="Text that every sample begins with.")] = "",
     suffix: Annotated[str, typer.Option(help="Text that every sample ends with.")] = "",
     count: Annotated[int | None, typer.Option(min=1, help="Number of samples.")] = None,
+    sampler: Annotated[
+        Literal["euler", "analytic"] | None, typer.Option(help="Kind of the steps.")
+    ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Denoising steps.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="JSONL file to write; printed only, by default.")
@@ -233,13 +247,14 @@ def sample(
     texts = draw_samples(
         run,
         count=count or request.count,
+        sampler=sampler or request.sampler,
         steps=steps or request.steps,
         prefix=prefix,
         suffix=suffix,
         seed=run.experiment.seed if seed is None else seed,
     )
     if rename and out is None:
-        out = samples_file(rename, run.step, request.sampler, steps or request.steps)
+        out = samples_file(rename, run.step, sampler or request.sampler, steps or request.steps)
         keep_settings(run.experiment)
     if out:
         write_samples(texts, out)
@@ -272,12 +287,12 @@ def perplexity(
     from sedd.evaluate import measure, open_run
     from sedd.paths import evaluation_file
 
-    experiment = load_experiment(name, overrides or [], rename=rename)
+    experiment = experiment_of(name, overrides, rename, seed)
     run = open_run(experiment, step, device)
     if rename:
         keep_settings(experiment)
     for text in dataset or experiment.evaluation.datasets:
-        result = measure(run, text, seed=experiment.seed if seed is None else seed)
+        result = measure(run, text)
         path = evaluation_file(experiment.name, run.step, text)
         write_json(path, result)
         typer.echo(
@@ -328,10 +343,13 @@ def report(name: Name, overrides: Overrides = None, rename: Rename = None) -> No
     \b
     Example: sedd report tiny_absorb
     """
-    from sedd.paths import report_file
+    from sedd.paths import report_file, run_dir
     from sedd.report import write_report
 
     experiment = load_experiment(name, overrides or [], rename=rename)
+    if experiment.base and not run_dir(experiment.name).is_dir():
+        what = f"there is no run {experiment.name!r} yet; make it: sedd train {name} ... --name {experiment.name}"
+        raise ConfigError("command line", [Problem("--name", what)])
     typer.echo(write_report(experiment, report_file(experiment.name)))
 
 

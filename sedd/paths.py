@@ -37,7 +37,7 @@ def run_dir(experiment: str) -> Path:
 
 
 def train_dir(experiment: str) -> Path:
-    """Private to the trainer: its state, settings hash, lock, metrics. Never a rule's output."""
+    """Private to the trainer: its states, settings hash, metrics. Never a rule's output."""
     return run_dir(experiment) / "train"
 
 

@@ -40,14 +40,14 @@ def load_model(
     path = Path(source)
     if path.is_file():
         return from_checkpoint(path, device)
-    if path.parent == run_dir("x").parent and path.is_dir():
-        return from_checkpoint(find_checkpoint([path.name], step), device)
+    if (path / "checkpoints").is_dir():
+        return from_checkpoint(find_checkpoint([path], step), device)
     if (path / "config.json").is_file():
         return from_hub_folder(path, device)
     if (path / ".hydra" / "config.yaml").is_file():
         return from_experiment_folder(path, device)
-    if steps_present(str(source)):
-        return from_checkpoint(find_checkpoint([str(source)], step), device)
+    if steps_present(run_dir(str(source))):
+        return from_checkpoint(find_checkpoint([run_dir(str(source))], step), device)
     return from_hub_folder(download(str(source)), device)
 
 

@@ -86,6 +86,7 @@ def progress(
             yield _Bar(bar)
         return
     lines = _Lines(description, total, unit, initial)
+    lines.print()
     try:
         yield lines
     finally:

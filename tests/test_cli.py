@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from project import command
 
-VERBS = ["tokenize", "train", "sample", "perplexity", "table", "report"]
+VERBS = ["tokenize", "train", "sample", "perplexity", "table", "report", "export", "bench"]
 
 
 def here(*words: str, check: bool = True):
@@ -91,9 +91,38 @@ def test_training_without_tokens_says_which_verb_makes_them(project):
 def test_tokenize_wants_either_an_experiment_or_a_data_set(project):
     assert here("tokenize", check=False).returncode == 2
     assert here("tokenize", "smoke_absorb", "--dataset", "wiki", check=False).returncode == 2
+    assert here("tokenize", "smoke_absorb", "--split", "test", check=False).returncode == 2
 
 
 def test_tokenize_reports_licence_and_counts(project):
     said = here("tokenize", "--dataset", "kjv", "--tokenizer", "text8", "--split", "test").stdout
     assert "public domain" in said
     assert re.search(r"results/data/kjv/text8/test: \d+ documents, [\d,]+ tokens", said)
+
+
+def test_a_check_in_another_folder_says_that_there_is_nothing_to_check(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = here("config", "check", check=False)
+    assert result.returncode == 2
+    assert "project's folder" in result.stderr
+
+
+def test_a_device_that_is_not_there_is_told_without_a_traceback(project):
+    for device in ("cuda:99", "gpuu"):
+        result = here("train", "smoke_absorb", "--device", device, check=False)
+        assert result.returncode == 2
+        assert f"--device: {device!r} cannot be used here" in result.stderr
+
+
+def test_a_data_set_without_the_needed_split_is_told_before_anything_runs(project):
+    path = Path("config/experiments/smoke_absorb.yaml")
+    path.write_text(path.read_text().replace("dataset: wiki", "dataset: lambada"))
+    result = here("config", "check", check=False)
+    assert result.returncode == 2
+    assert "lambada has no train and no validation split, only test" in result.stderr
+
+
+def test_a_page_of_a_run_that_is_not_there_is_refused(project):
+    result = here("report", "smoke_absorb", "seed=2", "--name", "nothing", check=False)
+    assert result.returncode == 2
+    assert "no run 'nothing' yet" in result.stderr

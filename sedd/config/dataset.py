@@ -210,3 +210,11 @@ class DatasetConfig(Settings):
             for split in ("train", "validation", "test")
         ),
     )
+
+    def splits_there(self) -> list[str]:
+        """Those of train, validation and test that the data set has."""
+        rule = self.splits
+        if isinstance(rule, HashSplits):
+            shares = {"train": 1.0, "validation": rule.validation, "test": rule.test}
+            return [split for split, share in shares.items() if share > 0]
+        return [split for split in ("train", "validation", "test") if getattr(rule, split)]

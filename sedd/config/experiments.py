@@ -13,6 +13,7 @@ from sedd.config.load import (
     check_reference,
     check_references,
     finish,
+    load_dataset,
     load_yaml_model,
     set_name,
     stems,
@@ -22,7 +23,7 @@ from sedd.config.model import ModelConfig
 from sedd.config.overrides import apply_overrides
 from sedd.config.problems import found, guess_or_list, one_of, validate
 from sedd.config.settings import NAME
-from sedd.config.source import Source, read_source
+from sedd.config.source import KeyPath, Source, read_source
 from sedd.errors import ConfigError, Problem
 from sedd.paths import CONFIG, RESULTS, dataset_file, experiment_file, model_file, run_dir
 
@@ -111,7 +112,27 @@ def resolve(source: Source, *, strict: bool) -> Experiment:
         dataset = ("data", "dataset")
         check_reference(source, dataset, value_of(source, dataset), dataset_file)
         check_references(source, ("evaluation", "datasets"), dataset_file)
+        check_splits(source, dataset, value_of(source, dataset), ("train", "validation"))
+        texts = value_of(source, ("evaluation", "datasets"))
+        for index, name in enumerate(texts if isinstance(texts, list) else ()):
+            check_splits(source, ("evaluation", "datasets", index), name, ("test",))
     return finish(Experiment, source)
+
+
+def check_splits(source: Source, path: KeyPath, name: Any, needed: Sequence[str]) -> None:
+    """Report a data set that is there but lacks a split that is needed of it."""
+    if not isinstance(name, str) or source.is_wrong(path) or not dataset_file(name).is_file():
+        return
+    try:
+        there = load_dataset(name).splits_there()
+    except ConfigError:
+        return  # told with its own file
+    if missing := [split for split in needed if split not in there]:
+        source.report(
+            path,
+            f"{name} has no {' and no '.join(missing)} split, only {', '.join(there) or 'none'}; "
+            f"choose another, or give it one in {dataset_file(name)}",
+        )
 
 
 def fill_preset(source: Source) -> None:

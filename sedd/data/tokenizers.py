@@ -81,7 +81,7 @@ class Text8:
         }
     )
     _to_ids = bytes.maketrans(_symbols.encode(), bytes(range(27)))
-    _to_text = bytes.maketrans(bytes(range(27)), _symbols.encode())
+    _to_text = bytes.maketrans(bytes(range(28)), f"{_symbols}_".encode())  # a mask shows as _
 
     def normalise(self, text: str) -> str:
         if not text.isascii():

@@ -12,7 +12,7 @@ from sedd.diffusion.loss import (
 from sedd.diffusion.network import ScoreFunction, SplitNetwork
 from sedd.diffusion.noise import Geometric, LogLinear, Noise, sample_times
 from sedd.diffusion.sampled import VocabularyDraw, sampled_score_entropy
-from sedd.diffusion.samplers import sample
+from sedd.diffusion.samplers import Sampler, sample
 from sedd.diffusion.uniform import Uniform
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Graph",
     "LogLinear",
     "Noise",
+    "Sampler",
     "ScoreEntropyLoss",
     "ScoreFunction",
     "SplitNetwork",

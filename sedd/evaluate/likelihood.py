@@ -23,7 +23,7 @@ from sedd.progress import progress
 from sedd.seeds import generator
 
 
-def measure(run: Run, dataset: str, seed: int) -> dict[str, Any]:
+def measure(run: Run, dataset: str) -> dict[str, Any]:
     """The bound of a run on the test split of a dataset, with everything that its JSON says.
 
     Raises DataError if the split is missing, in another vocabulary, or too short for one block.
@@ -39,17 +39,17 @@ def measure(run: Run, dataset: str, seed: int) -> dict[str, Any]:
     # spread over the whole split: its beginning may be of one kind
     x0 = blocks[np.linspace(0, len(blocks) - 1, count).round().astype(np.int64)]
 
+    length, seed = data.length, run.experiment.seed
+    characters = count_characters(run.tokenizer, x0)
+    bits = x0.numel() / characters / math.log(2)  # bits a character for one nat a token
+    baselines = unigram_baselines(run, x0)
     start = time.perf_counter()
     nats = sequence_bounds(run, x0, seed, f"perplexity {run.experiment.name} on {dataset}")
     seconds = time.perf_counter() - start
 
-    length = data.length
     per_token = nats / length
     mean = per_token.mean().item()
     error = per_token.std().item() / math.sqrt(count) if count > 1 else 0.0
-    characters = count_characters(run.tokenizer, x0)
-    bits = x0.numel() / characters / math.log(2)  # bits a character for one nat a token
-    baselines = unigram_baselines(run, x0)
     return {
         "experiment": run.experiment.name,
         "step": run.step,

@@ -8,12 +8,14 @@ import torch
 
 from sedd.build import autocast, build_graph, build_noise, choose_device
 from sedd.checkpoint import find_checkpoint, load_trained
-from sedd.config import Experiment
+from sedd.config import Experiment, training_identity
 from sedd.data.tokenizers import Tokenizer, load_tokenizer
 from sedd.diffusion import Graph, Noise
 from sedd.errors import CheckpointError
 from sedd.model import DiffusionTransformer
-from sedd.provenance import code_version, file_sha256, now
+from sedd.paths import run_dir
+from sedd.provenance import code_version, file_sha256
+from sedd.provenance import now as current_time
 
 # what a network must have been trained with, to be used as the configuration says
 NETWORK = ("model", "graph", "noise", "data")
@@ -44,7 +46,7 @@ class Run:
             "seed": seed,
             "device": device_name(self.device),
             "seconds": round(seconds, 2),
-            "created": now(),
+            "created": current_time(),
         }
 
 
@@ -54,14 +56,18 @@ def open_run(experiment: Experiment, step: int | None = None, device: str | None
     Raises CheckpointError if there is none, or if it was trained with another network, diffusion or vocabulary.
     """
     place = choose_device(device)
-    path = find_checkpoint([experiment.name, *filter(None, [experiment.base])], step)
+    path = find_checkpoint(
+        [run_dir(name) for name in (experiment.name, experiment.base) if name], step
+    )
     trained = load_trained(path, place)
+    own = path.is_relative_to(run_dir(experiment.name))
+    compared = NETWORK if own else (*NETWORK, "training")
+    then, now = training_identity(trained.experiment), training_identity(experiment)
     differing = [
-        f"{section}.{key}: {then.get(key)!r} when trained, {value!r} now"
-        for section in NETWORK
-        for then in [trained.experiment.sections(section)[section]]
-        for key, value in experiment.sections(section)[section].items()
-        if then.get(key) != value
+        f"{section}.{key}: {then[section].get(key)!r} when trained, {now[section].get(key)!r} now"
+        for section in compared
+        for key in sorted({*then[section], *now[section]})
+        if then[section].get(key) != now[section].get(key)
     ]
     if differing:
         raise CheckpointError(

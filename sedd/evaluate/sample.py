@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from sedd.atomic import write_text
-from sedd.diffusion import sample
+from sedd.diffusion import Sampler, sample
 from sedd.errors import DataError
 from sedd.evaluate.run import Run
 from sedd.progress import progress
@@ -17,7 +17,14 @@ from sedd.seeds import generator
 
 
 def draw_samples(
-    run: Run, *, count: int, steps: int, prefix: str = "", suffix: str = "", seed: int
+    run: Run,
+    *,
+    count: int,
+    sampler: Sampler,
+    steps: int,
+    prefix: str = "",
+    suffix: str = "",
+    seed: int,
 ) -> list[dict[str, Any]]:
     """Draw `count` texts in `steps` denoising steps, each with what its JSON line says.
 
@@ -28,7 +35,7 @@ def draw_samples(
     before, after = run.tokenizer.encode_part(prefix), run.tokenizer.encode_part(suffix)
     clamp = clamped(before, after, length)
     made = {
-        "sampler": settings.sampler,
+        "sampler": sampler,
         "steps": steps,
         "denoise": settings.denoise,
         "precision": settings.precision,
@@ -51,7 +58,7 @@ def draw_samples(
                     run.noise,
                     (size, length),
                     steps,
-                    sampler=settings.sampler,
+                    sampler=sampler,
                     denoise=settings.denoise,
                     clamp=clamp,
                     precision=settings.precision,

@@ -41,7 +41,7 @@ def export(run: str, folder: Path, step: int | None = None, *, force: bool = Fal
     """
     name = Path(run).name if Path(run).parent == run_dir("x").parent else run
     check_free(folder, force)
-    trained = load_trained(find_checkpoint([name], step))
+    trained = load_trained(find_checkpoint([run_dir(name)], step))
     config = official_config(trained)
     found = [
         read_evaluation(name, trained.step, path.stem)

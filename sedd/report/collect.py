@@ -131,14 +131,22 @@ def run_evaluations(experiment: Experiment) -> list[Evaluation]:
     """Everything measured on a run so far, by text and then by step."""
     files = run_dir(experiment.name).glob("eval/step_*/*.json")
     keys = sorted((path.stem, _step(path.parent)) for path in files)
-    found = [read_evaluation(experiment.name, step, dataset) for dataset, step in keys]
+    steps = checkpoint_steps(experiment)  # others are of settings before these
+    found = [
+        read_evaluation(experiment.name, step, dataset) for dataset, step in keys if step in steps
+    ]
     return [evaluation for evaluation in found if evaluation is not None]
 
 
 def run_samples(experiment: Experiment) -> dict[tuple[int, Path], list[Sample]]:
     """The run's samples so far, by step and file."""
     files = run_dir(experiment.name).glob("samples/step_*/*.jsonl")
-    return {(_step(path.parent), path): read_samples(path) for path in files}
+    steps = checkpoint_steps(experiment)  # others are of settings before these
+    return {
+        (_step(path.parent), path): read_samples(path)
+        for path in files
+        if _step(path.parent) in steps
+    }
 
 
 def read_samples(path: Path) -> list[Sample]:

@@ -109,7 +109,7 @@ def legend(table: Table, style: Style) -> list[str]:
     if any(cell.bound for cell in cells):
         sentences.append(f"{style.bound}: an upper bound.")
     if any(cell.standard_error is not None for cell in cells):
-        sentences.append(f"{style.plus_minus}: one standard error of the Monte Carlo estimate.")
+        sentences.append(f"{style.plus_minus}: one standard error over sequences and times.")
     if any(cell.why_missing == NOT_RUN for cell in cells):
         sentences.append(f"{NOT_RUN}: not measured in this build.")
     if any(cell.why_missing == NOT_PUBLISHED for cell in cells):

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from sedd.config import TRAINING_SECTIONS, Experiment
 from sedd.config.experiments import experiment_from, resolved_file
+from sedd.errors import ConfigError
 from sedd.paths import samples_file
 
 TOLD_ELSEWHERE = {"name", "base", "overrides", "description"}
@@ -40,7 +41,10 @@ def changed_since_training(experiment: Experiment) -> list[str]:
     recorded = resolved_file(experiment.name)
     if not recorded.is_file():
         return []
-    then = {line.key: line.value for line in settings_of(experiment_from(recorded))}
+    try:
+        then = {line.key: line.value for line in settings_of(experiment_from(recorded))}
+    except ConfigError:
+        return [f"{recorded} was written by another version of this project"]
     return [
         f"{line.key} is {line.value}, was {then[line.key]}"
         for line in settings_of(experiment)

@@ -14,6 +14,7 @@ from sedd import checkpoint
 from sedd.build import build_graph, build_noise
 from sedd.config import Experiment, checkpoint_steps, write_resolved
 from sedd.data.dataset import TokenBlocks, shuffled_indices, unigram_counts
+from sedd.errors import ConfigError, Problem
 from sedd.paths import checkpoint_file, run_dir, tokens_dir
 from sedd.progress import Progress, progress
 from sedd.train.folder import drop_stray_states, newest_state, open_folder, sole_writer, state_file
@@ -33,7 +34,13 @@ def train(
     Goes on from the newest state of the same settings and data; what is there already is not trained again.
     Raises Interrupted after saving if a signal asks it to stop.
     """
-    steps = [step for step in checkpoint_steps(experiment) if until is None or step <= until]
+    steps = checkpoint_steps(experiment)
+    if until is not None:
+        if until not in steps:
+            allowed = ", ".join(map(str, steps))
+            what = f"must be the step of a checkpoint: {allowed}; got {until}"
+            raise ConfigError("command line", [Problem("--until", what)])
+        steps = steps[: steps.index(until) + 1]
     data = experiment.data
     blocks = TokenBlocks(tokens_dir(data.dataset, data.tokenizer, "train"), data.length)
     held_out = TokenBlocks(tokens_dir(data.dataset, data.tokenizer, "validation"), data.length)

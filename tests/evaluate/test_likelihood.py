@@ -14,7 +14,7 @@ from sedd.config import load_experiment
 from sedd.data.dataset import TokenBlocks, unigram_counts
 from sedd.errors import CheckpointError, DataError
 from sedd.evaluate import measure, open_run
-from sedd.paths import evaluation_file, tokens_dir
+from sedd.paths import evaluation_file, run_dir, tokens_dir
 from sedd.train import train
 
 OVERRIDES = ["data.dataset=corpus", "evaluation.datasets=[corpus]", "evaluation.max_sequences=null"]
@@ -50,7 +50,7 @@ def test_the_bound_of_a_unigram_model_is_its_cross_entropy(run, estimator):
         model=UnigramScore(torch.from_numpy(counts / counts.sum())),
         experiment=run.experiment.model_copy(update={"evaluation": evaluation}),
     )
-    result = measure(unigram, "corpus", seed=1)
+    result = measure(unigram, "corpus")
     wanted = result["unigram"]["train_nats_per_token"]
     # five standard errors: a false alarm once in two million; what the bound leaves out (t < 1e-5, and the 0.1 % that
     # no noise reaches) is below 0.2 %
@@ -59,7 +59,7 @@ def test_the_bound_of_a_unigram_model_is_its_cross_entropy(run, estimator):
 
 
 def test_units_agree_with_one_another(run):
-    result = measure(run, "corpus", seed=1)
+    result = measure(run, "corpus")
     assert result["perplexity"] == math.exp(result["nats_per_token"])
     bits = result["nats_per_token"] / math.log(2) * result["num_tokens"] / result["num_characters"]
     assert result["bits_per_character"] == pytest.approx(bits, rel=1e-12)
@@ -70,7 +70,7 @@ def test_units_agree_with_one_another(run):
 
 
 def test_unigram_baselines_are_entropy_and_cross_entropy(run):
-    result = measure(run, "corpus", seed=1)["unigram"]
+    result = measure(run, "corpus")["unigram"]
     blocks = TokenBlocks(tokens_dir("corpus", "text8", "test"), 32)
     share = np.bincount(blocks[np.arange(len(blocks))].numpy().ravel(), minlength=27)
     share = share / share.sum()
@@ -79,8 +79,12 @@ def test_unigram_baselines_are_entropy_and_cross_entropy(run):
     assert result["train_bits_per_character"] > own
 
 
+def seeded(run, seed):
+    return replace(run, experiment=run.experiment.model_copy(update={"seed": seed}))
+
+
 def test_the_seed_decides_the_number(run):
-    first, again, other = (measure(run, "corpus", seed=seed) for seed in (1, 1, 2))
+    first, again, other = (measure(seeded(run, seed), "corpus") for seed in (1, 1, 2))
     assert first["nats_per_token"] == again["nats_per_token"] != other["nats_per_token"]
 
 
@@ -92,19 +96,33 @@ def test_the_averaged_weights_are_measured(run):
 
 
 def test_the_verb_writes_what_it_measured_with_its_provenance(run):
-    command(Path.cwd(), "sedd", "perplexity", "measured", "--seed", "5")
+    command(Path.cwd(), "sedd", "perplexity", "measured")
     written = json.loads(evaluation_file("measured", 30, "corpus").read_text())
-    expected = measure(run, "corpus", seed=5)
-    assert written["nats_per_token"] == pytest.approx(expected["nats_per_token"], rel=1e-6)
+    assert written["nats_per_token"] == pytest.approx(
+        measure(run, "corpus")["nats_per_token"], rel=1e-6
+    )
     provenance = written["provenance"]
-    assert provenance["seed"] == 5
+    assert provenance["seed"] == 1
     assert len(provenance["checkpoint_sha256"]) == len(provenance["config_sha256"]) == 64
     assert provenance["seconds"] > 0
 
 
+def test_another_seed_or_another_training_is_another_experiment(run):
+    here = Path.cwd()
+    refused = command(here, "sedd", "perplexity", "measured", "--seed", "5", check=False)
+    assert (refused.returncode, "--name" in refused.stderr) == (2, True)
+    command(here, "sedd", "perplexity", "measured", "--seed", "5", "--name", "again")
+    assert json.loads(evaluation_file("again", 30, "corpus").read_text())["provenance"]["seed"] == 5
+    change = ["training.lr=0.5", "--name", "other"]
+    refused = command(here, "sedd", "perplexity", "measured", *change, check=False)
+    assert refused.returncode == 2
+    assert "training.lr: 0.002 when trained, 0.5 now" in refused.stderr
+    assert not run_dir("other").exists()
+
+
 def test_a_text_that_is_not_tokenised_is_told(run):
     with pytest.raises(DataError, match="sedd tokenize"):
-        measure(run, "kjv", seed=1)
+        measure(run, "kjv")
 
 
 def test_a_checkpoint_of_another_network_is_told_before_it_is_used(run):

@@ -23,8 +23,12 @@ def run(corpus, request):
     return open_run(experiment, device="cpu")
 
 
+def draw(run, count=4, seed=1, **given):
+    return draw_samples(run, count=count, sampler="analytic", steps=4, seed=seed, **given)
+
+
 def test_samples_are_whole_texts_of_the_vocabulary(run):
-    texts = draw_samples(run, count=3, steps=4, seed=1)
+    texts = draw(run, count=3)
     assert [text["index"] for text in texts] == [0, 1, 2]
     for text in texts:
         assert len(text["tokens"]) == 32
@@ -33,14 +37,14 @@ def test_samples_are_whole_texts_of_the_vocabulary(run):
 
 
 def test_prefix_and_suffix_stay_as_they_were_given(run):
-    for text in draw_samples(run, count=4, steps=4, prefix="the old ", suffix=" north", seed=1):
+    for text in draw(run, prefix="the old ", suffix=" north"):
         assert text["text"].startswith("the old ")
         assert text["text"].endswith(" north")
         assert (text["prefix_tokens"], text["suffix_tokens"]) == (8, 6)
 
 
 def test_the_seed_decides_the_texts_and_batches_differ(run):
-    first, again, other = (draw_samples(run, count=4, steps=4, seed=s) for s in (1, 1, 2))
+    first, again, other = (draw(run, seed=seed) for seed in (1, 1, 2))
     assert [t["tokens"] for t in first] == [t["tokens"] for t in again]
     assert [t["tokens"] for t in first] != [t["tokens"] for t in other]
     assert len({tuple(t["tokens"]) for t in first}) == 4  # two batches of two
@@ -48,7 +52,7 @@ def test_the_seed_decides_the_texts_and_batches_differ(run):
 
 def test_nothing_left_to_draw_is_told(run):
     with pytest.raises(DataError, match="none is left to draw"):
-        draw_samples(run, count=1, steps=2, prefix="a" * 20, suffix="b" * 12, seed=1)
+        draw(run, prefix="a" * 20, suffix="b" * 12)
 
 
 def test_given_tokens_stand_at_both_ends():

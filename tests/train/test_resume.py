@@ -10,8 +10,9 @@ import torch
 from project import BIN
 
 from sedd import checkpoint
+from sedd.checkpoint import steps_present
 from sedd.config import load_experiment
-from sedd.errors import DataError
+from sedd.errors import ConfigError, DataError
 from sedd.paths import checkpoint_file, metrics_file, run_dir, train_dir
 from sedd.train import train
 
@@ -121,11 +122,13 @@ def test_a_damaged_state_is_named_and_the_one_before_is_taken(corpus, capsys):
 
 
 def test_other_settings_train_anew_and_the_old_states_come_back_with_theirs(corpus, capsys):
-    train(experiment("run"), until=30)
+    train(experiment("run"))
     first = state("run", 30)
     changed = experiment("run").model_copy(update={"seed": 7})
     train(changed, until=30)
     assert "trains anew" in capsys.readouterr().err
+    # checkpoints of the old settings are no longer public: the newest one is that of the new settings
+    assert steps_present(run_dir("run")) == [30]
     assert not torch.equal(
         first["model"]["output_layer.linear.weight"],
         state("run", 30)["model"]["output_layer.linear.weight"],
@@ -160,3 +163,11 @@ def test_a_text_too_short_for_a_block_is_told_before_training(corpus):
     with pytest.raises(DataError, match="too few for one block"):
         train(experiment("long", "data.length=1000000"))
     assert not run_dir("long").exists()
+
+
+def test_a_step_that_is_no_checkpoint_is_told_with_those_that_are(corpus):
+    for until in (10, 45):
+        with pytest.raises(
+            ConfigError, match=f"must be the step of a checkpoint: 30, 60; got {until}"
+        ):
+            train(experiment("between"), until=until)

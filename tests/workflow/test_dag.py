@@ -104,3 +104,33 @@ def test_every_rule_keeps_a_log_and_runs_one_verb():
             name = rule.split(":")[0]
             assert "    log:" in rule, f"{name} keeps no log"
             assert len(re.findall(r"\bsedd [a-z]+", rule)) == 1, f"{name} runs more than one verb"
+
+
+def commands_in_comments() -> list[str]:
+    found = []
+    for path in sorted((ROOT / "config" / "experiments").glob("*.yaml")):
+        match = re.search(
+            r"^# Command: +(snakemake .*?)(?: {2,}|$)", path.read_text(), re.MULTILINE
+        )
+        assert match, f"{path} does not say its command"
+        found.append(match[1])
+    return found
+
+
+@pytest.mark.parametrize("words", commands_in_comments())
+def test_the_command_in_the_head_of_an_experiment_plans_its_page(project, words):
+    jobs = planned(project, *words.split()[1:])
+    assert jobs["report"] == 1
+    assert jobs["train"] >= 1
+
+
+def test_a_file_of_an_experiment_outside_the_build_can_be_asked_for(project):
+    assert planned(project, "--", "results/reports/smoke_absorb.html")["train"] == 2
+
+
+def test_an_unknown_experiment_is_told_with_its_nearest_name(project):
+    result = command(
+        project, "snakemake", "--dry-run", "--", "results/reports/tiny_absorbb.html", check=False
+    )
+    assert result.returncode != 0
+    assert "did you mean 'tiny_absorb'" in result.stderr

@@ -48,6 +48,14 @@ wildcard_constraints:
     sampler="euler|analytic",
 
 
+def experiment_of(name):
+    """An experiment of the build, or any other that a target names."""
+    try:
+        return EXPERIMENTS.get(name) or load_experiment(name)
+    except SeddError as error:
+        raise WorkflowError(f"{error}") from None
+
+
 def tokens(dataset, tokenizer, split):
     """The files of one tokenised split."""
     folder = tokens_dir(dataset, tokenizer, split)
@@ -83,7 +91,7 @@ def evaluated_steps(experiment):
 
 def evaluations(name):
     """Every perplexity of one experiment."""
-    experiment = EXPERIMENTS[name]
+    experiment = experiment_of(name)
     return [
         str(evaluation_file(name, step, dataset))
         for step in evaluated_steps(experiment)
@@ -93,7 +101,7 @@ def evaluations(name):
 
 def samples(name):
     """Every sample file of one experiment."""
-    experiment = EXPERIMENTS[name]
+    experiment = experiment_of(name)
     sampling = experiment.sampling
     return [
         str(samples_file(name, step, sampling.sampler, sampling.steps))
@@ -130,12 +138,12 @@ def dataset_settings(wildcards):
 
 def training_settings(wildcards):
     """What the weights depend on; the rest of the experiment may change without training again."""
-    return training_identity(EXPERIMENTS[wildcards.experiment])
+    return training_identity(experiment_of(wildcards.experiment))
 
 
 def training_tokens(wildcards):
     """The tokens to train and to validate on."""
-    data = EXPERIMENTS[wildcards.experiment].data
+    data = experiment_of(wildcards.experiment).data
     return tokens(data.dataset, data.tokenizer, "train") + tokens(
         data.dataset, data.tokenizer, "validation"
     )
@@ -145,7 +153,7 @@ def checkpoint_before(wildcards):
     """The checkpoint that this one is trained on from: so a run has one trainer at a time."""
     earlier = [
         step
-        for step in checkpoint_steps(EXPERIMENTS[wildcards.experiment])
+        for step in checkpoint_steps(experiment_of(wildcards.experiment))
         if step < int(wildcards.step)
     ]
     return [str(checkpoint_file(wildcards.experiment, earlier[-1]))] if earlier else []
@@ -153,13 +161,13 @@ def checkpoint_before(wildcards):
 
 def sampling_settings(wildcards):
     """What the samples depend on beside the checkpoint."""
-    experiment = EXPERIMENTS[wildcards.experiment]
+    experiment = experiment_of(wildcards.experiment)
     return {"seed": experiment.seed, **experiment.sections("sampling")}
 
 
 def evaluation_settings(wildcards):
     """What a perplexity depends on beside the checkpoint and the text."""
-    experiment = EXPERIMENTS[wildcards.experiment]
+    experiment = experiment_of(wildcards.experiment)
     settings = experiment.sections("evaluation")["evaluation"]
     # which other texts or checkpoints are measured changes nothing here
     chosen = {
@@ -172,7 +180,7 @@ def evaluation_settings(wildcards):
 
 def evaluation_tokens(wildcards):
     """The text to measure, and the training text, whose frequencies make the unigram baseline."""
-    data = EXPERIMENTS[wildcards.experiment].data
+    data = experiment_of(wildcards.experiment).data
     return tokens(wildcards.dataset, data.tokenizer, "test") + tokens(
         data.dataset, data.tokenizer, "train"
     )
@@ -185,7 +193,7 @@ def table_settings(wildcards):
 
 def report_settings(wildcards):
     """What the page shows of the configuration."""
-    return EXPERIMENTS[wildcards.experiment].model_dump(mode="json")
+    return experiment_of(wildcards.experiment).model_dump(mode="json")
 
 
 def table_inputs(wildcards):

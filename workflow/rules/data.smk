@@ -6,10 +6,10 @@ rule tokenize:
         meta="results/data/{dataset}/{tokenizer}/{split}/meta.json",
     log:
         "logs/tokenize/{dataset}.{tokenizer}.{split}.log",
-    threads: 1
+    threads: CLUSTER.cpus_per_task
     resources:
         mem_mb=CLUSTER.mem_gb * 1000,
-        runtime=120,
+        runtime=CLUSTER.hours * 60,
     params:
         name=tokenizer_name,
         settings=dataset_settings,

@@ -8,9 +8,9 @@ rule sample:
     threads: 1
     resources:
         mem_mb=CLUSTER.mem_gb * 1000,
-        runtime=120,
+        runtime=CLUSTER.hours * 60,
     params:
         settings=sampling_settings,
     shell:
         "sedd sample {wildcards.experiment:q} --step {wildcards.step}"
-        " --out {output:q} 2>&1 | tee -i {log:q}"
+        " --sampler {wildcards.sampler} --steps {wildcards.steps} --out {output:q} 2>&1 | tee -i {log:q}"
