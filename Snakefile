@@ -2,7 +2,7 @@
 #
 #   snakemake                                      the default build: small models on embedded text, on the CPU
 #   snakemake --configfile config/paper.yaml       the paper's experiments
-#   snakemake --profile slurm                      the same on a Slurm cluster
+#   snakemake --profile slurm                      short rules as Slurm jobs
 #   snakemake --dry-run                            what would run, and why
 from snakemake.utils import min_version
 
