@@ -20,7 +20,7 @@ quickstart: .venv/installed  ## train small models on real text, then show the t
 	@$(BIN)/snakemake --unlock --quiet all  # a killed run leaves its lock; training has one of its own
 	$(BIN)/snakemake
 	@for table in text8 zero_shot; do echo; $(BIN)/sedd table $$table --show || exit 1; done
-	@echo; echo "Tables:  "results/tables/*.md; echo "Reports: "results/reports/*.html
+	@echo; echo "Tables: " results/tables/*.md; echo "Reports:" results/reports/*.html
 
 test: .venv/installed  ## every test
 	$(BIN)/python -m pytest

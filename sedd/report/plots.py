@@ -122,11 +122,11 @@ def _perplexity_line(axes: Axes, evaluations: Sequence[Evaluation], colour: str)
         label=f"{dataset}, at most",
     )
     axes.axhline(
-        float(np.exp(unigram.text_nats_per_token)),
+        float(np.exp(unigram.train_nats_per_token)),
         color=colour,
         ls="--",
         lw=1.2,
-        label=f"{dataset}, unigram",
+        label=f"{dataset}, training unigrams",
     )
 
 
