@@ -1,0 +1,142 @@
+"""`sedd train`, `sample` and `perplexity`: what a run does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from sedd.cli.options import Device, Name, Overrides, Rename, Seed, Step, experiment_of
+from sedd.config import Experiment, load_experiment
+
+
+def train(
+    name: Name,
+    overrides: Overrides = None,
+    rename: Rename = None,
+    until: Annotated[
+        int | None,
+        typer.Option(min=1, help="Stop at this checkpoint; train to the end by default."),
+    ] = None,
+    device: Device = None,
+    seed: Seed = None,
+) -> None:
+    """Train, going on from the newest checkpoint.
+
+    Writes results/runs/NAME/checkpoints/. Ctrl-C saves the state at the next step; the same command goes on from
+    there, bit for bit.
+    Watch it with: tensorboard --logdir results/runs
+
+    \b
+    Example: sedd train tiny_absorb training.lr=0.0005 --name gentle
+    """
+    from sedd.build import choose_device
+    from sedd.train import Interrupted
+    from sedd.train import train as run
+
+    experiment = experiment_of(name, overrides, rename, seed)
+    try:
+        run(experiment, until, choose_device(device))
+    except Interrupted as interrupted:
+        typer.echo(f"{experiment.name}: {interrupted}; go on with the same command", err=True)
+        raise typer.Exit(128 + interrupted.number) from None
+
+
+def sample(
+    name: Name,
+    overrides: Overrides = None,
+    rename: Rename = None,
+    step: Step = None,
+    prefix: Annotated[str, typer.Option(help="Text that every sample begins with.")] = "",
+    suffix: Annotated[str, typer.Option(help="Text that every sample ends with.")] = "",
+    count: Annotated[int | None, typer.Option(min=1, help="Number of samples.")] = None,
+    sampler: Annotated[
+        Literal["euler", "analytic"] | None, typer.Option(help="Kind of the steps.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Denoising steps.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="JSONL file to write; printed only, by default.")
+    ] = None,
+    device: Device = None,
+    seed: Seed = None,
+) -> None:
+    """Draw texts from a checkpoint.
+
+    Freely, or around a given prefix and suffix.
+
+    Prints the texts; with --out also writes one JSON a line: text, tokens, settings, seed. With --name the changed
+    settings and the samples are kept under results/runs/NAME/.
+
+    \b
+    Examples: sedd sample tiny_absorb --count 4
+              sedd sample tiny_absorb --prefix "the river " --suffix " in france" --steps 128
+    """
+    from sedd.evaluate import draw_samples, open_run, write_samples
+    from sedd.paths import samples_file
+
+    run = open_run(load_experiment(name, overrides or [], rename=rename), step, device)
+    request = run.experiment.sampling
+    texts = draw_samples(
+        run,
+        count=count or request.count,
+        sampler=sampler or request.sampler,
+        steps=steps or request.steps,
+        prefix=prefix,
+        suffix=suffix,
+        seed=run.experiment.seed if seed is None else seed,
+    )
+    if rename and out is None:
+        out = samples_file(rename, run.step, sampler or request.sampler, steps or request.steps)
+        keep_settings(run.experiment)
+    if out:
+        write_samples(texts, out)
+    for text in texts:
+        typer.echo(f"--- {text['index']}\n{text['text']}")
+
+
+def perplexity(
+    name: Name,
+    overrides: Overrides = None,
+    rename: Rename = None,
+    step: Step = None,
+    dataset: Annotated[
+        list[str] | None,
+        typer.Option(help="Text to measure; may be repeated; the experiment's by default."),
+    ] = None,
+    device: Device = None,
+    seed: Seed = None,
+) -> None:
+    """Bound the perplexity of a checkpoint.
+
+    Writes results/runs/NAME/eval/step_N/DATASET.json for each test text: a Monte Carlo estimate of the paper's
+    upper bound over random times, with its standard error; in nats, bits per character and perplexity a token.
+
+    \b
+    Example: sedd perplexity tiny_absorb --dataset wiki --dataset kjv
+    """
+    from sedd.atomic import write_json
+    from sedd.evaluate import measure, open_run
+    from sedd.paths import evaluation_file
+
+    experiment = experiment_of(name, overrides, rename, seed)
+    run = open_run(experiment, step, device)
+    if rename:
+        keep_settings(experiment)
+    for text in dataset or experiment.evaluation.datasets:
+        result = measure(run, text)
+        path = evaluation_file(experiment.name, run.step, text)
+        write_json(path, result)
+        typer.echo(
+            f"{path}: perplexity <= {result['perplexity']:.2f}, "
+            f"<= {result['bits_per_character']:.3f} bits per character "
+            f"(± {result['bits_per_character_standard_error']:.3f})"
+        )
+
+
+def keep_settings(experiment: Experiment) -> None:
+    """Record what a renamed experiment was run with."""
+    from sedd.config import write_resolved
+    from sedd.paths import run_dir
+
+    write_resolved(experiment, run_dir(experiment.name) / "config.yaml")

@@ -1,0 +1,98 @@
+"""`sedd export` and `bench`: a run for others to use, and the speed of the code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from sedd.cli.options import Device, Step
+
+
+def export(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run: results/runs/RUN, or its name.")
+    ],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write; new or empty.")],
+    step: Step = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an earlier export, and nothing else.")
+    ] = False,
+) -> None:
+    """Write a run in the form of the published models.
+
+    Writes DIR/config.json, model.safetensors (the averaged weights) and README.md, a model card: the folder can be
+    uploaded to the hub as it is, and loads with sedd.load_model(DIR).
+
+    \b
+    Example: sedd export tiny_absorb results/exports/tiny_absorb
+    """
+    from sedd.export import export as write
+
+    made = write(run, folder, step, force=force)
+    names = ", ".join(one.dataset for one in made.evaluations)
+    numbers = f"with numbers on {names}" if names else "without numbers: none was measured"
+    typer.echo(f"{made.folder}: {made.run}, step {made.step}, {numbers}")
+    if made.stale:
+        typer.echo(
+            f"left out: {', '.join(made.stale)}, measured on an earlier checkpoint of this step; measure again: "
+            f"sedd perplexity {made.run} --step {made.step}",
+            err=True,
+        )
+
+
+def bench(
+    work: Annotated[
+        Literal["train", "sample", "perplexity"], typer.Argument(help="What to measure.")
+    ],
+    device: Device = None,
+    model: Annotated[str, typer.Option(help="tiny, small, medium, or yours.")] = "tiny",
+    graph: Annotated[Literal["absorb", "uniform"], typer.Option(help="Kind of noise.")] = "absorb",
+    vocab: Annotated[int, typer.Option(min=2, help="Tokens of the vocabulary.")] = 50257,
+    length: Annotated[int, typer.Option(min=1, help="Tokens of a sequence.")] = 128,
+    batch: Annotated[int, typer.Option(min=1, help="Sequences side by side.")] = 8,
+    steps: Annotated[
+        int, typer.Option(min=1, help="Optimiser steps, denoising steps or times, a run.")
+    ] = 8,
+    repeats: Annotated[int, typer.Option(min=1, help="Timed runs.")] = 5,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads on the CPU.")] = None,
+    compile: Annotated[
+        bool, typer.Option("--compile", help="Let torch.compile fuse the blocks.")
+    ] = False,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Measure the straightforward code too, in turn.")
+    ] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="File to write as well.")] = None,
+) -> None:
+    """Measure speed and memory.
+
+    Times the code that train, sample and perplexity run, on random tokens, so it needs no data. With --plain it also
+    times the obvious way to the same result, which makes a score of every token at every position, and prints the
+    ratio. A GPU's utilisation is that of the network's plain arithmetic.
+
+    \b
+    Examples: sedd bench train --plain
+              sedd bench sample --model small --length 1024 --batch 1 --device cuda --json speed.json
+    """
+    from sedd.atomic import write_json
+    from sedd.bench import Settings, render, run_bench
+
+    settings = Settings(
+        work=work,
+        device=device,
+        model=model,
+        graph=graph,
+        vocab=vocab,
+        length=length,
+        batch=batch,
+        steps=steps,
+        repeats=repeats,
+        threads=threads,
+        compile=compile,
+        plain=plain,
+    )
+    measured = run_bench(settings)
+    typer.echo(render(measured))
+    if json_file is not None:
+        write_json(json_file, measured)
