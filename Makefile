@@ -13,7 +13,7 @@ help:  ## this list
 	    { echo "Python 3.11 or newer is needed; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
-	    -e '.[quickstart,hub,dev]'
+	    -e '.[quickstart,hub,slurm,dev]'
 	@touch $@
 
 quickstart: .venv/installed  ## train small models on real text, then show the tables

@@ -41,7 +41,7 @@ def command(folder: Path, *words: str, check: bool = True) -> subprocess.Complet
 
 def planned(folder: Path, *words: str) -> dict[str, int]:
     """How often each rule would run, by a dry run."""
-    output = command(folder, "snakemake", "--dry-run", "--quiet", "host", *words).stdout
+    output = command(folder, "snakemake", "--dry-run", *words).stdout
     lines = output.splitlines()
     jobs: dict[str, int] = {}
     for at, line in enumerate(lines):

@@ -172,7 +172,7 @@ def test_a_trained_run_is_published_with_its_numbers_and_licence():
     experiment = load_experiment("smoke_absorb", overrides, rename="mine")
     train(experiment)
     run = open_run(experiment, device="cpu")
-    result = measure(run, "corpus", seed=1)
+    result = measure(run, "corpus")
     write_json(evaluation_file("mine", 2, "corpus"), result)
 
     said = command(Path.cwd(), "sedd", "export", "results/runs/mine", "out").stdout

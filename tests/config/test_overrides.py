@@ -46,7 +46,7 @@ def test_a_preset_replaces_the_network_and_a_key_changes_it(here: Path) -> None:
     small = load_experiment("sedd_small_absorb").model
     assert changed("tiny_absorb", "model=small").model == small
     assert changed("smoke_absorb", "model.preset=small").model == small
-    assert changed("tiny_absorb", "model.dropout=0.5").model.hidden_size == 128
+    assert changed("tiny_absorb", "model.dropout=0.5").model.hidden_size == 64
 
 
 def test_another_type_starts_its_section_afresh(here: Path) -> None:

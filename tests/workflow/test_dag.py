@@ -133,4 +133,4 @@ def test_an_unknown_experiment_is_told_with_its_nearest_name(project):
         project, "snakemake", "--dry-run", "--", "results/reports/tiny_absorbb.html", check=False
     )
     assert result.returncode != 0
-    assert "did you mean 'tiny_absorb'" in result.stderr
+    assert "did you mean 'tiny_absorb'" in result.stdout + result.stderr
