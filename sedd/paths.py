@@ -23,6 +23,10 @@ def dataset_file(dataset: str) -> Path:
     return CONFIG / "datasets" / f"{dataset}.yaml"
 
 
+def cluster_file(cluster: str) -> Path:
+    return CONFIG / "cluster" / f"{cluster}.yaml"
+
+
 def table_file(table: str) -> Path:
     return CONFIG / "tables" / f"{table}.yaml"
 

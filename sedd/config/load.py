@@ -16,7 +16,7 @@ from sedd.config.project import ProjectConfig
 from sedd.config.settings import NAME, NAME_ALLOWED
 from sedd.config.source import KeyPath, Source, read_source
 from sedd.errors import ConfigError, Problem
-from sedd.paths import CONFIG, dataset_file, experiment_file, table_file
+from sedd.paths import CONFIG, cluster_file, dataset_file, experiment_file, table_file
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -43,10 +43,6 @@ def load_dataset(name: str) -> DatasetConfig:
 def load_cluster(name: str) -> ClusterConfig:
     """Read config/cluster/NAME.yaml. Raises ConfigError."""
     return load_yaml_model(existing(cluster_file, name, "cluster"), ClusterConfig)
-
-
-def cluster_file(name: str) -> Path:
-    return CONFIG / "cluster" / f"{name}.yaml"
 
 
 def load_project(project: Path | Mapping[str, Any] = CONFIG / "config.yaml") -> ProjectConfig:

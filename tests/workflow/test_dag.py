@@ -64,11 +64,13 @@ def test_the_profiles_are_found_by_their_bare_names(project):
     assert "workflow specific profile default" in said
 
 
-def test_a_mistake_in_the_configuration_ends_a_dry_run_with_its_line(project):
+def test_mistakes_in_several_files_end_a_dry_run_with_their_lines(project):
     edit(project, "config/experiments/smoke_uniform.yaml", "  lr: ", "  learning_rate: ")
+    edit(project, "config/experiments/smoke_absorb.yaml", "steps: 60", "steps: -60")
     result = command(project, "snakemake", "--dry-run", *SMOKE, check=False)
     assert result.returncode != 0
     assert "smoke_uniform.yaml" in result.stderr
+    assert "training.steps: must be at least 1, got -60" in result.stderr
     assert "training.learning_rate: unknown key" in result.stderr
     assert "[line " in result.stderr
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from sedd.config import (
+    check_project,
     checkpoint_steps,
     device_problems,
     load_cluster,
@@ -17,9 +18,12 @@ from sedd.config import (
 from sedd.errors import ConfigError, SeddError
 from sedd.paths import (
     checkpoint_file,
+    cluster_file,
     evaluation_file,
+    experiment_file,
     report_file,
     samples_file,
+    table_file,
     table_stem,
     tokens_dir,
 )
@@ -30,14 +34,21 @@ shell.prefix(f"set -euo pipefail; export PATH={PROGRAMS}:$PATH; ")
 
 try:
     PROJECT = load_project(config)
-    CLUSTER = load_cluster(PROJECT.cluster)
-    EXPERIMENTS = {name: load_experiment(name) for name in PROJECT.experiments}
-    TABLES = {name: load_table(name) for name in PROJECT.tables}
-    for name, experiment in EXPERIMENTS.items():
-        if problems := device_problems(experiment, CLUSTER):
-            raise ConfigError(f"{name} on cluster {PROJECT.cluster}", problems)
 except SeddError as error:
     sys.exit(f"{error}")
+if errors := check_project(
+    [experiment_file(name) for name in PROJECT.experiments]
+    + [table_file(name) for name in PROJECT.tables]
+    + [cluster_file(PROJECT.cluster)]
+):
+    sys.exit("\n".join(map(str, errors)))
+
+CLUSTER = load_cluster(PROJECT.cluster)
+EXPERIMENTS = {name: load_experiment(name) for name in PROJECT.experiments}
+TABLES = {name: load_table(name) for name in PROJECT.tables}
+for name, experiment in EXPERIMENTS.items():
+    if problems := device_problems(experiment, CLUSTER):
+        sys.exit(f"{ConfigError(f'{name} on cluster {PROJECT.cluster}', problems)}")
 
 
 wildcard_constraints:
