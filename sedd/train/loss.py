@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from sedd.config import Experiment
 from sedd.diffusion import (
@@ -17,19 +19,11 @@ from sedd.diffusion import (
 )
 from sedd.model import DiffusionTransformer
 
-
-class Loss(Protocol):
-    def __call__(
-        self,
-        model: DiffusionTransformer,
-        sigma: torch.Tensor,
-        weight: torch.Tensor,
-        xt: torch.Tensor,
-        x0: torch.Tensor,
-        draws: torch.Generator,
-    ) -> torch.Tensor:
-        """weight_b times the score entropy of sequence b: (B,) nats. sigma, weight: (B,); xt, x0: (B, L)."""
-        ...
+# (model, sigma, weight, xt, x0, draws) -> weight_b times the score entropy of sequence b, (B,) nats.
+# sigma, weight: (B,); xt, x0: (B, L) noisy and clean tokens; draws: what the loss draws itself.
+Loss: TypeAlias = Callable[
+    [DiffusionTransformer, Tensor, Tensor, Tensor, Tensor, torch.Generator], Tensor
+]
 
 
 def build_loss(experiment: Experiment, graph: Graph, counts: np.ndarray) -> Loss:
@@ -42,21 +36,18 @@ def build_loss(experiment: Experiment, graph: Graph, counts: np.ndarray) -> Loss
     assert isinstance(graph, Absorb), "the configuration's rules see to it"
     law = drawing_law(counts)
 
-    def sampled(
-        model: DiffusionTransformer,
-        sigma: torch.Tensor,
-        weight: torch.Tensor,
-        xt: torch.Tensor,
-        x0: torch.Tensor,
-        draws: torch.Generator,
-    ) -> torch.Tensor:
-        drawn = VocabularyDraw.draw(law, count, draws).to(x0.device)
-        return sampled_score_entropy(model, graph, sigma, weight, xt, x0, drawn)
-
-    return sampled
+    return lambda model, sigma, weight, xt, x0, draws: sampled_score_entropy(
+        model,
+        graph,
+        sigma,
+        weight,
+        xt,
+        x0,
+        VocabularyDraw.draw(law, count, draws).to(x0.device),
+    )
 
 
-def drawing_law(counts: np.ndarray) -> torch.Tensor:
+def drawing_law(counts: np.ndarray) -> Tensor:
     """Half as often as in the text, half uniform: (V,). So no weight 1 / q exceeds 2 V, and common tokens have little noise."""
     share = torch.from_numpy(counts / counts.sum())
     return ((share + 1 / len(counts)) / 2).float()
