@@ -27,8 +27,10 @@ def build_noise(experiment: Experiment) -> Noise:
             return Geometric(noise.sigma_min, noise.sigma_max)
 
 
-def build_model(experiment: Experiment, vocab_size: int) -> DiffusionTransformer:
-    """The network with fresh weights, drawn from the global generator."""
+def build_model(
+    experiment: Experiment, vocab_size: int, generator: torch.Generator | None = None
+) -> DiffusionTransformer:
+    """The network with fresh weights, drawn from `generator`; None: for weights that are loaded next, any will do."""
     model = experiment.model
     absorb = experiment.graph.type == "absorb"
     return DiffusionTransformer(
@@ -40,6 +42,7 @@ def build_model(experiment: Experiment, vocab_size: int) -> DiffusionTransformer
         cond_dim=model.cond_dim,
         dropout=model.dropout,
         scale_by_sigma=absorb if model.scale_by_sigma is None else model.scale_by_sigma,
+        generator=generator or torch.Generator(),  # never the global one: loading must not move it
     )
 
 

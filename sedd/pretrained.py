@@ -135,6 +135,7 @@ def build(settings: Mapping[str, Any], path: Path) -> Loaded:
             cond_dim=shape["cond_dim"],
             dropout=shape["dropout"],
             scale_by_sigma=shape["scale_by_sigma"],
+            generator=torch.Generator(),  # overwritten; the global one must not move
         )
     except KeyError as error:
         raise CheckpointError(

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sedd.model.attention import attend
+from sedd.model.initial import clear_, draw_linear_, linear
 from sedd.model.rotary import rotate
 
 NUM_MODULATIONS = 6  # shift, scale, gate of the attention, then of the MLP
@@ -41,30 +42,45 @@ class Block(nn.Module):
         self.n_heads = n_heads
         self.dropout = dropout
         self.norm1 = LayerNorm(hidden_size)
-        self.attn_qkv = nn.Linear(hidden_size, 3 * hidden_size, bias=False)
-        self.attn_out = nn.Linear(hidden_size, hidden_size, bias=False)
+        self.attn_qkv = linear(hidden_size, 3 * hidden_size, bias=False)
+        self.attn_out = linear(hidden_size, hidden_size, bias=False)
         self.norm2 = LayerNorm(hidden_size)
         self.mlp = nn.Sequential(
-            nn.Linear(hidden_size, 4 * hidden_size),
+            linear(hidden_size, 4 * hidden_size),
             nn.GELU(approximate="tanh"),
-            nn.Linear(4 * hidden_size, hidden_size),
+            linear(4 * hidden_size, hidden_size),
         )
-        self.adaLN_modulation = nn.Linear(cond_dim, NUM_MODULATIONS * hidden_size)
-        nn.init.zeros_(self.adaLN_modulation.weight)
-        nn.init.zeros_(self.adaLN_modulation.bias)
+        self.adaLN_modulation = linear(cond_dim, NUM_MODULATIONS * hidden_size)
+
+    def draw_weights(self, generator: torch.Generator | None) -> None:
+        for layer in (self.attn_qkv, self.attn_out, self.mlp[0], self.mlp[2]):
+            assert isinstance(layer, nn.Linear)
+            draw_linear_(layer, generator)
+        clear_(self.adaLN_modulation)
 
     def forward(
-        self, x: Tensor, modulation: Sequence[Tensor], rotary: tuple[Tensor, Tensor]
+        self,
+        x: Tensor,
+        modulation: Sequence[Tensor],
+        rotary: tuple[Tensor, Tensor],
+        kept: Tensor | None = None,
     ) -> Tensor:
-        """x: (B, L, H) residual stream. Returns the same shape."""
+        """x: (B, L, H) residual stream. kept: (B, 2, L, H) what dropout leaves of each branch; None: all.
+
+        Returns the same shape as x.
+        """
         shift1, scale1, gate1, shift2, scale2, gate2 = modulation
         qkv = self.attn_qkv(modulated_norm(x, self.norm1, shift1, scale1))
         qkv = qkv.unflatten(-1, (3, self.n_heads, -1))  # (B, L, 3, h, D)
         cos, sin = (table[:, None].to(qkv.dtype) for table in rotary)
         q, k = rotate(qkv[:, :, :2], cos, sin).unbind(2)
-        x = self._add(x, gate1, self.attn_out(attend(q, k, qkv[:, :, 2])))
-        return self._add(x, gate2, self.mlp(modulated_norm(x, self.norm2, shift2, scale2)))
+        kept1, kept2 = (None, None) if kept is None else kept.unbind(1)
+        x = self._add(x, gate1, self.attn_out(attend(q, k, qkv[:, :, 2])), kept1)
+        branch = self.mlp(modulated_norm(x, self.norm2, shift2, scale2))
+        return self._add(x, gate2, branch, kept2)
 
-    def _add(self, x: Tensor, gate: Tensor, branch: Tensor) -> Tensor:
-        branch = F.dropout(branch, self.dropout, self.training)
-        return torch.addcmul(x, gate.to(x.dtype), branch.to(x.dtype))
+    def _add(self, x: Tensor, gate: Tensor, branch: Tensor, kept: Tensor | None) -> Tensor:
+        gate, branch = gate.to(x.dtype), branch.to(x.dtype)
+        if kept is not None:
+            gate, branch = gate / (1 - self.dropout), branch * kept
+        return torch.addcmul(x, gate, branch)

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sedd.model.initial import draw_linear_, draw_uniform_, linear
+
 NUM_FREQUENCIES = 256  # width of the sinusoid, fixed in the published models
 
 
@@ -21,7 +23,9 @@ class TokenEmbedding(nn.Module):
     def __init__(self, num_states: int, hidden_size: int):
         super().__init__()
         self.embedding = nn.Parameter(torch.empty(num_states, hidden_size))
-        nn.init.kaiming_uniform_(self.embedding, a=math.sqrt(5))
+
+    def draw_weights(self, generator: torch.Generator | None) -> None:
+        draw_uniform_(self.embedding, self.embedding.shape[1], generator)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.embedding(x, self.embedding)
@@ -44,8 +48,13 @@ class NoiseEmbedding(nn.Module):
     def __init__(self, cond_dim: int):
         super().__init__()
         self.mlp = nn.Sequential(
-            nn.Linear(NUM_FREQUENCIES, cond_dim), nn.SiLU(), nn.Linear(cond_dim, cond_dim)
+            linear(NUM_FREQUENCIES, cond_dim), nn.SiLU(), linear(cond_dim, cond_dim)
         )
+
+    def draw_weights(self, generator: torch.Generator | None) -> None:
+        for layer in (self.mlp[0], self.mlp[2]):
+            assert isinstance(layer, nn.Linear)
+            draw_linear_(layer, generator)
 
     def forward(self, sigma: Tensor) -> Tensor:
         weight = self.mlp.get_parameter("0.weight")

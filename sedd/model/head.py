@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sedd.model.block import LayerNorm
+from sedd.model.initial import clear_, linear
 
 
 class Head(nn.Module):
@@ -20,11 +21,12 @@ class Head(nn.Module):
     def __init__(self, hidden_size: int, num_states: int, cond_dim: int):
         super().__init__()
         self.norm_final = LayerNorm(hidden_size)
-        self.linear = nn.Linear(hidden_size, num_states)
-        self.adaLN_modulation = nn.Linear(cond_dim, 2 * hidden_size)
+        self.linear = linear(hidden_size, num_states)
+        self.adaLN_modulation = linear(cond_dim, 2 * hidden_size)
+
+    def clear_weights(self) -> None:
         for layer in (self.linear, self.adaLN_modulation):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+            clear_(layer)
 
     def features(self, hidden: Tensor, condition: Tensor, rows: Tensor | None) -> Tensor:
         """Inputs (n, H) of the linear map at flat positions `rows` (n,) of `hidden` (B, L, H); all

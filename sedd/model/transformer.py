@@ -10,12 +10,14 @@ checkpoints.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sedd.model.block import NUM_MODULATIONS, Block
+from sedd.model.dropout import draw_kept
 from sedd.model.embedding import NoiseEmbedding, TokenEmbedding
 from sedd.model.head import Head
 from sedd.model.rotary import Rotary
@@ -26,8 +28,13 @@ class DiffusionTransformer(nn.Module):
 
     vocab_size: tokens without the mask. scale_by_sigma: take log(e^sigma - 1) + log(V - 1) off
     every logit, which makes a new network right on average; None: as published, for the absorbing
-    graph only.
+    graph only. generator: of the weights, on the CPU; None: torch's global one, as for PyTorch's own layers.
+
+    dropout_generators: one for each sequence of the batches that follow, from which their dropout is drawn in training, so
+    that it depends on no batch mate; None: torch's global one.
     """
+
+    dropout_generators: Sequence[torch.Generator] | None
 
     def __init__(
         self,
@@ -39,6 +46,7 @@ class DiffusionTransformer(nn.Module):
         cond_dim: int = 128,
         dropout: float = 0.1,
         scale_by_sigma: bool | None = None,
+        generator: torch.Generator | None = None,
     ):
         super().__init__()
         if hidden_size % (2 * n_heads):
@@ -46,6 +54,8 @@ class DiffusionTransformer(nn.Module):
                 f"hidden_size {hidden_size} must be a multiple of twice n_heads, {2 * n_heads}"
             )
         self.num_states = vocab_size + absorb
+        self.dropout = dropout
+        self.dropout_generators = None
         self.scale_by_sigma = absorb if scale_by_sigma is None else scale_by_sigma
         self.vocab_embed = TokenEmbedding(self.num_states, hidden_size)
         self.sigma_map = NoiseEmbedding(cond_dim)
@@ -54,6 +64,16 @@ class DiffusionTransformer(nn.Module):
             Block(hidden_size, n_heads, cond_dim, dropout) for _ in range(n_blocks)
         )
         self.output_layer = Head(hidden_size, self.num_states, cond_dim)
+        self.draw_weights(generator)
+
+    def draw_weights(self, generator: torch.Generator | None = None) -> None:
+        """Make the network a new one: see `initial`."""
+        self.vocab_embed.draw_weights(generator)
+        self.sigma_map.draw_weights(generator)
+        for block in self.blocks:
+            assert isinstance(block, Block)
+            block.draw_weights(generator)
+        self.output_layer.clear_weights()
 
     def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
         """x: (B, L) states. sigma: (B,), (B, 1), or one value for all. Returns log_score (B, L, V),
@@ -88,9 +108,16 @@ class DiffusionTransformer(nn.Module):
         """Every block. x: (B, L) states; condition: (B, C) or (1, C). Returns (B, L, H)."""
         hidden = self.vocab_embed(x)
         rotary = self.rotary_emb.table(x.shape[1], hidden.dtype)
-        return self._run_blocks(hidden, condition, *rotary)
+        kept = None
+        if self.training and self.dropout > 0:
+            batch, length, width = hidden.shape
+            shape = batch, len(self.blocks), length, width
+            kept = draw_kept(1 - self.dropout, shape, self.dropout_generators, hidden.device)
+        return self._run_blocks(hidden, condition, *rotary, kept)
 
-    def _run_blocks(self, hidden: Tensor, condition: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    def _run_blocks(
+        self, hidden: Tensor, condition: Tensor, cos: Tensor, sin: Tensor, kept: Tensor | None
+    ) -> Tensor:
         layers = [block.get_submodule("adaLN_modulation") for block in self.blocks]
         # one product for the modulations of all blocks
         weight = torch.cat([layer.get_parameter("weight") for layer in layers])
@@ -98,7 +125,8 @@ class DiffusionTransformer(nn.Module):
         modulation = F.linear(condition, weight, bias)
         modulation = modulation.view(-1, len(layers), NUM_MODULATIONS, 1, hidden.shape[-1])
         for index, block in enumerate(self.blocks):
-            hidden = block(hidden, modulation[:, index].unbind(1), (cos, sin))
+            left = None if kept is None else kept[:, index]
+            hidden = block(hidden, modulation[:, index].unbind(1), (cos, sin), left)
         return hidden
 
     def compile_trunk(self) -> None:

@@ -15,7 +15,7 @@ from sedd.build import build_model, build_optimizer
 from sedd.checkpoint import FORMAT
 from sedd.config import Experiment
 from sedd.model import DiffusionTransformer, ExponentialMovingAverage
-from sedd.seeds import derive_seed
+from sedd.seeds import generator
 
 
 @dataclass
@@ -31,9 +31,7 @@ class TrainState:
     @classmethod
     def fresh(cls, experiment: Experiment, vocab_size: int, device: torch.device) -> TrainState:
         """The state before the first step: weights drawn from the experiment's seed."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive_seed(experiment.seed, "weights"))
-            model = build_model(experiment, vocab_size)
+        model = build_model(experiment, vocab_size, generator(experiment.seed, "weights"))
         model.to(device)
         ema = ExponentialMovingAverage(model, experiment.training.ema_decay)
         return cls(model, ema, build_optimizer(experiment, model), vocab_size)

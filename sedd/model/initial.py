@@ -1,0 +1,39 @@
+"""Weights before training: the published law, drawn from an explicit generator.
+
+Linear layers and the token embedding are uniform within 1 / sqrt(inputs), as in PyTorch; modulations and the vocabulary layer
+are zero, so that every block begins as the identity and the network begins by knowing nothing but the noise.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+def linear(inputs: int, outputs: int, bias: bool = True) -> nn.Linear:
+    """A linear layer whose weights are not drawn yet: nn.Linear would draw them from torch's global generator."""
+    layer = nn.utils.skip_init(nn.Linear, inputs, outputs, bias=bias)
+    assert isinstance(layer, nn.Linear)
+    return layer
+
+
+@torch.no_grad()
+def draw_uniform_(weight: Tensor, inputs: int, generator: torch.Generator | None) -> None:
+    """Fill with draws from [-b, b], b = 1 / sqrt(inputs)."""
+    bound = 1 / math.sqrt(inputs)
+    weight.uniform_(-bound, bound, generator=generator)
+
+
+def draw_linear_(layer: nn.Linear, generator: torch.Generator | None) -> None:
+    """Weight and bias of a layer."""
+    draw_uniform_(layer.weight, layer.in_features, generator)
+    if layer.bias is not None:
+        draw_uniform_(layer.bias, layer.in_features, generator)
+
+
+def clear_(layer: nn.Linear) -> None:
+    """A layer that says nothing."""
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
