@@ -1,4 +1,4 @@
-"""Checkpoints of our own runs: saved whole or not at all, loaded strictly.
+"""Checkpoints of our own runs: saved whole or not at all, verified and loaded strictly.
 
 A checkpoint is one file, `step_N.pt`, a plain dictionary that `torch.load(weights_only=True)` reads:
 
@@ -7,64 +7,117 @@ A checkpoint is one file, `step_N.pt`, a plain dictionary that `torch.load(weigh
     identity    SHA-256 of everything that determines the weights at this step
     experiment  the resolved configuration, plain values
     vocab_size  tokens of the vocabulary, without the mask
-    model, ema, optimizer   their states
+    model, ema  weights, and their average
+
+and beside it `step_N.pt.sha256`, its hash in the form of `sha256sum`. A state to resume from has more keys,
+see `sedd.train.state`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import torch
 
-from sedd.atomic import replacing
+from sedd.atomic import replacing, write_text
 from sedd.build import build_model
 from sedd.config import Experiment
 from sedd.errors import CheckpointError
 from sedd.model import DiffusionTransformer, ExponentialMovingAverage
+from sedd.provenance import file_sha256
 
 FORMAT = 1
-KEYS = {"format", "step", "identity", "experiment", "vocab_size", "model", "ema", "optimizer"}
+KEYS = {"format", "step", "identity", "experiment", "vocab_size", "model", "ema"}
+
+
+def hash_file(path: Path) -> Path:
+    """Where the hash of a checkpoint stands."""
+    return path.with_name(f"{path.name}.sha256")
+
+
+class _Hashing:
+    """A file to write to, which hashes what goes by: a checkpoint need not be read again to be hashed."""
+
+    def __init__(self, file: IO[bytes]):
+        self._file = file
+        self.sha256 = hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        self.sha256.update(data)
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        self._file.flush()
 
 
 def save(content: dict[str, Any], path: Path) -> None:
-    """Write a checkpoint under a temporary name, sync it to disk, then give it its name."""
+    """Write a checkpoint under a temporary name, sync it to disk, write its hash, then give it its name. Raises OSError."""
     missing = KEYS - content.keys()
-    assert not missing, f"a checkpoint without {sorted(missing)} could not be resumed"
+    assert not missing, f"a checkpoint without {sorted(missing)} could not be used"
     with replacing(path) as temporary:
-        torch.save(content, temporary)
+        with temporary.open("wb") as file:
+            hashing = _Hashing(file)
+            try:
+                torch.save(content, cast(IO[bytes], hashing))
+            except RuntimeError as error:  # what torch's writer makes of a full disk
+                raise error.__context__ if isinstance(error.__context__, OSError) else error
+        # before the file has its name: whatever happens between the two, no file stands without its hash
+        write_text(hash_file(path), f"{hashing.sha256.hexdigest()}  {path.name}\n")
 
 
 def publish(source: Path, target: Path) -> None:
     """Give a checkpoint its public name: a hard link, or a copy where links cannot be made. Does nothing if it has it."""
     if target.exists() and target.samefile(source):
         return
-    with replacing(target) as temporary:
-        temporary.unlink()
-        try:
-            temporary.hardlink_to(source)
-        except OSError:
-            shutil.copyfile(source, temporary)
-        os.utime(
-            temporary
-        )  # newer than a rule's inputs, though it may have been trained before them
+    pairs = [(source, target)]
+    if hash_file(source).exists():
+        pairs.insert(0, (hash_file(source), hash_file(target)))
+    for old, new in pairs:
+        with replacing(new) as temporary:
+            temporary.unlink()
+            try:
+                temporary.hardlink_to(old)
+            except OSError:
+                shutil.copyfile(old, temporary)
+            # newer than a rule's inputs, though it may have been trained before them
+            os.utime(temporary)
 
 
-def load(path: Path, *, mapped: bool = False) -> dict[str, Any]:
-    """Read a checkpoint onto the CPU.
-
-    mapped: leave the tensors in the file until they are used, for readers that need few of them.
-    Raises CheckpointError if it is missing, damaged, or not one of ours.
-    """
+def verified_sha256(path: Path) -> str:
+    """SHA-256 of a checkpoint. Raises CheckpointError if it is missing, or is not what was written."""
     if not path.is_file():
         raise CheckpointError(
             f"{path}: no such checkpoint; train it with: sedd train NAME, or look in checkpoints/"
         )
+    found = file_sha256(path)
+    told = hash_file(path)
+    if told.is_file() and (wanted := told.read_text().split(maxsplit=1)[:1]) != [found]:
+        raise CheckpointError(
+            f"{path}: damaged: its SHA-256 is {found[:12]}..., and {told.name} says "
+            f"{''.join(wanted)[:12] or 'nothing'}...; delete both and train again: the run resumes from the state before"
+        )
+    return found
+
+
+def load(path: Path, *, mapped: bool = False) -> dict[str, Any]:
+    """Verify a checkpoint and read it onto the CPU; see `read`."""
+    verified_sha256(path)
+    return read(path, mapped=mapped)
+
+
+def read(path: Path, *, mapped: bool = False) -> dict[str, Any]:
+    """Read a checkpoint onto the CPU.
+
+    mapped: leave the tensors in the file until they are used, for readers that need few of them.
+    Raises CheckpointError if it cannot be read, or is not one of ours.
+    """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except Exception as error:  # torch raises many kinds: zip, pickle, runtime, EOF
@@ -91,6 +144,7 @@ class Trained:
     step: int
     vocab_size: int
     path: Path
+    sha256: str
 
 
 def steps_present(run: Path) -> list[int]:
@@ -101,7 +155,8 @@ def steps_present(run: Path) -> list[int]:
 
 def load_trained(path: Path, device: torch.device | str = "cpu", *, ema: bool = True) -> Trained:
     """The network of one checkpoint, in evaluation mode, with its EMA weights unless told otherwise."""
-    content = load(path, mapped=True)
+    digest = verified_sha256(path)
+    content = read(path, mapped=True)
     try:
         # by way of JSON, whose lists may be tuples of the strict models
         experiment = Experiment.model_validate_json(json.dumps(content["experiment"]))
@@ -116,7 +171,7 @@ def load_trained(path: Path, device: torch.device | str = "cpu", *, ema: bool = 
         average.load_state_dict(content["ema"])
         average.copy_to(model)
     model.to(device).eval().requires_grad_(False)
-    return Trained(model, experiment, content["step"], content["vocab_size"], path)
+    return Trained(model, experiment, content["step"], content["vocab_size"], path, digest)
 
 
 def find_checkpoint(runs: Sequence[Path], step: int | None = None) -> Path:

@@ -20,8 +20,8 @@ def derive_seed(seed: int, *name: str | int) -> int:
     return int.from_bytes(digest, "big") >> 1
 
 
-def generator(seed: int, *name: str | int) -> torch.Generator:
-    """A CPU generator for the use called `name`."""
+def generator(seed: int, *name: str | int, device: torch.device | str = "cpu") -> torch.Generator:
+    """A generator for the use called `name`. Devices of different kinds draw different numbers from the same seed."""
     import torch
 
-    return torch.Generator().manual_seed(derive_seed(seed, *name))
+    return torch.Generator(device).manual_seed(derive_seed(seed, *name))

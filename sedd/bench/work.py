@@ -21,7 +21,8 @@ from sedd.config import Experiment
 from sedd.diffusion import Graph, Noise, likelihood_bound, sample, weighted_score_entropy
 from sedd.model import ExponentialMovingAverage
 from sedd.seeds import generator
-from sedd.train.loss import Loss, build_loss
+from sedd.train.distributed import World
+from sedd.train.loss import Loss, TrainingLoss, build_loss
 from sedd.train.state import TrainState
 from sedd.train.step import train_step
 
@@ -61,9 +62,12 @@ def training(
         state.optimizer = plain_optimizer(experiment, state.model)
         state.ema = PlainAverage(state.model, experiment.training.ema_decay)
 
+    here = World(next(state.model.parameters()).device)
+    module = TrainingLoss(state.model, loss)
+
     def run(steps: int) -> None:
         for _ in range(steps):
-            train_step(state, experiment, graph, noise, loss, x0)
+            train_step(state, experiment, graph, noise, module, x0, here)
 
     return run
 

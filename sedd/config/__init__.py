@@ -7,6 +7,7 @@ from sedd.config.experiment import (
     TRAINING_SECTIONS,
     Experiment,
     checkpoint_steps,
+    run_identity,
     training_identity,
 )
 from sedd.config.experiments import load_experiment
@@ -37,6 +38,7 @@ __all__ = [
     "load_table",
     "load_yaml_model",
     "resolved_yaml",
+    "run_identity",
     "section_sha256",
     "training_identity",
     "write_resolved",

@@ -175,3 +175,8 @@ def training_identity(experiment: Experiment) -> dict[str, Any]:
     unused = OBSERVING if experiment.training.decay_fraction else OBSERVING | {"steps"}
     identity["training"] = {k: v for k, v in identity["training"].items() if k not in unused}
     return identity
+
+
+def run_identity(experiment: Experiment, tokens_sha256: str) -> dict[str, Any]:
+    """`training_identity`, and the tokens that are learnt from: a run's folder is of one such."""
+    return {**training_identity(experiment), "tokens_sha256": tokens_sha256}

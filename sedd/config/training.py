@@ -22,7 +22,7 @@ class Training(Settings):
     batch_size: Count = 512
     """sequences an optimiser step, over all devices and accumulated parts"""
     accum: Count = 1
-    """parts that a batch is worked off in, one after the other, to save memory"""
+    """parts that a batch is worked off in, to save memory; several devices share them out, and each has one at least"""
     lr: Annotated[float, Field(gt=0)] = 0.0003
     """learning rate after the warm-up"""
     beta1: Decay = 0.9
@@ -57,6 +57,10 @@ class Training(Settings):
     """whether torch.compile is applied to the network"""
     checkpoint_every: Count = 10_000
     """steps between checkpoints; the last step has one too"""
+    save_every: Count = 1000
+    """steps between states to resume from after a crash; a stop that is asked for saves one of its own"""
+    keep_last: Count = 2
+    """states to resume from that are kept, with the optimiser, beside all checkpoints, without it"""
     log_every: Count = 50
     """steps between two lines of metrics"""
     validate_every: Count = 1000
@@ -66,17 +70,33 @@ class Training(Settings):
 
 
 # Keys that change what is seen of the training, and no weight.
-OBSERVING = frozenset({"checkpoint_every", "log_every", "validate_every", "validation_sequences"})
+OBSERVING = frozenset(
+    {
+        "checkpoint_every",
+        "save_every",
+        "keep_last",
+        "log_every",
+        "validate_every",
+        "validation_sequences",
+    }
+)
+
+
+def parts_per_device(accum: int, num_devices: int) -> int:
+    """Parts that each device works off, one after the other: no part is larger than on one device."""
+    return -(-accum // num_devices)
 
 
 def indivisible_batch(batch_size: int, accum: int, num_devices: int) -> str | None:
     """What is wrong with a batch that cannot be dealt out evenly, or None."""
-    parts = accum * num_devices
+    parts = parts_per_device(accum, num_devices) * num_devices
     if batch_size % parts == 0:
         return None
     below = batch_size // parts * parts
     near = " or ".join(str(size) for size in (below, below + parts) if size)
-    by = f"training.accum {accum}" + (f" x {num_devices} devices" if num_devices > 1 else "")
+    by = f"training.accum {accum}"
+    if num_devices > 1:
+        by += f" shared by {num_devices} devices, {parts} parts"
     return f"must divide evenly by {by}, e.g. {near}; got {batch_size}"
 
 

@@ -14,7 +14,7 @@ from sedd.diffusion import Graph, Noise
 from sedd.errors import CheckpointError
 from sedd.model import DiffusionTransformer
 from sedd.paths import run_dir
-from sedd.provenance import code_version, file_sha256
+from sedd.provenance import code_version
 from sedd.provenance import now as current_time
 
 # what a network must have been trained with, to be used as the configuration says
@@ -83,7 +83,7 @@ def open_run(experiment: Experiment, step: int | None = None, device: str | None
         noise=build_noise(experiment),
         tokenizer=load_tokenizer(experiment.data.tokenizer),
         device=place,
-        checkpoint_sha256=file_sha256(path),
+        checkpoint_sha256=trained.sha256,
     )
 
 

@@ -13,7 +13,6 @@ from sedd.export.card import model_card
 from sedd.export.folder import check_free, replacing_folder
 from sedd.export.official import official_config
 from sedd.paths import run_dir
-from sedd.provenance import file_sha256
 from sedd.report.collect import Evaluation, read_evaluation
 
 
@@ -47,9 +46,12 @@ def export(run: str, folder: Path, step: int | None = None, *, force: bool = Fal
         read_evaluation(name, trained.step, path.stem)
         for path in sorted((run_dir(name) / "eval" / f"step_{trained.step}").glob("*.json"))
     ]
-    digest = file_sha256(trained.path)
-    evaluations = [one for one in found if one and one.provenance.checkpoint_sha256 == digest]
-    stale = [one.dataset for one in found if one and one.provenance.checkpoint_sha256 != digest]
+    evaluations = [
+        one for one in found if one and one.provenance.checkpoint_sha256 == trained.sha256
+    ]
+    stale = [
+        one.dataset for one in found if one and one.provenance.checkpoint_sha256 != trained.sha256
+    ]
     with replacing_folder(folder) as made:
         write_json(made / "config.json", config)
         write_text(made / "README.md", model_card(trained, evaluations))

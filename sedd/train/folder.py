@@ -1,7 +1,8 @@
 """The trainer's private folder: who may write in it, and for which settings its checkpoints are.
 
-`results/runs/NAME/train/` holds `identity.json`, `step_*.pt`, `metrics.jsonl` and TensorBoard's files. Snakemake deletes the
-outputs of a rule before it runs, so what must survive is kept here and only linked into `checkpoints/`.
+`results/runs/NAME/train/` holds `identity.json`, `step_*.pt` (checkpoints), `state_*.pt` (to resume from), `metrics.jsonl` and
+TensorBoard's files. Snakemake deletes the outputs of a rule before it runs, so what must survive is kept here and only linked
+into `checkpoints/`.
 """
 
 from __future__ import annotations
@@ -13,12 +14,9 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from sedd.atomic import write_json
-from sedd.checkpoint import load
-from sedd.config import Experiment, section_sha256, training_identity
-from sedd.errors import CheckpointError
+from sedd.config import Experiment, run_identity, section_sha256
 from sedd.paths import run_dir, train_dir
 
 
@@ -51,7 +49,7 @@ def open_folder(experiment: Experiment, tokens_sha256: str) -> tuple[Path, str]:
 
     A folder of other settings is put aside as `train.HASH`, and taken back when its settings come back.
     """
-    settings = {**training_identity(experiment), "tokens_sha256": tokens_sha256}
+    settings = run_identity(experiment, tokens_sha256)
     identity = section_sha256(settings)
     folder = train_dir(experiment.name)
     there = folder / "identity.json"
@@ -60,7 +58,7 @@ def open_folder(experiment: Experiment, tokens_sha256: str) -> tuple[Path, str]:
         if found == identity:
             return folder, identity
         folder.rename(free_name(folder, found))
-        for public in (run_dir(experiment.name) / "checkpoints").glob("step_*.pt"):
+        for public in (run_dir(experiment.name) / "checkpoints").glob("step_*.pt*"):
             public.unlink()  # of the old settings, whose states are put aside
         print(f"{experiment.name}: the settings changed; trains anew", file=sys.stderr)
     kept = folder.with_name(f"train.{identity[:12]}")
@@ -79,32 +77,3 @@ def free_name(folder: Path, identity: str) -> Path:
         count += 1
         name = folder.with_name(f"{folder.name}.{identity[:12]}.{count}")
     return name
-
-
-def state_file(folder: Path, step: int) -> Path:
-    return folder / f"step_{step}.pt"
-
-
-def newest_state(folder: Path, identity: str, until: int) -> dict[str, Any] | None:
-    """The checkpoint of the latest step up to `until`, or None. A damaged one is named, and the one before is taken."""
-    steps = sorted(
-        (int(p.stem.removeprefix("step_")) for p in folder.glob("step_*.pt")), reverse=True
-    )
-    for step in (step for step in steps if step <= until):
-        try:
-            content = load(state_file(folder, step))
-        except CheckpointError as error:
-            print(f"{error}\nthe checkpoint before it is taken", file=sys.stderr)
-            continue
-        if content["identity"] == identity:
-            return content
-        print(f"{state_file(folder, step)}: of other settings; not taken", file=sys.stderr)
-    return None
-
-
-def drop_stray_states(folder: Path, wanted: list[int], step: int) -> None:
-    """Delete states from before `step` that no checkpoint is made of: those of an interruption."""
-    for path in folder.glob("step_*.pt"):
-        found = int(path.stem.removeprefix("step_"))
-        if found < step and found not in wanted:
-            path.unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,12 +17,13 @@ from sedd.config import Experiment, checkpoint_steps, write_resolved
 from sedd.data.dataset import TokenBlocks, shuffled_indices, unigram_counts
 from sedd.errors import ConfigError, Problem
 from sedd.paths import checkpoint_file, run_dir, tokens_dir
-from sedd.progress import Progress, progress
-from sedd.train.folder import drop_stray_states, newest_state, open_folder, sole_writer, state_file
-from sedd.train.log import MetricsLog
-from sedd.train.loss import build_loss
+from sedd.train.distributed import World, world
+from sedd.train.folder import open_folder, sole_writer
+from sedd.train.loss import TrainingLoss, build_loss
+from sedd.train.records import Records
+from sedd.train.saves import kept_checkpoint, newest_state, state_file
 from sedd.train.state import TrainState
-from sedd.train.step import StepResult, train_step
+from sedd.train.step import settle_sums, train_step
 from sedd.train.stop import Interrupted, StopRequest
 from sedd.train.validation import ValidationSet, validate
 
@@ -31,8 +33,9 @@ def train(
 ) -> None:
     """Train up to step `until` (default: to the end) and publish each checkpoint as it lands.
 
-    Goes on from the newest state of the same settings and data; what is there already is not trained again.
-    Raises Interrupted after saving if a signal asks it to stop.
+    Goes on from the newest state of the same settings and data; what is there already is not trained again. Under
+    torchrun, or with its variables set, one of several processes of the run.
+    Raises Interrupted after saving if a signal asks it to stop; CheckpointError if a checkpoint cannot be saved.
     """
     steps = checkpoint_steps(experiment)
     if until is not None:
@@ -44,67 +47,93 @@ def train(
     data = experiment.data
     blocks = TokenBlocks(tokens_dir(data.dataset, data.tokenizer, "train"), data.length)
     held_out = TokenBlocks(tokens_dir(data.dataset, data.tokenizer, "validation"), data.length)
-    with sole_writer(experiment.name):
-        folder, identity = open_folder(experiment, blocks.meta["tokens_sha256"])
-        write_resolved(experiment, run_dir(experiment.name) / "config.yaml")
-        if not state_file(folder, steps[-1]).exists():
-            trainer = Trainer(experiment, blocks, held_out, folder, identity, torch.device(device))
-            trainer.run(steps)
-        for step in steps:
-            if state_file(folder, step).exists():
-                checkpoint.publish(state_file(folder, step), checkpoint_file(experiment.name, step))
+    with world(device) as here, contextlib.ExitStack() as stack:
+        folder, identity = Path(), ""
+        if here.is_first:
+            stack.enter_context(sole_writer(experiment.name))
+            folder, identity = open_folder(experiment, blocks.meta["tokens_sha256"])
+            write_resolved(experiment, run_dir(experiment.name) / "config.yaml")
+        folder, identity = here.told((folder, identity))
+        if not here.told(kept_checkpoint(folder, steps[-1]).exists()):
+            Trainer(experiment, blocks, held_out, folder, identity, here).run(steps)
+        for step in steps if here.is_first else ():
+            if kept_checkpoint(folder, step).exists():
+                checkpoint.publish(
+                    kept_checkpoint(folder, step), checkpoint_file(experiment.name, step)
+                )
 
 
 @dataclass
 class Trainer:
-    """One run in one process: what it learns from, where it writes, and on what device."""
+    """One run as one of its processes sees it: what it learns from, where it writes, and beside whom."""
 
     experiment: Experiment
     blocks: TokenBlocks
     held_out: TokenBlocks
     folder: Path
     identity: str
-    device: torch.device
+    world: World
 
     def run(self, steps: list[int]) -> None:
         """Train to the last of `steps`, saving and publishing at each."""
-        experiment, training = self.experiment, self.experiment.training
+        experiment, training, world = self.experiment, self.experiment.training, self.world
         graph = build_graph(experiment, self.blocks.meta["vocab_size"])
         noise = build_noise(experiment)
         state = self.start(steps[-1])
-        loss = build_loss(experiment, graph, unigram_counts(self.blocks.folder))
+        counts = unigram_counts(self.blocks.folder)
+        loss = world.wrap(TrainingLoss(state.model, build_loss(experiment, graph, counts)))
+        if world.size > 1:
+            settle_sums(state, experiment, graph, noise, loss, self.batch(state.step), world)
         fixed = ValidationSet.draw(experiment, self.held_out, graph, noise)
-        with (
-            MetricsLog(self.folder, state.step) as log,
-            StopRequest() as stop,
-            progress(f"train {experiment.name}", steps[-1], "step", initial=state.step) as bar,
-        ):
+        with StopRequest() as stop, self.records(state, steps[-1]) as records:
+            if state.step in steps and not kept_checkpoint(self.folder, state.step).exists():
+                records.save(state, public=True)  # it was lost, and this is its state
             clock = Clock(state.step)
             while state.step < steps[-1]:
-                result = train_step(state, experiment, graph, noise, loss, self.batch(state.step))
-                bar.update()
+                x0 = self.batch(state.step)
+                result = train_step(state, experiment, graph, noise, loss, x0, world)
+                records.stepped()
                 if state.step % training.log_every == 0:
-                    self.log(log, bar, state.step, result, clock)
+                    total = world.total(result.loss_nats_per_token)
+                    records.log_step(state.step, total, result, clock.lap(state.step), x0.numel())
                 if state.step % training.validate_every == 0 or state.step == training.steps:
                     with clock.paused():
-                        nats, error = validate(state, experiment, graph, noise, fixed)
-                    log.write(
-                        state.step, "validation", loss_nats_per_token=nats, standard_error=error
-                    )
-                if state.step in steps or stop.number is not None:
+                        nats, error = validate(state, experiment, graph, noise, fixed, world)
+                    records.log_validation(state.step, nats, error)
+                number = world.highest(stop.number)
+                public = state.step in steps
+                if public or number or state.step % training.save_every == 0:
                     with clock.paused():
-                        self.save(state, steps)
-                if stop.number is not None:
-                    raise Interrupted(stop.number)
+                        records.save(state, public=public)
+                if number:
+                    raise Interrupted(number)
 
     def start(self, until: int) -> TrainState:
         """The newest state up to step `until`, or a fresh one."""
-        state = TrainState.fresh(self.experiment, self.blocks.meta["vocab_size"], self.device)
-        if (found := newest_state(self.folder, self.identity, until)) is not None:
+        vocab_size = self.blocks.meta["vocab_size"]
+        state = TrainState.fresh(self.experiment, vocab_size, self.world.device)
+        found = None
+        if self.world.is_first:  # looks for the newest that is whole, and says which that is
+            found = newest_state(self.folder, self.identity, until)
+        step = self.world.told(found["step"] if found else None)
+        if step is not None:
+            found = found or checkpoint.load(state_file(self.folder, step))
             state.load(found)
+            if found["world_size"] != self.world.size and self.world.is_first:
+                print(
+                    f"{self.experiment.name}: goes on at step {step} in {self.world.size} processes, after "
+                    f"{found['world_size']}: from here on sums are rounded in another order, so that the weights no longer "
+                    "equal, bit for bit, those of a run that went on in as many as before",
+                    file=sys.stderr,
+                )
         if self.experiment.training.compile:
             state.model.compile_trunk()
         return state
+
+    def records(self, state: TrainState, until: int) -> Records:
+        return Records(
+            self.experiment, self.folder, self.identity, self.world, first=state.step, last=until
+        )
 
     def batch(self, step: int) -> torch.Tensor:
         """The clean tokens (B, L) of the step after `step` steps."""
@@ -112,31 +141,6 @@ class Trainer:
         return self.blocks[
             shuffled_indices(len(self.blocks), self.experiment.seed, step * size, size)
         ]
-
-    def log(
-        self, log: MetricsLog, bar: Progress, step: int, result: StepResult, clock: Clock
-    ) -> None:
-        steps, seconds = clock.lap(step)
-        tokens = steps * self.experiment.training.batch_size * self.experiment.data.length
-        loss = result.loss_nats_per_token.item()
-        log.write(
-            step,
-            "train",
-            loss_nats_per_token=loss,
-            lr=result.lr,
-            grad_norm=result.grad_norm.item(),
-            tokens_per_second=tokens / seconds,
-            seconds=seconds,
-        )
-        bar.note(loss=f"{loss:.3f} nats/token", rate=f"{tokens / seconds:,.0f} token/s")
-
-    def save(self, state: TrainState, steps: list[int]) -> None:
-        """Save the state; if a checkpoint is due, publish it and drop states kept only to resume from."""
-        path = state_file(self.folder, state.step)
-        checkpoint.save(state.to_checkpoint(self.experiment, self.identity), path)
-        if state.step in steps:
-            checkpoint.publish(path, checkpoint_file(self.experiment.name, state.step))
-            drop_stray_states(self.folder, checkpoint_steps(self.experiment), state.step)
 
 
 class Clock:

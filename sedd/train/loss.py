@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sedd.config import Experiment
 from sedd.diffusion import (
@@ -24,6 +24,24 @@ from sedd.model import DiffusionTransformer
 Loss: TypeAlias = Callable[
     [DiffusionTransformer, Tensor, Tensor, Tensor, Tensor, torch.Generator], Tensor
 ]
+
+
+class TrainingLoss(nn.Module):
+    """A loss with its network: what gradients are averaged of, over several processes.
+
+    Wrapping the network itself would not do: the fused loss never calls its forward.
+    """
+
+    def __init__(self, model: DiffusionTransformer, loss: Loss):
+        super().__init__()
+        self.model = model
+        self.loss = loss
+
+    def forward(
+        self, sigma: Tensor, weight: Tensor, xt: Tensor, x0: Tensor, draws: torch.Generator
+    ) -> Tensor:
+        """As `Loss`: (B,) nats."""
+        return self.loss(self.model, sigma, weight, xt, x0, draws)
 
 
 def build_loss(experiment: Experiment, graph: Graph, counts: np.ndarray) -> Loss:

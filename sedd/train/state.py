@@ -6,6 +6,7 @@ dropout all derive from (seed, n), so the step says them all.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,8 @@ from sedd.checkpoint import FORMAT
 from sedd.config import Experiment
 from sedd.model import DiffusionTransformer, ExponentialMovingAverage
 from sedd.seeds import generator
+
+RESUMING = {"optimizer", "world_size"}  # what a state has beside the keys of a checkpoint
 
 
 @dataclass
@@ -36,22 +39,34 @@ class TrainState:
         ema = ExponentialMovingAverage(model, experiment.training.ema_decay)
         return cls(model, ema, build_optimizer(experiment, model), vocab_size)
 
-    def to_checkpoint(self, experiment: Experiment, identity: str) -> dict[str, Any]:
-        """What `sedd.checkpoint.save` writes."""
+    def to_host(self, experiment: Experiment, identity: str, world_size: int) -> dict[str, Any]:
+        """A copy of everything in host memory, which training can go on beside: a checkpoint with the keys RESUMING."""
         return {
             "format": FORMAT,
             "step": self.step,
             "identity": identity,
             "experiment": experiment.model_dump(mode="json"),
             "vocab_size": self.vocab_size,
-            "model": self.model.state_dict(),
-            "ema": self.ema.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "model": host_copy(self.model.state_dict()),
+            "ema": host_copy(self.ema.state_dict()),
+            "optimizer": host_copy(self.optimizer.state_dict()),
+            "world_size": world_size,
         }
 
-    def load(self, checkpoint: dict[str, Any]) -> None:
-        """Take over the state of a checkpoint of the same settings."""
-        self.model.load_state_dict(checkpoint["model"])
-        self.ema.load_state_dict(checkpoint["ema"])
-        self.optimizer.load_state_dict(checkpoint["optimizer"])
-        self.step = checkpoint["step"]
+    def load(self, saved: Mapping[str, Any]) -> None:
+        """Take over a saved state of the same settings."""
+        self.model.load_state_dict(saved["model"])
+        self.ema.load_state_dict(saved["ema"])
+        self.optimizer.load_state_dict(saved["optimizer"])
+        self.step = saved["step"]
+
+
+def host_copy(value: Any) -> Any:
+    """A copy of nested dictionaries and lists whose tensors lie in host memory and belong to nobody else."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().to("cpu", copy=True)
+    if isinstance(value, Mapping):
+        return {key: host_copy(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [host_copy(inner) for inner in value]
+    return value

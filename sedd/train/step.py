@@ -1,26 +1,35 @@
 """One optimiser step: noise the batch, accumulate gradients, clip, update weights and their average.
 
-B sequences in the global batch, L tokens in a sequence.
+B sequences in the global batch, L tokens in a sequence. Everything random derives from the seed, the step and a sequence's place
+in the global batch, so a run is the same, but for the order of sums, however its batches are dealt out.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
 
 from sedd.build import autocast
 from sedd.config import Experiment, Training
+from sedd.config.training import parts_per_device
 from sedd.diffusion import Graph, Noise, sample_times
-from sedd.seeds import derive_seed, generator
-from sedd.train.loss import Loss
+from sedd.seeds import generator
+from sedd.train.distributed import World
 from sedd.train.state import TrainState
+
+# (sigma, weight, xt, x0, draws) -> (B,) nats: a `TrainingLoss`, wrapped or not
+LossModule = Callable[[Tensor, Tensor, Tensor, Tensor, torch.Generator], Tensor]
 
 
 @dataclass(frozen=True)
 class StepResult:
-    """What one step is known by. The tensors stay on the device until someone reads them."""
+    """What one step is known by; the loss is this process's share of the sum. The tensors stay on the device."""
 
     loss_nats_per_token: torch.Tensor
     grad_norm: torch.Tensor
@@ -52,43 +61,109 @@ def draw_times(
     return t, t * -math.log(eps) / (1 - eps)
 
 
+@dataclass(frozen=True)
+class Noised:
+    """A process's share of a batch, on its device. rows: places in the global batch. The rest as `Loss`, (n,) or (n, L)."""
+
+    rows: range
+    sigma: Tensor
+    weight: Tensor
+    xt: Tensor
+    x0: Tensor
+
+    def parts(self, count: int) -> list[Noised]:
+        """The same in `count` equal parts."""
+        size = len(self.rows) // count
+        return [
+            Noised(self.rows[at], self.sigma[at], self.weight[at], self.xt[at], self.x0[at])
+            for at in (slice(i * size, (i + 1) * size) for i in range(count))
+        ]
+
+
+def noised_share(
+    experiment: Experiment, graph: Graph, noise: Noise, x0: Tensor, step: int, world: World
+) -> Noised:
+    """Noise the clean tokens x0 (B, L) of the global batch, and take this process's share.
+
+    The noise of the whole batch is drawn at once, from (seed, step) alone.
+    """
+    draws = generator(experiment.seed, "noise", step)
+    t, weight = draw_times(experiment.training, len(x0), draws)
+    sigma, dsigma = noise(t)
+    xt = graph.sample_transition(x0, sigma, generator=draws)
+    share = world.share(len(x0))
+    whole = (sigma, weight * dsigma, xt, x0)
+    mine = (tensor[share].to(world.device, non_blocking=True) for tensor in whole)
+    return Noised(range(len(x0))[share], *mine)
+
+
 def train_step(
     state: TrainState,
     experiment: Experiment,
     graph: Graph,
     noise: Noise,
-    loss: Loss,
-    x0: torch.Tensor,
+    loss: LossModule,
+    x0: Tensor,
+    world: World,
 ) -> StepResult:
-    """Update `state` on the clean tokens x0 (B, L) of the global batch.
-
-    The noise is drawn for the whole batch at once, from (seed, step) alone, and then dealt out: accumulation
-    changes the order of sums, never what is learnt from.
-    """
-    training, device = experiment.training, next(state.model.parameters()).device
-    draws = generator(experiment.seed, "noise", state.step)
-    t, weight = draw_times(training, len(x0), draws)
-    xt = graph.sample_transition(x0, noise(t)[0], generator=draws)
-    torch.manual_seed(derive_seed(experiment.seed, "dropout", state.step))
-
+    """Update `state` on the clean tokens x0 (B, L) of the global batch."""
+    training, step = experiment.training, state.step
+    share = noised_share(experiment, graph, noise, x0, step, world)
     state.model.train()
     state.optimizer.zero_grad(set_to_none=True)
-    total = torch.zeros((), device=device)
-    sigma, dsigma = noise(t)
-    whole = (sigma, weight * dsigma, xt, x0)
-    for part in zip(*(tensor.chunk(training.accum) for tensor in whole), strict=True):
-        sigma_, weight_, xt_, x0_ = (tensor.to(device, non_blocking=True) for tensor in part)
-        with autocast(training.precision, device):
-            nats = loss(state.model, sigma_, weight_, xt_, x0_, draws)
-        mean = nats.sum() / len(x0)  # of a sequence, as in the paper: clipping depends on the scale
-        mean.backward()
-        total += mean.detach()
+    # of a sequence, as in the paper: clipping depends on the scale. Processes' gradients are averaged, hence the size
+    scale = world.size / len(x0)
+    total = torch.zeros((), device=world.device)
+    parts = share.parts(parts_per_device(training.accum, world.size))
+    for part in parts:
+        if experiment.model.dropout:
+            state.model.dropout_generators = [
+                generator(experiment.seed, "dropout", step, row, device=world.device)
+                for row in part.rows
+            ]
+        draws = generator(experiment.seed, "vocabulary", step)  # the same tokens for all parts
+        with unsynchronised(loss, part is not parts[-1]):
+            with autocast(training.precision, world.device):
+                nats = loss(part.sigma, part.weight, part.xt, part.x0, draws)
+            mean = nats.sum() * scale
+            mean.backward()
+        total += mean.detach() / world.size
 
     norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), training.grad_clip)
-    rate = learning_rate(experiment, state.step)
+    rate = learning_rate(experiment, step)
     for group in state.optimizer.param_groups:
         group["lr"] = rate
     state.optimizer.step()
     state.ema.update(state.model)
     state.step += 1
     return StepResult(loss_nats_per_token=total / x0.shape[1], grad_norm=norm, lr=rate)
+
+
+def unsynchronised(loss: LossModule, wanted: bool) -> contextlib.AbstractContextManager[None]:
+    """Leave the gradients where they are, to be averaged with those of a later part."""
+    if wanted and isinstance(loss, DistributedDataParallel):
+        return loss.no_sync()
+    return contextlib.nullcontext()
+
+
+def settle_sums(
+    state: TrainState,
+    experiment: Experiment,
+    graph: Graph,
+    noise: Noise,
+    loss: LossModule,
+    x0: Tensor,
+    world: World,
+) -> None:
+    """A backward pass whose gradients are thrown away.
+
+    DistributedDataParallel orders its buckets anew after its first one, and rounding depends on that order: without this a
+    resumed run would add up its first step in another order than the run that went on.
+    """
+    share = noised_share(experiment, graph, noise, x0, state.step, world).parts(1)[0]
+    draws = generator(experiment.seed, "vocabulary", state.step)
+    state.model.eval()
+    for _ in range(2):  # the new order is taken up at the beginning of the second
+        with autocast(experiment.training.precision, world.device):
+            loss(share.sigma, share.weight, share.xt, share.x0, draws).sum().backward()
+    state.optimizer.zero_grad(set_to_none=True)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import signal
 from types import FrameType
 
+# Ctrl-C; a polite end; what a cluster sends some time before it takes the machine away
+NOTED = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
+
 
 class Interrupted(Exception):
     """A signal asked the run to stop; its state is saved."""
@@ -15,13 +18,16 @@ class Interrupted(Exception):
 
 
 class StopRequest:
-    """Notes SIGINT and SIGTERM while it is entered. A second signal ends the process at once."""
+    """Notes signals while it is entered, and puts the handlers of before back at the end.
+
+    A second SIGINT or SIGTERM ends the process at once.
+    """
 
     def __init__(self) -> None:
-        self.number: int | None = None
+        self.number = 0
 
     def __enter__(self) -> StopRequest:
-        self._before = {n: signal.signal(n, self._note) for n in (signal.SIGINT, signal.SIGTERM)}
+        self._before = {number: signal.signal(number, self._note) for number in NOTED}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -30,4 +36,5 @@ class StopRequest:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.number = number
-        signal.signal(number, signal.SIG_DFL)
+        if number != signal.SIGUSR2:
+            signal.signal(number, signal.SIG_DFL)

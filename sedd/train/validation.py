@@ -12,6 +12,7 @@ from sedd.config import Experiment
 from sedd.data.dataset import TokenBlocks
 from sedd.diffusion import Graph, Noise, score_entropy_loss
 from sedd.seeds import generator
+from sedd.train.distributed import World
 from sedd.train.state import TrainState
 
 
@@ -40,20 +41,26 @@ class ValidationSet:
 
 @torch.no_grad()
 def validate(
-    state: TrainState, experiment: Experiment, graph: Graph, noise: Noise, fixed: ValidationSet
+    state: TrainState,
+    experiment: Experiment,
+    graph: Graph,
+    noise: Noise,
+    fixed: ValidationSet,
+    world: World,
 ) -> tuple[float, float]:
-    """Loss of the averaged weights in nats a token, and its standard error over the sequences."""
-    device = next(state.model.parameters()).device
-    size = max(1, experiment.training.batch_size // experiment.training.accum)
+    """Loss of the averaged weights in nats a token, and its standard error over the sequences, shared by all processes."""
+    training = experiment.training
+    size = max(1, training.batch_size // training.accum // world.size)
+    share = world.share(len(fixed.x0))
     state.model.eval()
-    losses = []
+    losses = [torch.empty(0)]
     with state.ema.applied_to(state.model):
         for part in zip(
-            *(tensor.split(size) for tensor in (fixed.x0, fixed.t, fixed.xt)), strict=True
+            *(tensor[share].split(size) for tensor in (fixed.x0, fixed.t, fixed.xt)), strict=True
         ):
-            x0, t, xt = (tensor.to(device) for tensor in part)
-            with autocast(experiment.training.precision, device):
+            x0, t, xt = (tensor.to(world.device) for tensor in part)
+            with autocast(training.precision, world.device):
                 losses.append(score_entropy_loss(state.model, graph, noise, x0, t=t, xt=xt).cpu())
-    nats = torch.cat(losses).double() / fixed.x0.shape[1]
+    nats = world.joined(torch.cat(losses)).double() / fixed.x0.shape[1]
     error = nats.std() / math.sqrt(len(nats)) if len(nats) > 1 else torch.tensor(0.0)
     return nats.mean().item(), error.item()

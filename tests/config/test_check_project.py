@@ -63,7 +63,7 @@ def test_a_batch_that_the_clusters_devices_cannot_share_is_told(here: Path) -> N
     found = told()
     assert found["config/config.yaml"][0].startswith(
         "experiments[0]: tiny_absorb_bpe: training.batch_size: must divide evenly by training.accum 1"
-        " x 3 devices, e.g. 30 or 33; got 32; the cluster is 'slurm'"
+        " shared by 3 devices, 3 parts, e.g. 30 or 33; got 32; the cluster is 'slurm'"
     )
     assert found.keys() == {"config/config.yaml", "config/paper.yaml"}
 

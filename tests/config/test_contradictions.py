@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sedd.config import Experiment, ModelConfig, load_experiment
-from sedd.config.training import indivisible_batch
+from sedd.config.training import indivisible_batch, parts_per_device
 
 Problems = Callable[..., list[str]]
 
@@ -104,7 +105,9 @@ def test_sizes_offered_for_an_indivisible_batch_do_divide(
     batch_size: int, accum: int, num_devices: int
 ) -> None:
     what = indivisible_batch(batch_size, accum, num_devices)
-    assert (what is None) == (batch_size % (accum * num_devices) == 0)
+    each = parts_per_device(accum, num_devices)
+    assert (what is None) == (batch_size % (each * num_devices) == 0)
+    assert each == max(1, math.ceil(accum / num_devices))
     if what is not None:
         offered = what.split("e.g. ")[1].split(";")[0].split(" or ")
         assert all(indivisible_batch(int(size), accum, num_devices) is None for size in offered)

@@ -1,6 +1,7 @@
 """A run that was stopped, killed or moved goes on as if nothing had happened."""
 
 import json
+import resource
 import signal
 import subprocess
 import time
@@ -9,12 +10,13 @@ import pytest
 import torch
 from project import BIN
 
-from sedd import checkpoint
+from sedd import checkpoint, load_model
 from sedd.checkpoint import steps_present
 from sedd.config import load_experiment
-from sedd.errors import ConfigError, DataError
+from sedd.errors import CheckpointError, ConfigError, DataError
 from sedd.paths import checkpoint_file, metrics_file, run_dir, train_dir
 from sedd.train import train
+from sedd.train.saves import state_file, state_steps
 
 OVERRIDES = ["data.dataset=corpus", "evaluation.datasets=[corpus]", "training.decay_fraction=0.3"]
 
@@ -24,8 +26,11 @@ def experiment(name: str, *more: str):
 
 
 def state(name: str, step: int) -> dict:
+    """All that a run at its end, `step`, is: the state to resume from, whose weights are the checkpoint's."""
     content = checkpoint.load(checkpoint_file(name, step))
-    return {key: content[key] for key in ("step", "model", "ema", "optimizer")}
+    weights = {key: content[key] for key in ("step", "model", "ema")}
+    path = state_file(train_dir(name), step)
+    return weights | ({"optimizer": checkpoint.load(path)["optimizer"]} if path.exists() else {})
 
 
 def assert_same(a, b) -> None:
@@ -109,16 +114,91 @@ def test_a_lost_public_checkpoint_comes_back_without_training(corpus):
     assert metrics_file("lost").read_text() == lines
 
 
-def test_a_damaged_state_is_named_and_the_one_before_is_taken(corpus, capsys):
+def cut_short(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def one_bit_flipped(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+@pytest.mark.parametrize("damage", [cut_short, one_bit_flipped])
+def test_a_damaged_state_is_named_and_the_one_before_is_taken(corpus, capsys, damage):
     train(experiment("whole"))
     train(experiment("damaged"))
-    whole = (train_dir("damaged") / "step_60.pt").read_bytes()
-    (train_dir("damaged") / "step_60.pt").unlink()
-    checkpoint_file("damaged", 60).unlink()
-    (train_dir("damaged") / "step_45.pt").write_bytes(whole[: len(whole) // 2])
+    last = state_file(train_dir("damaged"), 60)
+    last.write_bytes(damage(last.read_bytes()))
+    for path in (train_dir("damaged") / "step_60.pt", checkpoint_file("damaged", 60)):
+        path.unlink()
+    capsys.readouterr()
     train(experiment("damaged"))
-    assert "step_45.pt" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"{last}: damaged" in said
+    assert "50% 30/60" in said
     assert_same(state("whole", 60), state("damaged", 60))
+
+
+def test_a_damaged_checkpoint_is_not_used(corpus):
+    train(experiment("damaged"))
+    path = checkpoint_file("damaged", 60)
+    content = one_bit_flipped(path.read_bytes())
+    path.unlink()  # a link: the trainer's own stays whole
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"step_60\.pt: damaged: its SHA-256 is"):
+        load_model("damaged")
+    train(experiment("damaged"))
+    load_model("damaged")
+
+
+def test_the_hash_beside_a_checkpoint_is_in_the_form_of_sha256sum(corpus):
+    train(experiment("hashed"))
+    command = ["sha256sum", "--check", "step_30.pt.sha256", "step_60.pt.sha256"]
+    subprocess.run(command, cwd=checkpoint_file("hashed", 60).parent, check=True)
+
+
+def test_only_the_last_states_are_kept_and_checkpoints_have_no_optimiser(corpus):
+    train(experiment("kept", "training.save_every=10", "training.keep_last=3"))
+    assert state_steps(train_dir("kept")) == [40, 50, 60]
+    assert steps_present(run_dir("kept")) == [30, 60]
+    assert "optimizer" not in checkpoint.load(checkpoint_file("kept", 60))
+    left = {path.name for path in train_dir("kept").iterdir()}
+    assert {name for name in left if name.endswith(".sha256")} == {
+        f"{name}.pt.sha256" for name in ("state_40", "state_50", "state_60", "step_30", "step_60")
+    }
+
+
+def test_a_checkpoint_that_was_lost_is_made_again_from_its_state(corpus):
+    train(experiment("lost"))
+    lines = metrics_file("lost").read_text()
+    for path in (train_dir("lost") / "step_60.pt", checkpoint_file("lost", 60)):
+        path.unlink()
+    before = state("lost", 30)
+    train(experiment("lost"))
+    assert_same(state("lost", 60)["ema"], checkpoint.load(state_file(train_dir("lost"), 60))["ema"])
+    assert_same(before, state("lost", 30))
+    assert [line for line in lines.splitlines() if '"train"' in line] == [
+        line for line in metrics_file("lost").read_text().splitlines() if '"train"' in line
+    ]
+
+
+def test_a_disk_that_cannot_be_written_is_told_and_loses_nothing(corpus):
+    """With a real full disk, see tests/slurm; here the process's own limit on the size of a file."""
+    train(experiment("whole"))
+    train(experiment("full"), until=30)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
+    try:
+        with pytest.raises(CheckpointError, match=r"cannot be saved: File too large"):
+            train(experiment("full"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert steps_present(run_dir("full")) == [30]
+    assert not list(train_dir("full").glob(".*"))
+    train(experiment("full"))
+    assert_same(state("whole", 60), state("full", 60))
 
 
 def test_other_settings_train_anew_and_the_old_states_come_back_with_theirs(corpus, capsys):

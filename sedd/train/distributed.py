@@ -1,0 +1,105 @@
+"""One run in several processes, each with its own device and an equal share of every batch.
+
+The processes find one another by the variables of torchrun (RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR, MASTER_PORT), whoever
+set them: torchrun, or a launcher. Tensors on a CPU travel by gloo, also beside GPUs, so that what is agreed on between two
+steps never waits for a GPU; gradients on GPUs travel by nccl.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+T = TypeVar("T")
+PATIENCE = timedelta(minutes=30)  # for a process that never comes
+
+
+@dataclass(frozen=True)
+class World:
+    """The processes of a run, as one of them sees it; alone, nothing is sent."""
+
+    device: torch.device
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the process that writes files."""
+        return self.rank == 0
+
+    def share(self, count: int) -> slice:
+        """This process's part of `count` rows; as equal as can be, and in the order of ranks."""
+        bounds = [count * rank // self.size for rank in (self.rank, self.rank + 1)]
+        return slice(*bounds)
+
+    def wrap(self, module: nn.Module) -> nn.Module:
+        """Average the gradients of `module` over all processes."""
+        if self.size == 1:
+            return module
+        return DistributedDataParallel(
+            module, broadcast_buffers=False, gradient_as_bucket_view=True
+        )
+
+    def total(self, value: Tensor) -> float:
+        """The sum of one number over all processes."""
+        if self.size > 1:
+            value = value.detach().clone()
+            dist.all_reduce(value)
+        return value.item()
+
+    def highest(self, number: int) -> int:
+        """The highest of all processes' numbers."""
+        if self.size == 1:
+            return number
+        agreed = torch.tensor(number)
+        dist.all_reduce(agreed, op=dist.ReduceOp.MAX)
+        return int(agreed)
+
+    def told(self, value: T) -> T:
+        """What the first process knows."""
+        if self.size == 1:
+            return value
+        box = [value]
+        dist.broadcast_object_list(box, src=0)
+        return box[0]
+
+    def joined(self, rows: Tensor) -> Tensor:
+        """Rows of all processes in the order of ranks; they may be of unequal number. On the CPU."""
+        if self.size == 1:
+            return rows.cpu()
+        parts: list[Any] = [None] * self.size
+        dist.all_gather_object(parts, rows.cpu())
+        return torch.cat(parts)
+
+
+@contextlib.contextmanager
+def world(device: torch.device | str) -> Iterator[World]:
+    """Join the processes that the environment names, if it does.
+
+    device: `cuda` is, of several GPUs, the one of this process's place on its node.
+    """
+    device = torch.device(device)
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        yield World(device)
+        return
+    backend = "gloo"
+    if device.type == "cuda":
+        # a cluster may show each process all GPUs of the node, or its own alone
+        local = int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count()
+        device, backend = torch.device("cuda", local), "cpu:gloo,cuda:nccl"
+        torch.cuda.set_device(device)
+    dist.init_process_group(backend, timeout=PATIENCE)
+    try:
+        yield World(device, dist.get_rank(), size)
+    finally:
+        dist.destroy_process_group()
