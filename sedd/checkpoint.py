@@ -67,7 +67,9 @@ def save(content: dict[str, Any], path: Path) -> None:
             try:
                 torch.save(content, cast(IO[bytes], hashing))
             except RuntimeError as error:  # what torch's writer makes of a full disk
-                raise error.__context__ if isinstance(error.__context__, OSError) else error
+                if isinstance(error.__context__, OSError):
+                    raise error.__context__ from None
+                raise
         # before the file has its name: whatever happens between the two, no file stands without its hash
         write_text(hash_file(path), f"{hashing.sha256.hexdigest()}  {path.name}\n")
 
