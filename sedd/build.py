@@ -71,6 +71,13 @@ def choose_device(name: str | None = None) -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def device_name(device: torch.device) -> str:
+    """What the device is called in results."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"cpu ({torch.get_num_threads()} threads)"
+
+
 def autocast(precision: str, device: torch.device) -> torch.autocast:
     """The context in which the network runs: `auto` is bfloat16 on GPUs and float32 elsewhere."""
     bfloat16 = precision == "bfloat16" or (precision == "auto" and device.type == "cuda")

@@ -16,9 +16,8 @@ from sedd.bench.flops import PEAK_FLOPS, forward_flops_per_token, train_flops_pe
 from sedd.bench.measure import held_memory, in_turn, peak_memory
 from sedd.bench.settings import Settings
 from sedd.bench.work import prepare
-from sedd.build import choose_device
+from sedd.build import choose_device, device_name
 from sedd.errors import ConfigError, Problem
-from sedd.evaluate.run import device_name
 from sedd.provenance import code_version, now
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from sedd.build import autocast, build_graph, build_noise, choose_device
+from sedd.build import autocast, build_graph, build_noise, choose_device, device_name
 from sedd.checkpoint import find_checkpoint, load_trained
 from sedd.config import Experiment, training_identity
 from sedd.data.tokenizers import Tokenizer, load_tokenizer
@@ -85,9 +85,3 @@ def open_run(experiment: Experiment, step: int | None = None, device: str | None
         device=place,
         checkpoint_sha256=trained.sha256,
     )
-
-
-def device_name(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"cpu ({torch.get_num_threads()} threads)"

@@ -8,8 +8,6 @@ from types import TracebackType
 
 from torch.utils.tensorboard import SummaryWriter
 
-NOT_PLOTTED = {"step", "kind"}
-
 
 class MetricsLog:
     """Appends to `metrics.jsonl` and to event files beside it.
@@ -33,11 +31,12 @@ class MetricsLog:
             with path.open("rb+") as file:
                 file.truncate(content.rfind(b"\n") + 1)
 
-    def write(self, step: int, kind: str, **values: float) -> None:
+    def write(self, step: int, kind: str, **values: float | str) -> None:
+        """Add a line; its numbers are plotted too."""
         self._lines.write(json.dumps({"step": step, "kind": kind, **values}) + "\n")
         self._lines.flush()
         for name, value in values.items():
-            if name not in NOT_PLOTTED:
+            if not isinstance(value, str):
                 self._board.add_scalar(f"{kind}/{name}", value, step)
 
     def __enter__(self) -> MetricsLog:

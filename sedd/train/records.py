@@ -6,8 +6,10 @@ import contextlib
 from pathlib import Path
 from types import TracebackType
 
+from sedd.build import device_name
 from sedd.config import Experiment
 from sedd.progress import Progress, progress
+from sedd.provenance import now
 from sedd.train.distributed import World
 from sedd.train.log import MetricsLog
 from sedd.train.saves import Saver
@@ -36,6 +38,8 @@ class Records:
         if not world.is_first:
             return
         self._log = self._stack.enter_context(MetricsLog(folder, first))
+        device = device_name(world.device)
+        self._log.write(first, "start", device=device, processes=world.size, created=now())
         self._bar = self._stack.enter_context(
             progress(f"train {experiment.name}", last, "step", initial=first)
         )
