@@ -9,7 +9,7 @@ from types import TracebackType
 from sedd.build import device_name
 from sedd.config import Experiment
 from sedd.progress import Progress, progress
-from sedd.provenance import now
+from sedd.provenance import code_version, now
 from sedd.train.distributed import World
 from sedd.train.log import MetricsLog
 from sedd.train.saves import Saver
@@ -38,8 +38,14 @@ class Records:
         if not world.is_first:
             return
         self._log = self._stack.enter_context(MetricsLog(folder, first))
-        device = device_name(world.device)
-        self._log.write(first, "start", device=device, processes=world.size, created=now())
+        self._log.write(
+            first,
+            "start",
+            device=device_name(world.device),
+            world_size=world.size,
+            created=now(),
+            code_version=code_version(),
+        )
         self._bar = self._stack.enter_context(
             progress(f"train {experiment.name}", last, "step", initial=first)
         )
