@@ -17,8 +17,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,14 +30,10 @@ from sedd.config import Experiment
 from sedd.errors import CheckpointError
 from sedd.model import DiffusionTransformer, ExponentialMovingAverage
 from sedd.provenance import file_sha256
+from sedd.publish import hash_file
 
 FORMAT = 1
 KEYS = {"format", "step", "identity", "experiment", "vocab_size", "model", "ema"}
-
-
-def hash_file(path: Path) -> Path:
-    """Where the hash of a checkpoint stands."""
-    return path.with_name(f"{path.name}.sha256")
 
 
 class _Hashing:
@@ -72,24 +66,6 @@ def save(content: dict[str, Any], path: Path) -> None:
                 raise
         # before the file has its name: whatever happens between the two, no file stands without its hash
         write_text(hash_file(path), f"{hashing.sha256.hexdigest()}  {path.name}\n")
-
-
-def publish(source: Path, target: Path) -> None:
-    """Give a checkpoint its public name: a hard link, or a copy where links cannot be made. Does nothing if it has it."""
-    if target.exists() and target.samefile(source):
-        return
-    pairs = [(source, target)]
-    if hash_file(source).exists():
-        pairs.insert(0, (hash_file(source), hash_file(target)))
-    for old, new in pairs:
-        with replacing(new) as temporary:
-            temporary.unlink()
-            try:
-                temporary.hardlink_to(old)
-            except OSError:
-                shutil.copyfile(old, temporary)
-            # newer than a rule's inputs, though it may have been trained before them
-            os.utime(temporary)
 
 
 def verified_sha256(path: Path) -> str:

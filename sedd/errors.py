@@ -42,3 +42,7 @@ class DataError(SeddError):
 
 class CheckpointError(SeddError):
     """A checkpoint that is missing, damaged, or belongs to other settings."""
+
+
+class JobError(SeddError):
+    """A training job that cannot be sent, or that ended without what was waited for."""

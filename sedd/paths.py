@@ -53,6 +53,29 @@ def checkpoint_file(experiment: str, step: int) -> Path:
     return run_dir(experiment) / "checkpoints" / f"step_{step}.pt"
 
 
+def identity_file(experiment: str) -> Path:
+    """Which settings and tokens the trainer's folder, and so every checkpoint of the run, is of."""
+    return train_dir(experiment) / "identity.json"
+
+
+def kept_checkpoint_file(experiment: str, step: int) -> Path:
+    """What a checkpoint is published from: Snakemake deletes outputs before their rule runs, and this is none."""
+    return train_dir(experiment) / f"step_{step}.pt"
+
+
+def jobs_dir(experiment: str) -> Path:
+    """Training jobs: the record of the newest, and a folder for each, JOB_ID, with a log for each process."""
+    return run_dir(experiment) / "jobs"
+
+
+def job_file(experiment: str) -> Path:
+    return jobs_dir(experiment) / "job.json"
+
+
+def job_log_file(experiment: str, job_id: str, rank: int) -> Path:
+    return jobs_dir(experiment) / job_id / f"{job_id}_{rank}_log.out"
+
+
 def samples_file(experiment: str, step: int, sampler: str, steps: int) -> Path:
     return run_dir(experiment) / "samples" / f"step_{step}" / f"{sampler}_{steps}.jsonl"
 

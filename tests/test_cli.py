@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from project import command
 
-VERBS = ["tokenize", "train", "sample", "perplexity", "table", "report", "export", "bench"]
+VERBS = [
+    *("tokenize", "train", "status", "cancel", "sample", "perplexity"),
+    *("table", "report", "export", "bench"),
+]
 
 
 def here(*words: str, check: bool = True):

@@ -6,6 +6,7 @@ import ctypes
 import gc
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -17,23 +18,34 @@ def synchronise(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def seconds_of(work: Callable[[], None], device: torch.device) -> float:
-    """Wall time of one call."""
+@dataclass(frozen=True)
+class Seconds:
+    """How long one call took.
+
+    cpu: what the threads of this process used of the CPUs, which says more where others use them too.
+    """
+
+    wall: float
+    cpu: float
+
+
+def seconds_of(work: Callable[[], None], device: torch.device) -> Seconds:
+    """Time of one call."""
     synchronise(device)
-    start = time.perf_counter()
+    start, start_cpu = time.perf_counter(), time.process_time()
     work()
     synchronise(device)
-    return time.perf_counter() - start
+    return Seconds(time.perf_counter() - start, time.process_time() - start_cpu)
 
 
 def in_turn(
     works: Mapping[str, Callable[[], None]], repeats: int, device: torch.device
-) -> dict[str, list[float]]:
-    """Seconds of each call of each work.
+) -> dict[str, list[Seconds]]:
+    """Times of each call of each work.
 
     They take turns, in changing order (ABBA), so that a machine that grows slower does so for all of them alike.
     """
-    seconds: dict[str, list[float]] = {name: [] for name in works}
+    seconds: dict[str, list[Seconds]] = {name: [] for name in works}
     for repeat in range(repeats):
         names = list(works)
         for name in names if repeat % 2 == 0 else reversed(names):

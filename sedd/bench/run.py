@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from sedd.bench.flops import PEAK_FLOPS, forward_flops_per_token, train_flops_per_token
-from sedd.bench.measure import held_memory, in_turn, peak_memory
+from sedd.bench.measure import Seconds, held_memory, in_turn, peak_memory
 from sedd.bench.settings import Settings
 from sedd.bench.work import prepare
 from sedd.build import choose_device, device_name
@@ -78,7 +78,8 @@ def describe(settings: Settings, device: torch.device) -> dict[str, Any]:
     count = train_flops_per_token if settings.work == "train" else forward_flops_per_token
     name = device_name(device)
     return {
-        "settings": dataclasses.asdict(settings),
+        "settings": {**dataclasses.asdict(settings), "overrides": list(settings.overrides)},
+        "model": experiment.model.model_dump(mode="json"),
         "device": name,
         "device_type": device.type,
         "platform": platform.platform(),
@@ -91,21 +92,26 @@ def describe(settings: Settings, device: torch.device) -> dict[str, Any]:
     }
 
 
-def rates(settings: Settings, seconds: list[float], described: Mapping[str, Any]) -> dict[str, Any]:
+def rates(
+    settings: Settings, seconds: list[Seconds], described: Mapping[str, Any]
+) -> dict[str, Any]:
     """The speed of one path.
 
     Tokens are those that a run trains on, writes, or takes through the network at one random time each.
     """
-    median = statistics.median(seconds)
+    wall = [one.wall for one in seconds]
+    median = statistics.median(wall)
     sequences = settings.batch * (1 if settings.work == "sample" else settings.steps)
     # a sampler asks the network once a step, and once more for the last
     calls = settings.steps + (settings.work == "sample")
     flops = described["model_flops_per_token"] * settings.batch * settings.length * calls / median
     able = described["device_flops_per_second"]
     return {
-        "seconds": seconds,
+        "seconds": wall,
         "median_seconds": median,
-        "spread_seconds": [min(seconds), max(seconds)],
+        "spread_seconds": [min(wall), max(wall)],
+        "cpu_seconds": [one.cpu for one in seconds],
+        "median_cpu_seconds": statistics.median(one.cpu for one in seconds),
         "steps_per_second": settings.steps / median,
         "tokens_per_second": sequences * settings.length / median,
         "model_flops_per_second": flops,
@@ -113,12 +119,16 @@ def rates(settings: Settings, seconds: list[float], described: Mapping[str, Any]
     }
 
 
-def compare(seconds: Mapping[str, list[float]], memory: Mapping[str, int | None]) -> dict[str, Any]:
+def compare(
+    seconds: Mapping[str, list[Seconds]], memory: Mapping[str, int | None]
+) -> dict[str, Any]:
     """Plain divided by fast: of the pairs of runs that stand side by side, and of the memory."""
-    pairs = [plain / fast for plain, fast in zip(seconds["plain"], seconds["fast"], strict=True)]
+    pairs = list(zip(seconds["plain"], seconds["fast"], strict=True))
+    walls = [plain.wall / fast.wall for plain, fast in pairs]
     plain, fast = memory["plain"], memory["fast"]
     return {
-        "time": statistics.median(pairs),
-        "time_spread": [min(pairs), max(pairs)],
+        "time": statistics.median(walls),
+        "time_spread": [min(walls), max(walls)],
+        "cpu_time": statistics.median(plain.cpu / fast.cpu for plain, fast in pairs),
         "memory": plain / fast if plain is not None and fast else None,
     }

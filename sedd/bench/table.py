@@ -9,6 +9,7 @@ STEP = {
     "train": "an optimiser step, with the moving average; tokens are those trained on",
     "sample": "a denoising step; tokens are those written",
     "perplexity": "a random time; tokens are those taken through the network",
+    "head": "vocabulary layer and loss, forwards and back; tokens are those of the batch",
 }
 
 
@@ -16,7 +17,8 @@ def render(measured: Mapping[str, Any]) -> str:
     """Head, table, ratio, and what the columns mean."""
     settings = measured["settings"]
     lines = [
-        f"sedd bench {settings['work']}: {settings['model']}, {settings['graph']}, {settings['vocab']:,} tokens, "
+        f"sedd bench {settings['work']}: {' '.join([settings['model'], *settings['overrides']])}, "
+        f"{settings['graph']}, {settings['vocab']:,} tokens, "
         f"length {settings['length']}, batch {settings['batch']}, {settings['steps']} steps"
         + (", compiled" if settings["compile"] else ""),
         f"{measured['device']}, {measured['precision']}, torch {measured['torch']}, sedd {measured['code_version']}",
@@ -28,7 +30,8 @@ def render(measured: Mapping[str, Any]) -> str:
         memory = "unknown" if ratio["memory"] is None else f"{ratio['memory']:.2f}"
         lines += [
             "",
-            f"plain / fast: time {ratio['time']:.2f} ({low:.2f} - {high:.2f}), memory {memory}",
+            f"plain / fast: time {ratio['time']:.2f} ({low:.2f} - {high:.2f}), CPU time {ratio['cpu_time']:.2f}, "
+            f"memory {memory}",
         ]
     lines += [
         "",
@@ -46,6 +49,7 @@ def columns(name: str, path: Mapping[str, Any], measured: Mapping[str, Any]) -> 
         "path": name,
         "ms a step": f"{1000 * path['median_seconds'] / steps:.2f}",
         "lowest - highest": f"{low} - {high}",
+        "CPU ms": f"{1000 * path['median_cpu_seconds'] / steps:.2f}",
         "steps/s": f"{path['steps_per_second']:.2f}",
         "tokens/s": f"{path['tokens_per_second']:,.0f}",
         "peak memory": mebibytes(path["peak_memory_bytes"]),

@@ -1,25 +1,25 @@
-"""The three kinds of work, each in two ways, as functions that do a number of steps.
+"""The kinds of work, each in two ways, as functions that do a number of steps.
 
 fast: what `sedd train`, `sedd sample` and `sedd perplexity` run.
-plain: the same result in the straightforward way: logits of every position and state, (B, L, V); one kernel a tensor
-    in the optimiser; the moving average by arithmetic, tensor by tensor; never compiled. This costs about what the
-    official code costs. The network itself is the same.
+plain: the same numbers in the straightforward way, see `plain`; never compiled.
 
-Each has a network, an optimiser and generators of its own, begun from the same seeds.
+Each has a network, an optimiser and generators of its own, begun from the same seeds. The plain sampler draws as the paper's
+runs did (`float32`), the fast one as the configuration says, exactly (`float64`).
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
 import torch
 
+from sedd.bench.plain import PlainAverage, plain_graph, plain_optimizer, plain_trunk
 from sedd.bench.settings import Settings
 from sedd.build import autocast, build_graph, build_noise
 from sedd.config import Experiment
 from sedd.diffusion import Graph, Noise, likelihood_bound, sample, weighted_score_entropy
-from sedd.model import ExponentialMovingAverage
 from sedd.seeds import generator
 from sedd.train.distributed import World
 from sedd.train.loss import Loss, TrainingLoss, build_loss
@@ -33,16 +33,21 @@ def prepare(settings: Settings, device: torch.device, *, plain: bool) -> Steps:
     """A function that does so many steps of the work."""
     experiment = settings.experiment()
     state = TrainState.fresh(experiment, settings.vocab, device)
-    if settings.compile and not plain:
-        state.model.compile_trunk()
     graph, noise = build_graph(experiment, settings.vocab), build_noise(experiment)
-    match settings.work:
-        case "train":
-            return training(state, experiment, graph, noise, plain=plain)
-        case "sample":
-            return sampling(state, experiment, graph, noise, plain=plain)
-        case "perplexity":
-            return bounding(state, experiment, graph, noise, plain=plain)
+    if plain:
+        graph = make_plain(state, experiment, graph)
+    elif settings.compile:
+        state.model.compile_trunk()
+    works = {"train": training, "sample": sampling, "perplexity": bounding, "head": heading}
+    return works[settings.work](state, experiment, graph, noise, plain=plain)
+
+
+def make_plain(state: TrainState, experiment: Experiment, graph: Graph) -> Graph:
+    """Let the same weights go the straightforward way; returns the graph that does so, too."""
+    state.model.trunk = functools.partial(plain_trunk, state.model)
+    state.optimizer = plain_optimizer(experiment, state.model)
+    state.ema = PlainAverage(state.model, experiment.training.ema_decay)
+    return plain_graph(graph)
 
 
 def random_tokens(experiment: Experiment, vocab_size: int) -> torch.Tensor:
@@ -56,11 +61,7 @@ def training(
 ) -> Steps:
     """Optimiser steps on one batch."""
     x0 = random_tokens(experiment, state.vocab_size)
-    loss = build_loss(experiment, graph, np.ones(state.vocab_size))
-    if plain:
-        loss = plain_loss(graph)
-        state.optimizer = plain_optimizer(experiment, state.model)
-        state.ema = PlainAverage(state.model, experiment.training.ema_decay)
+    loss = plain_loss(graph) if plain else build_loss(experiment, graph, np.ones(state.vocab_size))
 
     here = World(next(state.model.parameters()).device)
     module = TrainingLoss(state.model, loss)
@@ -73,36 +74,38 @@ def training(
 
 
 def plain_loss(graph: Graph) -> Loss:
-    """The whole score entropy, from a table of logits."""
+    """The whole score entropy, from a table of scores."""
     return lambda model, sigma, weight, xt, x0, draws: weighted_score_entropy(
         model, graph, sigma, weight, xt, x0, fused=False
     )
 
 
-def plain_optimizer(experiment: Experiment, model: torch.nn.Module) -> torch.optim.AdamW:
-    """`build_optimizer`, one tensor after the other."""
-    training = experiment.training
-    return torch.optim.AdamW(
-        model.parameters(),
-        lr=training.lr,
-        betas=(training.beta1, training.beta2),
-        eps=training.eps,
-        weight_decay=training.weight_decay,
-        fused=False,
-        foreach=False,
-    )
+def heading(
+    state: TrainState, experiment: Experiment, graph: Graph, noise: Noise, *, plain: bool
+) -> Steps:
+    """Training losses and their gradients, with a trunk that costs nothing: it returns the same numbers always."""
+    model, device = state.model, next(state.model.parameters()).device
+    draws = generator(experiment.seed, "head")
+    x0 = random_tokens(experiment, state.vocab_size)
+    t = (torch.arange(len(x0)) + 0.5) / len(x0)
+    sigma, dsigma = noise(t)
+    xt = graph.sample_transition(x0, sigma, draws)
+    sigma, dsigma, xt, x0 = (tensor.to(device) for tensor in (sigma, dsigma, xt, x0))
+    shape = *x0.shape, experiment.model.hidden_size
+    hidden = torch.randn(shape, generator=draws).to(device).requires_grad_()
+    model.trunk = lambda x, condition: hidden
 
+    def run(steps: int) -> None:
+        for _ in range(steps):
+            with autocast(experiment.training.precision, device):
+                nats = weighted_score_entropy(
+                    model, graph, sigma, dsigma, xt, x0, fused=False if plain else None
+                )
+            nats.mean().backward()
+            model.zero_grad(set_to_none=True)  # so that the gradients count as memory of the step
+            hidden.grad = None
 
-class PlainAverage(ExponentialMovingAverage):
-    """The same average, one tensor after the other, written out as it is defined."""
-
-    @torch.no_grad()
-    def update(self, model: torch.nn.Module) -> None:
-        self.num_updates += 1
-        decay = min(self.decay, (1 + self.num_updates) / (10 + self.num_updates))
-        for name, weight in model.named_parameters():
-            shadow = self.shadow[name]
-            shadow -= (1 - decay) * (shadow - weight)
+    return run
 
 
 def sampling(
@@ -111,6 +114,8 @@ def sampling(
     """One batch of texts in so many denoising steps, and the last one that removes the noise that is left."""
     model, device = state.model.eval(), next(state.model.parameters()).device
     shape = experiment.training.batch_size, experiment.data.length
+    sampler = experiment.sampling.sampler
+    assert sampler != "first_hitting", "the settings see to it"
 
     def run(steps: int) -> None:
         draws = generator(experiment.seed, "sample")
@@ -121,8 +126,8 @@ def sampling(
                 noise,
                 shape,
                 steps,
-                sampler=experiment.sampling.sampler,
-                precision=experiment.sampling.precision,
+                sampler=sampler,
+                precision="float32" if plain else experiment.sampling.precision,
                 generator=draws,
                 device=device,
                 fused=not plain,

@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from sedd.cli import configuration, results, runs, texts, tools
+from sedd.cli import configuration, jobs, results, runs, texts, tools
 from sedd.errors import SeddError
 
 app = typer.Typer(
@@ -32,6 +32,8 @@ for command in (configuration.check, configuration.show):
 for command in (
     texts.tokenize,
     runs.train,
+    jobs.status,
+    jobs.cancel,
     runs.sample,
     runs.perplexity,
     results.table,

@@ -19,23 +19,59 @@ def train(
         int | None,
         typer.Option(min=1, help="Stop at this checkpoint; train to the end by default."),
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            help="Send a job as config/cluster/CLUSTER.yaml says, and wait; here, by default."
+        ),
+    ] = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="With --cluster: send the job and do not wait.")
+    ] = False,
+    die_with_parent: Annotated[
+        bool,
+        typer.Option(
+            "--die-with-parent", help="With --cluster: wait no longer than who started this lives."
+        ),
+    ] = False,
     device: Device = None,
     seed: Seed = None,
 ) -> None:
     """Train, going on from the newest checkpoint.
 
     Writes results/runs/NAME/checkpoints/. Ctrl-C saves the state at the next step; the same command goes on from
-    there, bit for bit.
-    Watch it with: tensorboard --logdir results/runs
+    there, bit for bit. With --cluster the training is a job, one a run, that outlives this command: Ctrl-C ends the
+    waiting alone, and the same command waits again.
+    Watch it with: sedd status, or tensorboard --logdir results/runs
 
     \b
-    Example: sedd train tiny_absorb training.lr=0.0005 --name gentle
+    Examples: sedd train tiny_absorb training.lr=0.0005 --name gentle
+              sedd train tiny_absorb --cluster slurm
     """
+    experiment = experiment_of(name, overrides, rename, seed)
+    if cluster is None:
+        if detach or die_with_parent:
+            raise typer.BadParameter("--detach and --die-with-parent go with --cluster")
+        train_here(experiment, until, device)
+        return
+    if device is not None:
+        raise typer.BadParameter("--device goes without --cluster, whose file says gpus_per_node")
+    if detach and until is not None:
+        raise typer.BadParameter("--until says what to wait for; --detach waits for nothing")
+    from sedd.cli.jobs import send_job, wait_for_job
+
+    if detach:
+        send_job(experiment, cluster)
+    else:
+        wait_for_job(experiment, cluster, until, die_with_parent=die_with_parent)
+
+
+def train_here(experiment: Experiment, until: int | None, device: str | None) -> None:
+    """Train in this process."""
     from sedd.build import choose_device
     from sedd.train import Interrupted
     from sedd.train import train as run
 
-    experiment = experiment_of(name, overrides, rename, seed)
     try:
         run(experiment, until, choose_device(device))
     except Interrupted as interrupted:
@@ -52,9 +88,14 @@ def sample(
     suffix: Annotated[str, typer.Option(help="Text that every sample ends with.")] = "",
     count: Annotated[int | None, typer.Option(min=1, help="Number of samples.")] = None,
     sampler: Annotated[
-        Literal["euler", "analytic"] | None, typer.Option(help="Kind of the steps.")
+        Literal["euler", "analytic", "first_hitting"] | None,
+        typer.Option(help="Kind of the steps; first_hitting fills one mask a step, exactly."),
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Denoising steps.")] = None,
+    top_p: Annotated[
+        float | None,
+        typer.Option(help="Draw only the likeliest tokens, of this total probability."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="JSONL file to write; printed only, by default.")
     ] = None,
@@ -71,24 +112,21 @@ def sample(
     \b
     Examples: sedd sample tiny_absorb --count 4
               sedd sample tiny_absorb --prefix "the river " --suffix " in france" --steps 128
+              sedd sample tiny_absorb --sampler first_hitting --top-p 0.9
     """
-    from sedd.evaluate import draw_samples, open_run, write_samples
+    from sedd.config import sampling_steps
+    from sedd.evaluate import asked_for, draw_samples, open_run, write_samples
     from sedd.paths import samples_file
 
-    run = open_run(load_experiment(name, overrides or [], rename=rename), step, device)
-    request = run.experiment.sampling
+    kept = load_experiment(name, overrides or [], rename=rename)
+    asked = asked_for(kept, count=count, sampler=sampler, steps=steps, top_p=top_p)
+    run = open_run(asked, step, device)
     texts = draw_samples(
-        run,
-        count=count or request.count,
-        sampler=sampler or request.sampler,
-        steps=steps or request.steps,
-        prefix=prefix,
-        suffix=suffix,
-        seed=run.experiment.seed if seed is None else seed,
+        run, prefix=prefix, suffix=suffix, seed=asked.seed if seed is None else seed
     )
     if rename and out is None:
-        out = samples_file(rename, run.step, sampler or request.sampler, steps or request.steps)
-        keep_settings(run.experiment)
+        out = samples_file(rename, run.step, asked.sampling.sampler, sampling_steps(asked))
+        keep_settings(kept)
     if out:
         write_samples(texts, out)
     for text in texts:

@@ -44,8 +44,14 @@ def export(
 
 def bench(
     work: Annotated[
-        Literal["train", "sample", "perplexity"], typer.Argument(help="What to measure.")
+        Literal["train", "sample", "perplexity", "head"], typer.Argument(help="What to measure.")
     ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[KEY=VALUE]...", help="Settings of an experiment, such as model.n_blocks=4."
+        ),
+    ] = None,
     device: Device = None,
     model: Annotated[str, typer.Option(help="tiny, small, medium, or yours.")] = "tiny",
     graph: Annotated[Literal["absorb", "uniform"], typer.Option(help="Kind of noise.")] = "absorb",
@@ -67,12 +73,14 @@ def bench(
 ) -> None:
     """Measure speed and memory.
 
-    Times the code that train, sample and perplexity run, on random tokens, so it needs no data. With --plain it also
-    times the obvious way to the same result, which makes a score of every token at every position, and prints the
-    ratio. A GPU's utilisation is that of the network's plain arithmetic.
+    Times the code that train, sample and perplexity run, on random tokens, so it needs no data; `head` is the
+    vocabulary layer and the loss of a training step alone. KEY=VALUE changes the network or the settings. With --plain
+    it also times the obvious way to the same result, which makes a score of every token at every position, and prints
+    the ratio. A GPU's utilisation is that of the network's plain arithmetic.
 
     \b
     Examples: sedd bench train --plain
+              sedd bench train model.hidden_size=256 model.n_blocks=4 model.n_heads=4 --plain
               sedd bench sample --model small --length 1024 --batch 1 --device cuda --json speed.json
     """
     from sedd.atomic import write_json
@@ -80,6 +88,7 @@ def bench(
 
     settings = Settings(
         work=work,
+        overrides=tuple(overrides or ()),
         device=device,
         model=model,
         graph=graph,

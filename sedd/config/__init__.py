@@ -8,9 +8,11 @@ from sedd.config.experiment import (
     Experiment,
     checkpoint_steps,
     run_identity,
+    sampling_steps,
+    text_length,
     training_identity,
 )
-from sedd.config.experiments import load_experiment
+from sedd.config.experiments import changed_only_in_use, load_experiment, resolve
 from sedd.config.load import load_cluster, load_dataset, load_project, load_yaml_model
 from sedd.config.model import ModelConfig
 from sedd.config.project import ProjectConfig
@@ -28,6 +30,7 @@ __all__ = [
     "ProjectConfig",
     "TableConfig",
     "Training",
+    "changed_only_in_use",
     "check_project",
     "checkpoint_steps",
     "device_problems",
@@ -37,9 +40,12 @@ __all__ = [
     "load_project",
     "load_table",
     "load_yaml_model",
+    "resolve",
     "resolved_yaml",
     "run_identity",
+    "sampling_steps",
     "section_sha256",
+    "text_length",
     "training_identity",
     "write_resolved",
 ]

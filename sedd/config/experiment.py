@@ -61,10 +61,11 @@ class Data(Settings):
 class Sampling(Settings):
     """The texts that are drawn from each checkpoint."""
 
-    sampler: Literal["euler", "analytic"] = "analytic"
-    """analytic: the paper's Tweedie steps; euler: plain steps"""
+    sampler: Literal["euler", "analytic", "first_hitting"] = "analytic"
+    """analytic: the paper's Tweedie steps; euler: plain steps; first_hitting: one token a step at exactly drawn times
+    (absorb only), with no error from a grid of times"""
     steps: Count = 1024
-    """denoising steps from t = 1 to t = 0"""
+    """denoising steps from t = 1 to t = 0; first_hitting takes as many as a text has tokens, whatever stands here"""
     count: Count = 16
     """texts"""
     batch_size: Count = 16
@@ -73,6 +74,8 @@ class Sampling(Settings):
     """whether a last step removes the noise that is left"""
     precision: Literal["float64", "float32"] = "float64"
     """of the random draws; float32, as the paper ran, never draws the rarest tokens"""
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    """draw only the likeliest tokens, of this total probability, whenever a mask is replaced (absorb only); null: all"""
     length: Count | None = None
     """tokens of a text; null: as long as data.length"""
 
@@ -105,6 +108,26 @@ def _no_scaling(scale_by_sigma: bool | None, graph: str) -> str | None:
 def _masks_only(vocabulary_draws: int | None, graph: str) -> str | None:
     if vocabulary_draws is not None and graph != "absorb":
         return f"must be null with graph.type {graph}: the estimate is that of masked tokens"
+    return None
+
+
+def _first_hitting(sampler: str, graph: str, denoise: bool) -> str | None:
+    if sampler != "first_hitting":
+        return None
+    if graph != "absorb":
+        return f"must be analytic or euler with graph.type {graph}: first_hitting fills masks"
+    if not denoise:
+        return "must be analytic or euler with sampling.denoise false: first_hitting leaves no mask"
+    return None
+
+
+def _nucleus(top_p: float | None, graph: str, precision: str) -> str | None:
+    if top_p is None:
+        return None
+    if graph != "absorb":
+        return f"must be null with graph.type {graph}: it is the choice of what replaces a mask"
+    if precision != "float64":
+        return f"must be null with sampling.precision {precision}, the paper's draws; got {top_p:g}"
     return None
 
 
@@ -147,6 +170,8 @@ class Experiment(Settings):
         Rule(("model.scale_by_sigma", "graph.type"), _no_scaling),
         Rule(("training.vocabulary_draws", "graph.type"), _masks_only),
         Rule(("noise.sigma_max", "noise.sigma_min"), _rising),
+        Rule(("sampling.sampler", "graph.type", "sampling.denoise"), _first_hitting),
+        Rule(("sampling.top_p", "graph.type", "sampling.precision"), _nucleus),
         *TRAINING_RULES,
         Rule(("evaluation.datasets",), named_once),
     )
@@ -154,6 +179,17 @@ class Experiment(Settings):
     def sha256(self) -> str:
         """Hash of all settings, blind to comments and to the order of keys."""
         return section_sha256(self)
+
+
+def text_length(experiment: Experiment) -> int:
+    """Tokens of a text that is drawn."""
+    return experiment.sampling.length or experiment.data.length
+
+
+def sampling_steps(experiment: Experiment) -> int:
+    """Steps of the sampler, as the name of a file of samples says them; first_hitting: one a token."""
+    sampling = experiment.sampling
+    return text_length(experiment) if sampling.sampler == "first_hitting" else sampling.steps
 
 
 def checkpoint_steps(experiment: Experiment) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from sedd.config.load import (
     value_of,
 )
 from sedd.config.model import ModelConfig
-from sedd.config.overrides import apply_overrides
+from sedd.config.overrides import apply_overrides, set_value
 from sedd.config.problems import found, guess_or_list, one_of, validate
 from sedd.config.settings import NAME
 from sedd.config.source import KeyPath, Source, read_source
@@ -64,6 +64,17 @@ def load_experiment(
     if writes and rename is not None:
         refuse_foreign_folder(made)
     return made
+
+
+def changed_only_in_use(experiment: Experiment, changes: Mapping[str, Any]) -> Experiment:
+    """The experiment with other values of some keys, for one use that is not kept: it keeps its name.
+
+    changes: from dotted keys to plain values. Raises ConfigError if they contradict the others.
+    """
+    source = Source("command line", experiment.model_dump(mode="json"))
+    for key, value in changes.items():
+        set_value(source, tuple(key.split(".")), value)
+    return resolve(source, strict=False)
 
 
 def experiment_from(path: Path) -> Experiment:

@@ -122,6 +122,7 @@ def vocabulary_sum(
         rest_slope = -(terms.linear.weight.to(wide) @ h.to(wide))
 
     exp_sum = torch.zeros_like(terms.exp_weight)
+    weight_sum = torch.zeros(h.shape[1], dtype=torch.float64, device=h.device)
     scratch: Tensor | None = None
     for piece in pieces(h.shape[0], num_states):
         w = weight[piece].to(compute)
@@ -132,6 +133,8 @@ def vocabulary_sum(
         for column in sparse:
             _zero_entries_(table, column.state - piece.start)
         exp_sum += table.sum(-1)
+        if terms.linear is not None:
+            weight_sum += w.sum(0, dtype=wide)
         if gradients is not None:
             slope = table.to(compute)
             add_product_(gradients.features, slope, w)
@@ -147,7 +150,7 @@ def vocabulary_sum(
         target.add_slope_(gradients, terms.target_weight * torch.expm1(u))
     if terms.linear is not None:
         values += terms.linear.constant + _add_linear_(
-            h, weight[:num_states], bias[:num_states], terms.linear, sparse, gradients
+            h, weight_sum, bias[:num_states], terms.linear, sparse, gradients
         )
     return values
 
@@ -171,20 +174,19 @@ class _Column:
 
 def _add_linear_(
     h: Tensor,
-    weight: Tensor,
+    weight_sum: Tensor,
     bias: Tensor,
     linear: LinearTerms,
     excluded: list[_Column],
     gradients: Gradients | None,
 ) -> Tensor:
-    """-c_n sum_rest z_ny, (n,): the sum over all states is one product; the excluded ones are taken
-    off again.
+    """-c_n sum_rest z_ny, (n,): the sum over all states is one product with the sum of the weights
+    (H,); the excluded ones are taken off again.
 
     The part of the weight's gradient that all states share has been added in the pass already.
     """
     target, current = excluded
     differ = target.state != current.state
-    weight_sum = weight.sum(0, dtype=torch.float64)
     rest = h.double() @ weight_sum + bias.sum(dtype=torch.float64) - current.logit
     rest -= torch.where(differ, target.logit, 0.0)
     if gradients is not None:

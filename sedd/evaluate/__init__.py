@@ -2,6 +2,6 @@
 
 from sedd.evaluate.likelihood import measure
 from sedd.evaluate.run import Run, open_run
-from sedd.evaluate.sample import draw_samples, write_samples
+from sedd.evaluate.sample import asked_for, draw_samples, write_samples
 
-__all__ = ["Run", "draw_samples", "measure", "open_run", "write_samples"]
+__all__ = ["Run", "asked_for", "draw_samples", "measure", "open_run", "write_samples"]

@@ -9,36 +9,54 @@ from typing import Any
 import torch
 
 from sedd.atomic import write_text
-from sedd.diffusion import Sampler, sample
-from sedd.errors import DataError
+from sedd.config import Experiment, changed_only_in_use, sampling_steps, text_length
+from sedd.diffusion import Absorb, sample, sample_first_hitting
+from sedd.diffusion.samplers import StepCallback
+from sedd.errors import ConfigError, DataError, Problem
 from sedd.evaluate.run import Run
 from sedd.progress import progress
 from sedd.seeds import generator
 
 
+def asked_for(
+    experiment: Experiment,
+    *,
+    count: int | None = None,
+    sampler: str | None = None,
+    steps: int | None = None,
+    top_p: float | None = None,
+) -> Experiment:
+    """The experiment with what is not None in its `sampling` section. Raises ConfigError if that cannot be."""
+    given = {"count": count, "sampler": sampler, "steps": steps, "top_p": top_p}
+    changes = {f"sampling.{key}": value for key, value in given.items() if value is not None}
+    asked = changed_only_in_use(experiment, changes)
+    if steps not in (None, sampling_steps(asked)):
+        what = f"first_hitting takes one step a token, {sampling_steps(asked)}; leave it out; got {steps}"
+        raise ConfigError("command line", [Problem("--steps", what)])
+    return asked
+
+
 def draw_samples(
     run: Run,
     *,
-    count: int,
-    sampler: Sampler,
-    steps: int,
     prefix: str = "",
     suffix: str = "",
     seed: int,
 ) -> list[dict[str, Any]]:
-    """Draw `count` texts in `steps` denoising steps, each with what its JSON line says.
+    """Draw texts as the experiment's `sampling` section asks, each with what its JSON line says.
 
     Raises DataError if prefix and suffix leave nothing to draw.
     """
-    settings = run.experiment.sampling
-    length = settings.length or run.experiment.data.length
+    settings, steps = run.experiment.sampling, sampling_steps(run.experiment)
+    length, count = text_length(run.experiment), settings.count
     before, after = run.tokenizer.encode_part(prefix), run.tokenizer.encode_part(suffix)
     clamp = clamped(before, after, length)
     made = {
-        "sampler": sampler,
+        "sampler": settings.sampler,
         "steps": steps,
         "denoise": settings.denoise,
         "precision": settings.precision,
+        "top_p": settings.top_p,
         "length": length,
         "checkpoint_step": run.step,
         "prefix": run.tokenizer.decode(before),
@@ -52,18 +70,11 @@ def draw_samples(
         for batch in range(batches):
             size = min(settings.batch_size, count - len(texts))
             with run.autocast():
-                drawn = sample(
-                    run.model,
-                    run.graph,
-                    run.noise,
+                drawn = draw_batch(
+                    run,
                     (size, length),
-                    steps,
-                    sampler=sampler,
-                    denoise=settings.denoise,
-                    clamp=clamp,
-                    precision=settings.precision,
-                    generator=generator(seed, "sample", batch),
-                    device=run.device,
+                    clamp,
+                    generator(seed, "sample", batch),
                     on_step=lambda step, x: bar.update(),
                 )
             for tokens in drawn.tolist():
@@ -80,6 +91,46 @@ def draw_samples(
                     }
                 )
     return texts
+
+
+def draw_batch(
+    run: Run,
+    shape: tuple[int, int],
+    clamp: tuple[torch.Tensor, torch.Tensor] | None,
+    draws: torch.Generator,
+    on_step: StepCallback,
+) -> torch.Tensor:
+    """Tokens of `shape` (B, L) by the sampler of the experiment."""
+    settings, graph = run.experiment.sampling, run.graph
+    if settings.sampler == "first_hitting":
+        assert isinstance(graph, Absorb), "the configuration's rules see to it"
+        return sample_first_hitting(
+            run.model,
+            graph,
+            run.noise,
+            shape,
+            clamp=clamp,
+            top_p=settings.top_p,
+            precision=settings.precision,
+            generator=draws,
+            device=run.device,
+            on_step=on_step,
+        )
+    return sample(
+        run.model,
+        graph,
+        run.noise,
+        shape,
+        settings.steps,
+        sampler=settings.sampler,
+        denoise=settings.denoise,
+        clamp=clamp,
+        top_p=settings.top_p,
+        precision=settings.precision,
+        generator=draws,
+        device=run.device,
+        on_step=on_step,
+    )
 
 
 def clamped(

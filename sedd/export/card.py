@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sedd.checkpoint import Trained
-from sedd.config import load_dataset, resolved_yaml
+from sedd.config import load_dataset, resolved_yaml, text_length
 from sedd.export.folder import MARK
 from sedd.provenance import code_version, file_sha256, now
 from sedd.report.collect import Evaluation
@@ -54,16 +54,22 @@ and a noise level to the ratios by which text is denoised. These are the average
 
 def how_to_load(trained: Trained) -> str:
     data, sampling = trained.experiment.data, trained.experiment.sampling
+    shape = f"(1, {text_length(trained.experiment)})"
+    if sampling.sampler == "first_hitting":
+        function, call = "sample_first_hitting", f"model, graph, noise, {shape}"
+    else:
+        function = "sample"
+        call = f'model, graph, noise, {shape}, {sampling.steps}, sampler="{sampling.sampler}"'
     return f"""\
 ## Use
 
 ```python
 from sedd import load_model
-from sedd.diffusion import sample
+from sedd.diffusion import {function}
 from sedd.data.tokenizers import load_tokenizer
 
 model, graph, noise = load_model("FOLDER")  # this folder, or its id on the hub
-tokens = sample(model, graph, noise, (1, {sampling.length or data.length}), {sampling.steps}, sampler="{sampling.sampler}")
+tokens = {function}({call})
 print(load_tokenizer("{data.tokenizer}").decode(tokens[0].tolist()))
 ```
 

@@ -44,7 +44,8 @@ def official_config(trained: Trained) -> dict[str, Any]:
         "graph": {"type": experiment.graph.type, "file": "data", "report_all": False},
         "noise": noise_section(experiment),
         "sampling": {
-            "predictor": sampling.sampler,
+            # the form knows no other samplers
+            "predictor": "euler" if sampling.sampler == "euler" else "analytic",
             "steps": sampling.steps,
             "noise_removal": sampling.denoise,
         },

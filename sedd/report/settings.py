@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from sedd.config import TRAINING_SECTIONS, Experiment
+from sedd.config import TRAINING_SECTIONS, Experiment, sampling_steps
 from sedd.config.experiments import experiment_from, resolved_file
 from sedd.errors import ConfigError
 from sedd.paths import samples_file
@@ -87,7 +87,7 @@ def commands(experiment: Experiment, step: int) -> list[str]:
     name, sampling = experiment.name, experiment.sampling
     changed = [*experiment.overrides, "--name", name] if experiment.base else []
     made_from = [experiment.base or name, *experiment.overrides]
-    samples = samples_file(name, step, sampling.sampler, sampling.steps)
+    samples = samples_file(name, step, sampling.sampler, sampling_steps(experiment))
     measured = [
         part for dataset in experiment.evaluation.datasets for part in ("--dataset", dataset)
     ]

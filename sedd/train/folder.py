@@ -57,9 +57,9 @@ def open_folder(experiment: Experiment, tokens_sha256: str) -> tuple[Path, str]:
         found = json.loads(there.read_text())["identity"] if there.exists() else "unknown"
         if found == identity:
             return folder, identity
-        folder.rename(free_name(folder, found))
         for public in (run_dir(experiment.name) / "checkpoints").glob("step_*.pt*"):
-            public.unlink()  # of the old settings, whose states are put aside
+            public.unlink()  # of the old settings; first, so that a kill leaves none beside a folder of the new ones
+        folder.rename(free_name(folder, found))
         print(f"{experiment.name}: the settings changed; trains anew", file=sys.stderr)
     kept = folder.with_name(f"train.{identity[:12]}")
     if kept.exists():

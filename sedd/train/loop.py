@@ -17,6 +17,8 @@ from sedd.config import Experiment, checkpoint_steps, write_resolved
 from sedd.data.dataset import TokenBlocks, shuffled_indices, unigram_counts
 from sedd.errors import ConfigError, Problem
 from sedd.paths import checkpoint_file, run_dir, tokens_dir
+from sedd.publish import publish
+from sedd.train.disk import refusals_told
 from sedd.train.distributed import World, world
 from sedd.train.folder import open_folder, sole_writer
 from sedd.train.loss import TrainingLoss, build_loss
@@ -47,7 +49,11 @@ def train(
     data = experiment.data
     blocks = TokenBlocks(tokens_dir(data.dataset, data.tokenizer, "train"), data.length)
     held_out = TokenBlocks(tokens_dir(data.dataset, data.tokenizer, "validation"), data.length)
-    with world(device) as here, contextlib.ExitStack() as stack:
+    with (
+        world(device) as here,
+        refusals_told(run_dir(experiment.name)),
+        contextlib.ExitStack() as stack,
+    ):
         folder, identity = Path(), ""
         if here.is_first:
             stack.enter_context(sole_writer(experiment.name))
@@ -58,9 +64,7 @@ def train(
             Trainer(experiment, blocks, held_out, folder, identity, here).run(steps)
         for step in steps if here.is_first else ():
             if kept_checkpoint(folder, step).exists():
-                checkpoint.publish(
-                    kept_checkpoint(folder, step), checkpoint_file(experiment.name, step)
-                )
+                publish(kept_checkpoint(folder, step), checkpoint_file(experiment.name, step))
 
 
 @dataclass

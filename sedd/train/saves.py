@@ -17,6 +17,8 @@ from typing import Any
 from sedd import checkpoint
 from sedd.errors import CheckpointError
 from sedd.paths import checkpoint_file
+from sedd.publish import hash_file, publish
+from sedd.train.disk import refusals_told
 from sedd.train.state import RESUMING
 from sedd.train.stop import Interrupted
 
@@ -88,13 +90,8 @@ class Saver:
         writing, self._writing = self._writing, None
         if writing is None:
             return
-        try:
+        with refusals_told(self._folder):
             self._report(*writing.result())
-        except OSError as error:
-            raise CheckpointError(
-                f"{self._folder}: a checkpoint cannot be saved: {error.strerror or error}; what was saved before is whole. "
-                "Make room, or make the folder writable; then the same command goes on from the last state"
-            ) from error
 
     def _write(
         self, state: dict[str, Any], public: bool, stood_still: float
@@ -103,7 +100,7 @@ class Saver:
         if public:
             kept = kept_checkpoint(self._folder, step)
             checkpoint.save({key: state[key] for key in checkpoint.KEYS}, kept)
-            checkpoint.publish(kept, checkpoint_file(self._experiment, step))
+            publish(kept, checkpoint_file(self._experiment, step))
         checkpoint.save(state, state_file(self._folder, step))
         self._drop_old_states(step)
         return step, stood_still, time.perf_counter() - start
@@ -113,7 +110,7 @@ class Saver:
         for old in [one for one in state_steps(self._folder) if one <= step][: -self._keep_last]:
             path = state_file(self._folder, old)
             path.unlink()
-            checkpoint.hash_file(path).unlink(missing_ok=True)
+            hash_file(path).unlink(missing_ok=True)
 
     def __enter__(self) -> Saver:
         return self

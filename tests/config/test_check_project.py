@@ -59,7 +59,7 @@ def test_every_broken_file_has_an_error_of_its_own(here: Path) -> None:
 
 def test_a_batch_that_the_clusters_devices_cannot_share_is_told(here: Path) -> None:
     replace("config/config.yaml", "cluster: local", "cluster: slurm")
-    replace("config/cluster/slurm.yaml", "num_devices: 1", "num_devices: 3")
+    replace("config/cluster/slurm.yaml", "gpus_per_node: 1", "gpus_per_node: 3")
     found = told()
     assert found["config/config.yaml"][0].startswith(
         "experiments[0]: tiny_absorb_bpe: training.batch_size: must divide evenly by training.accum 1"

@@ -28,6 +28,11 @@ CONTRADICTIONS = {
     "training.batch_size": ("steps: 100", "steps: 100, batch_size: 33, accum: 2"),
     "training.warmup_steps": ("warmup_steps: 10", "warmup_steps: 101"),
     "training.checkpoint_every": ("checkpoint_every: 50", "checkpoint_every: 101"),
+    "sampling.sampler": (
+        "training:",
+        "sampling: {sampler: first_hitting, denoise: false}\ntraining:",
+    ),
+    "sampling.top_p": ("training:", "sampling: {top_p: 0.9, precision: float32}\ntraining:"),
     "evaluation.datasets": ("training:", "evaluation: {datasets: [wiki, wiki]}\ntraining:"),
 }
 
@@ -49,6 +54,7 @@ graph: {type: uniform}
 noise: {type: geometric, sigma_min: 1, sigma_max: 1}
 data: {dataset: wiki, tokenizer: text8, length: 32}
 training: {steps: 100, warmup_steps: 101, checkpoint_every: 101, batch_size: 33, accum: 2}
+sampling: {sampler: first_hitting, top_p: 0.9}
 evaluation: {datasets: [wiki, wiki]}
 """
     told = {line.split(":")[0] for line in problems(text)}
@@ -63,6 +69,7 @@ evaluation: {datasets: [wiki, wiki]}
         ("n_heads: 2}", "n_heads: 2, scale_by_sigma: false}"),
         ("warmup_steps: 10", "warmup_steps: 100"),
         ("checkpoint_every: 50", "checkpoint_every: 100"),
+        ("training:", "sampling: {sampler: first_hitting, top_p: 0.9}\ntraining:"),
         ("steps: 100", "steps: 100, batch_size: 34, accum: 2"),
     ],
 )

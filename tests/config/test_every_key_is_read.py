@@ -14,8 +14,8 @@ from pydantic import BaseModel
 from sedd.config import ClusterConfig, DatasetConfig, Experiment, ProjectConfig, TableConfig
 
 ROOT = Path(__file__).resolve().parents[2]
-# checkpoint_steps, training_identity; device_problems
-DERIVING = ("experiment.py", "check.py")
+# checkpoint_steps, training_identity; device_problems; num_devices
+DERIVING = ("experiment.py", "check.py", "cluster.py")
 
 
 def models(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -1,14 +1,15 @@
 """Texts drawn from a run, in Python and from the command line."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from project import command
 
 from sedd.config import load_experiment
-from sedd.errors import DataError
-from sedd.evaluate import draw_samples, open_run
+from sedd.errors import ConfigError, DataError
+from sedd.evaluate import asked_for, draw_samples, open_run
 from sedd.evaluate.sample import clamped
 from sedd.paths import run_dir, samples_file
 from sedd.train import train
@@ -23,8 +24,12 @@ def run(corpus, request):
     return open_run(experiment, device="cpu")
 
 
-def draw(run, count=4, seed=1, **given):
-    return draw_samples(run, count=count, sampler="analytic", steps=4, seed=seed, **given)
+def draw(run, count=4, seed=1, prefix="", suffix="", **asked):
+    asked = {"sampler": "analytic", "steps": 4, **asked}
+    experiment = asked_for(run.experiment, count=count, **asked)
+    return draw_samples(
+        replace(run, experiment=experiment), prefix=prefix, suffix=suffix, seed=seed
+    )
 
 
 def test_samples_are_whole_texts_of_the_vocabulary(run):
@@ -53,6 +58,40 @@ def test_the_seed_decides_the_texts_and_batches_differ(run):
 def test_nothing_left_to_draw_is_told(run):
     with pytest.raises(DataError, match="none is left to draw"):
         draw(run, prefix="a" * 20, suffix="b" * 12)
+
+
+def test_first_hitting_fills_one_token_a_step(run):
+    if run.graph.mask is None:
+        with pytest.raises(ConfigError, match=r"must be analytic or euler with graph\.type uni"):
+            draw(run, sampler="first_hitting", steps=None)
+        return
+    texts = draw(run, sampler="first_hitting", steps=None, prefix="the old ")
+    assert len({tuple(text["tokens"]) for text in texts}) == 4
+    for text in texts:
+        assert text["text"].startswith("the old ")
+        assert text["settings"]["sampler"] == "first_hitting"
+        assert text["settings"]["steps"] == 32  # one a token of a whole text
+    again = draw(run, sampler="first_hitting", steps=32, prefix="the old ")
+    assert [text["tokens"] for text in again] == [text["tokens"] for text in texts]
+    with pytest.raises(ConfigError, match="--steps: first_hitting takes one step a token, 32"):
+        draw(run, sampler="first_hitting", steps=4)
+
+
+def test_top_p_makes_texts_of_likelier_tokens(run):
+    if run.graph.mask is None:
+        with pytest.raises(ConfigError, match=r"sampling\.top_p: must be null with graph\.type"):
+            draw(run, top_p=0.5)
+        return
+    whole, likely = (
+        draw(run, count=8, sampler="first_hitting", steps=None, top_p=top_p)
+        for top_p in (None, 0.3)
+    )
+    assert likely[0]["settings"]["top_p"] == 0.3
+
+    def kinds(texts):
+        return len({token for text in texts for token in text["tokens"]})
+
+    assert kinds(likely) < kinds(whole)
 
 
 def test_given_tokens_stand_at_both_ends():

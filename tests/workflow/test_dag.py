@@ -57,11 +57,33 @@ def test_a_checkpoint_is_measured_without_waiting_for_the_next(project):
     assert all("step_30.pt" in line and "step_60" not in line for line in inputs)
 
 
+def test_a_file_of_first_hitting_samples_is_named_by_the_tokens_of_a_text(project):
+    edit(
+        project,
+        "config/experiments/smoke_absorb.yaml",
+        "{sampler: analytic, steps: 8,",
+        "{sampler: first_hitting,",
+    )
+    output = command(project, "snakemake", "--dry-run", "--printshellcmds", *SMOKE).stdout
+    assert "results/runs/smoke_absorb/samples/step_60/first_hitting_32.jsonl" in output
+    assert "--sampler first_hitting --steps 32" in output
+
+
 def test_the_profiles_are_found_by_their_bare_names(project):
     said = command(project, "snakemake", "--profile", "slurm", "--dry-run", *SMOKE).stderr
     assert "Using profiles slurm and workflow specific profile default" in said
     said = command(project, "snakemake", "--dry-run", *SMOKE).stderr
     assert "workflow specific profile default" in said
+
+
+def test_the_slurm_profile_trains_on_the_cluster_and_refuses_to_train_here(project):
+    words = ("snakemake", "--profile", "slurm", "--dry-run", *SMOKE)
+    assert "cluster_file=slurm" in command(project, *words).stdout
+    # a --config of the command line takes the place of the profile's
+    result = command(project, *words, "--config", "reports=False", check=False)
+    assert result.returncode != 0
+    assert "--config cluster=slurm" in result.stderr
+    command(project, *words, "--config", "reports=False", "cluster=slurm")
 
 
 def test_mistakes_in_several_files_end_a_dry_run_with_their_lines(project):

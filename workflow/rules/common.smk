@@ -13,6 +13,7 @@ from sedd.config import (
     load_experiment,
     load_project,
     load_table,
+    sampling_steps,
     training_identity,
 )
 from sedd.errors import ConfigError, SeddError
@@ -28,10 +29,6 @@ from sedd.paths import (
     tokens_dir,
 )
 
-# `sedd` is found beside the Python that runs Snakemake, whether or not its environment is activated
-PROGRAMS = shlex.quote(str(Path(sys.executable).parent))
-shell.prefix(f"set -euo pipefail; export PATH={PROGRAMS}:$PATH; ")
-
 try:
     PROJECT = load_project(config)
 except SeddError as error:
@@ -44,6 +41,24 @@ if errors := check_project(
     sys.exit("\n".join(map(str, errors)))
 
 CLUSTER = load_cluster(PROJECT.cluster)
+# with --jobs, and an executor for them, rules are sent away
+if workflow.resource_settings.nodes is not None and CLUSTER.executor == "local":
+    what = "rules are sent to a cluster, but this one trains on this machine"
+    way_out = "with a --config of your own, repeat that of the profile: --config cluster=slurm ..."
+    sys.exit(f"cluster {PROJECT.cluster}: {what}; {way_out}")
+
+# `sedd` is found beside the Python that runs Snakemake, whether or not its environment is activated. A cluster's setup lines
+# come first: they are not all written for a strict shell
+PROGRAMS = shlex.quote(str(Path(sys.executable).parent))
+prefix = "; ".join(
+    [*CLUSTER.setup, f"set -euo pipefail; export PATH={PROGRAMS}:$PATH; "]
+)
+shell.prefix(prefix.replace("{", "{{").replace("}", "}}"))
+
+# a local job takes cores of this machine, which short jobs must leave to it; to wait for another takes none to speak of
+TRAINING_CORES_HERE = (
+    CLUSTER.num_devices * CLUSTER.cpus_per_task if CLUSTER.executor == "local" else 1
+)
 EXPERIMENTS = {name: load_experiment(name) for name in PROJECT.experiments}
 TABLES = {name: load_table(name) for name in PROJECT.tables}
 for name, experiment in EXPERIMENTS.items():
@@ -56,7 +71,7 @@ wildcard_constraints:
     step=r"\d+",
     dataset=r"[A-Za-z0-9_-]+",
     split="train|validation|test",
-    sampler="euler|analytic",
+    sampler="euler|analytic|first_hitting",
 
 
 def experiment_of(name):
@@ -65,6 +80,28 @@ def experiment_of(name):
         return EXPERIMENTS.get(name) or load_experiment(name)
     except SeddError as error:
         raise WorkflowError(f"{error}") from None
+
+
+def short_job(computes):
+    """What a job that is not training gets: as much as one process of a training job.
+
+    computes: whether it runs a network, on a GPU where training has one.
+    """
+    asked = {
+        "mem_mb": CLUSTER.mem_gb * 1000 // CLUSTER.tasks_per_node,
+        "runtime": CLUSTER.minutes,
+        # Snakemake bounds `threads` by the cores of this machine, also those of a job elsewhere
+        "cpus_per_task": CLUSTER.cpus_per_task,
+    }
+    if CLUSTER.executor == "slurm":
+        asked |= {
+            "slurm_partition": CLUSTER.partition,
+            "slurm_account": CLUSTER.account,
+            "qos": CLUSTER.qos,
+            "constraint": CLUSTER.constraint,
+            "gpu": 1 if computes and CLUSTER.gpus_per_node else None,
+        }
+    return {key: value for key, value in asked.items() if value is not None}
 
 
 def tokens(dataset, tokenizer, split):
@@ -113,9 +150,9 @@ def evaluations(name):
 def samples(name):
     """Every sample file of one experiment."""
     experiment = experiment_of(name)
-    sampling = experiment.sampling
+    sampler, steps = experiment.sampling.sampler, sampling_steps(experiment)
     return [
-        str(samples_file(name, step, sampling.sampler, sampling.steps))
+        str(samples_file(name, step, sampler, steps))
         for step in evaluated_steps(experiment)
     ]
 

@@ -8,8 +8,7 @@ rule tokenize:
         "logs/tokenize/{dataset}.{tokenizer}.{split}.log",
     threads: CLUSTER.cpus_per_task
     resources:
-        mem_mb=CLUSTER.mem_gb * 1000,
-        runtime=CLUSTER.hours * 60,
+        **short_job(computes=False),
     params:
         name=tokenizer_name,
         settings=dataset_settings,

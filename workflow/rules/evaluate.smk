@@ -8,8 +8,7 @@ rule perplexity:
         "logs/perplexity/{experiment}.step_{step}.{dataset}.log",
     threads: 1
     resources:
-        mem_mb=CLUSTER.mem_gb * 1000,
-        runtime=CLUSTER.hours * 60,
+        **short_job(computes=True),
     params:
         settings=evaluation_settings,
     shell:

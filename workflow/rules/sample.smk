@@ -7,8 +7,7 @@ rule sample:
         "logs/sample/{experiment}.step_{step}.{sampler}_{steps}.log",
     threads: 1
     resources:
-        mem_mb=CLUSTER.mem_gb * 1000,
-        runtime=CLUSTER.hours * 60,
+        **short_job(computes=True),
     params:
         settings=sampling_settings,
     shell:

@@ -1,4 +1,5 @@
-# A job trains on to its checkpoint. The next one goes on at once, while this checkpoint is sampled and measured.
+# One job a run trains to its end; this rule has it sent, unless it is there, and waits for one checkpoint. The next one is
+# waited for at once, while this checkpoint is sampled and measured. The job outlives the waiting, and Snakemake.
 rule train:
     input:
         ancient("config/experiments/{experiment}.yaml"),
@@ -9,11 +10,16 @@ rule train:
     log:
         "logs/train/{experiment}.step_{step}.log",
     priority: 10
-    threads: CLUSTER.cpus_per_task
+    localrule: True
+    threads: TRAINING_CORES_HERE
     resources:
-        mem_mb=CLUSTER.mem_gb * 1000,
-        runtime=CLUSTER.hours * 60,
+        mem_mb=500,
+        runtime=CLUSTER.minutes,
+        cluster_file=PROJECT.cluster,
     params:
         settings=training_settings,
+    # the cluster is a resource and no parameter: to train elsewhere is not to train again
+    # exec: the waiter is Snakemake's own child, so that the kernel ends it when Snakemake is killed
     shell:
-        "sedd train {wildcards.experiment:q} --until {wildcards.step} 2>&1 | tee -i {log:q}"
+        "exec sedd train {wildcards.experiment:q} --until {wildcards.step} --cluster {resources.cluster_file:q}"
+        " --die-with-parent > >(tee -i {log:q}) 2>&1"

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import jobs
+import pytest
+from corpus import tokenize_corpus
+from project import copy_project
+
+from sedd.launch.processes import job_processes
+from sedd.paths import RESULTS
+from sedd.train import train
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """The final state of a run that nothing happened to, trained by one process."""
+    folder = copy_project(tmp_path_factory.mktemp("whole") / "project")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        tokenize_corpus()
+        train(jobs.experiment("whole"))
+        return jobs.final_state("whole")
+
+
+@pytest.fixture
+def runs(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The project with a tokenised text; jobs that a test leaves behind are ended after it."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    yield corpus
+    for folder in (RESULTS / "runs").glob("*"):
+        for process in job_processes(folder.name):
+            process.send_signal(signal.SIGKILL)

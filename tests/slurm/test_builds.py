@@ -1,0 +1,71 @@
+"""`snakemake --profile slurm`: training as one job, short rules as jobs of their own, interrupted and taken up again."""
+
+import signal
+from collections import Counter
+
+import pytest
+from jobs import jobs_named, output, wait_until
+from lab import Lab, Run
+from project import planned
+
+pytestmark = pytest.mark.slurm
+BUILD = ("--configfile", "config/lab.yaml")
+
+
+@pytest.fixture(scope="module")
+def build(lab: Lab) -> Lab:
+    """The lab with a build of its one experiment."""
+    (lab.folder / "config/lab.yaml").write_text(
+        "experiments: [steady]\ntables: [text8]\nreports: true\ncluster: local\n"
+    )
+    path = lab.folder / "config/experiments/steady.yaml"
+    path.write_text(path.read_text().replace("checkpoint_every: 100", "checkpoint_every: 200"))
+    lab.cluster("slurm")
+    return lab
+
+
+def short_jobs(*states: str) -> list[str]:
+    """Rule and wildcards of the short rules' jobs in one of these states."""
+    said = output("squeue", "--noheader", f"--states={','.join(states)}", "--format=%k")
+    return [line for line in said.splitlines() if line.startswith("rule_")]
+
+
+def has_finished(said: str, rule: str) -> bool:
+    return f"(Rule: {rule})" in said
+
+
+def test_a_build_goes_on_through_interruptions_and_runs_nothing_twice(build):
+    run = Run(build, "steady")
+    first = build.snakemake("first", *BUILD)
+    run.reaches(200).freeze()
+    wait_until(lambda: short_jobs("RUNNING"), "a checkpoint is sampled or measured")
+    first.interrupt()  # Ctrl-C
+    first.ends(code=1)
+    wait_until(
+        lambda: not short_jobs("PENDING", "RUNNING", "COMPLETING"), "short jobs are cancelled"
+    )
+    assert output("squeue", "--noheader", "--format=%j %T") == "sedd-steady RUNNING"
+
+    second = build.snakemake("second", *BUILD)
+    for rule in ("sample", "perplexity"):
+        wait_until(lambda rule=rule: has_finished(second.said(), rule), f"{rule} of step 200")
+    assert not (run.folder / "checkpoints/step_400.pt").exists(), "the training stands still"
+    refused = build.snakemake("refused", *BUILD).ends(code=1)
+    assert "cannot be locked" in refused
+    second.process.kill()
+    second.ends(code=-signal.SIGKILL)
+    build.snakemake("unlock", *BUILD, "--unlock").ends()
+
+    third = build.snakemake("third", *BUILD)
+    beside = build.snakemake(
+        "beside", *BUILD, "--nolock", "--", "results/runs/steady/checkpoints/step_400.pt"
+    )
+    run.thaw()
+    third.ends()
+    beside.ends()
+    assert len(jobs_named("sedd-steady")) == 1
+    done = Counter(short_jobs("COMPLETED"))
+    assert set(done.values()) == {1}, done
+    assert len(done) == 4, done
+    assert planned(build.folder, "--profile", "slurm", *BUILD) == {}
+    assert (build.folder / "results/reports/steady.html").exists()
