@@ -13,24 +13,25 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from sedd.build import build_graph, build_noise
+from sedd.build import build_objective
 from sedd.checkpoint import find_checkpoint, load_trained, steps_present
 from sedd.config.source import read_source
-from sedd.diffusion import Absorb, Geometric, Graph, LogLinear, Noise, Uniform
+from sedd.diffusion import Absorb, Geometric, Graph, LogLinear, Noise, ScoreFunction, Uniform
 from sedd.errors import CheckpointError
 from sedd.model import DiffusionTransformer
+from sedd.objective import Diffusion
 from sedd.paths import run_dir
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 LOGLINEAR_EPS = 1e-3  # fixed in the official code; its configuration does not say it
 
-Loaded = tuple[DiffusionTransformer, Graph, Noise]
+Loaded = tuple[ScoreFunction, Graph, Noise]
 
 
 def load_model(
     source: str | Path, device: torch.device | str = "cpu", *, step: int | None = None
 ) -> Loaded:
-    """`(model, graph, noise)`, the model in evaluation mode with its averaged weights.
+    """`(model, graph, noise)`, the model, `model(x, sigma) -> log_score`, in evaluation mode with its averaged weights.
 
     source: a run's name, its folder, or one of its checkpoints; a folder of a published model, in the hub's form or
         as the official code writes it; or the id of a hub repository, such as louaaron/sedd-small.
@@ -52,10 +53,15 @@ def load_model(
 
 
 def from_checkpoint(path: Path, device: torch.device | str) -> Loaded:
-    """A checkpoint of ours."""
+    """A checkpoint of ours; a denoiser as the score network that it implies."""
     trained = load_trained(path, device)
-    experiment = trained.experiment
-    return trained.model, build_graph(experiment, trained.vocab_size), build_noise(experiment)
+    objective = build_objective(trained.experiment, trained.vocab_size)
+    if not isinstance(objective, Diffusion):
+        raise CheckpointError(
+            f"{path}: {trained.experiment.objective.type}, so it has no graph, no noise and no scores; "
+            "draw from it with: sedd sample, or in Python with sedd.evaluate.open_run"
+        )
+    return objective.scores(trained.model), objective.graph, objective.noise
 
 
 def from_hub_folder(folder: Path, device: torch.device | str) -> Loaded:
@@ -114,7 +120,7 @@ def read_tensors(path: Path) -> Any:
         ) from error
 
 
-def build(settings: Mapping[str, Any], path: Path) -> Loaded:
+def build(settings: Mapping[str, Any], path: Path) -> tuple[DiffusionTransformer, Graph, Noise]:
     """An empty network, graph and noise from a published configuration."""
     try:
         vocab_size, kind, shape = settings["tokens"], settings["graph"]["type"], settings["model"]

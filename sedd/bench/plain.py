@@ -21,8 +21,9 @@ from sedd.model import DiffusionTransformer, ExponentialMovingAverage
 from sedd.model.block import NUM_MODULATIONS, Block, LayerNorm
 
 
-def plain_trunk(model: DiffusionTransformer, x: Tensor, condition: Tensor) -> Tensor:
-    """`DiffusionTransformer.trunk`, block by block."""
+def plain_trunk(model: DiffusionTransformer, x: Tensor, condition: Tensor | None) -> Tensor:
+    """`DiffusionTransformer.trunk` of a score network, block by block."""
+    assert condition is not None, "a score network is told the noise level"
     hidden = model.vocab_embed(x)
     position = torch.arange(x.shape[1], dtype=torch.float32, device=x.device)
     angle = torch.outer(position, model.rotary_emb.inv_freq.float())[:, None, :]

@@ -74,6 +74,9 @@ class Settings:
                 source.problems.append(Problem(item, f"has an option of its own: {option}"))
         apply_overrides(source, self.overrides)
         made = resolve(source, strict=False)
+        if made.objective.type != "score_entropy":
+            what = f"must be score_entropy here, whose code is measured; got {made.objective.type}"
+            raise ConfigError(source.name, [Problem("objective.type", what)])
         if made.sampling.sampler == "first_hitting":
             what = "must be analytic or euler here: first_hitting has no number of steps to choose"
             raise ConfigError(source.name, [Problem("sampling.sampler", what)])

@@ -17,12 +17,13 @@ import torch
 
 from sedd.bench.plain import PlainAverage, plain_graph, plain_optimizer, plain_trunk
 from sedd.bench.settings import Settings
-from sedd.build import autocast, build_graph, build_noise
+from sedd.build import autocast, build_graph, build_noise, build_vocabulary_law
 from sedd.config import Experiment
 from sedd.diffusion import Graph, Noise, likelihood_bound, sample, weighted_score_entropy
+from sedd.objective import ScoreEntropy
 from sedd.seeds import generator
 from sedd.train.distributed import World
-from sedd.train.loss import Loss, TrainingLoss, build_loss
+from sedd.train.loss import TrainingLoss
 from sedd.train.state import TrainState
 from sedd.train.step import train_step
 
@@ -61,23 +62,17 @@ def training(
 ) -> Steps:
     """Optimiser steps on one batch."""
     x0 = random_tokens(experiment, state.vocab_size)
-    loss = plain_loss(graph) if plain else build_loss(experiment, graph, np.ones(state.vocab_size))
+    law = build_vocabulary_law(experiment, np.ones(state.vocab_size))
+    objective = ScoreEntropy(graph, noise, law, fused=False if plain else None)
 
     here = World(next(state.model.parameters()).device)
-    module = TrainingLoss(state.model, loss)
+    module = TrainingLoss(state.model, objective)
 
     def run(steps: int) -> None:
         for _ in range(steps):
-            train_step(state, experiment, graph, noise, module, x0, here)
+            train_step(state, experiment, objective, module, x0, here)
 
     return run
-
-
-def plain_loss(graph: Graph) -> Loss:
-    """The whole score entropy, from a table of scores."""
-    return lambda model, sigma, weight, xt, x0, draws: weighted_score_entropy(
-        model, graph, sigma, weight, xt, x0, fused=False
-    )
 
 
 def heading(
@@ -115,7 +110,7 @@ def sampling(
     model, device = state.model.eval(), next(state.model.parameters()).device
     shape = experiment.training.batch_size, experiment.data.length
     sampler = experiment.sampling.sampler
-    assert sampler != "first_hitting", "the settings see to it"
+    assert sampler in ("analytic", "euler"), "the settings see to it"
 
     def run(steps: int) -> None:
         draws = generator(experiment.seed, "sample")

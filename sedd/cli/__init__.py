@@ -40,6 +40,7 @@ for command in (
     results.report,
     tools.export,
     tools.bench,
+    tools.estimators,
 ):
     app.command()(command)
 

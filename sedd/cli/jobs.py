@@ -20,7 +20,7 @@ CLEARED = "\x1b[2J\x1b[H"
 
 def status(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Runs; all by default.")
+        list[str] | None, typer.Argument(metavar="NAME", help="Runs; all by default.")
     ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Show it again every few seconds, until Ctrl-C.")
@@ -35,8 +35,7 @@ def status(
     process, beside which lie those of the others.
 
     \b
-    Examples: sedd status
-              sedd status tiny_absorb --watch
+    Example: sedd status --watch
     """
     from sedd.launch import render, run_statuses
 
@@ -54,7 +53,7 @@ def status(
 
 def cancel(
     runs: Annotated[
-        list[str], typer.Argument(metavar="RUN...", help="Runs whose jobs are to be stopped.")
+        list[str], typer.Argument(metavar="RUN", help="Runs whose jobs are to be stopped.")
     ],
 ) -> None:
     """Stop the training job of a run.

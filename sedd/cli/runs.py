@@ -88,13 +88,16 @@ def sample(
     suffix: Annotated[str, typer.Option(help="Text that every sample ends with.")] = "",
     count: Annotated[int | None, typer.Option(min=1, help="Number of samples.")] = None,
     sampler: Annotated[
-        Literal["euler", "analytic", "first_hitting"] | None,
+        Literal["euler", "analytic", "first_hitting", "ancestral"] | None,
         typer.Option(help="Kind of the steps; first_hitting fills one mask a step, exactly."),
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Denoising steps.")] = None,
     top_p: Annotated[
         float | None,
         typer.Option(help="Draw only the likeliest tokens, of this total probability."),
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="What logits are divided by; autoregressive models only.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="JSONL file to write; printed only, by default.")
@@ -104,7 +107,7 @@ def sample(
 ) -> None:
     """Draw texts from a checkpoint.
 
-    Freely, or around a given prefix and suffix.
+    Freely, or around a given prefix and suffix; an autoregressive model takes a prefix alone.
 
     Prints the texts; with --out also writes one JSON a line: text, tokens, settings, seed. With --name the changed
     settings and the samples are kept under results/runs/NAME/.
@@ -119,7 +122,9 @@ def sample(
     from sedd.paths import samples_file
 
     kept = load_experiment(name, overrides or [], rename=rename)
-    asked = asked_for(kept, count=count, sampler=sampler, steps=steps, top_p=top_p)
+    asked = asked_for(
+        kept, count=count, sampler=sampler, steps=steps, top_p=top_p, temperature=temperature
+    )
     run = open_run(asked, step, device)
     texts = draw_samples(
         run, prefix=prefix, suffix=suffix, seed=asked.seed if seed is None else seed
@@ -145,10 +150,11 @@ def perplexity(
     device: Device = None,
     seed: Seed = None,
 ) -> None:
-    """Bound the perplexity of a checkpoint.
+    """Measure the perplexity of a checkpoint, or bound it.
 
-    Writes results/runs/NAME/eval/step_N/DATASET.json for each test text: a Monte Carlo estimate of the paper's
-    upper bound over random times, with its standard error; in nats, bits per character and perplexity a token.
+    Writes results/runs/NAME/eval/step_N/DATASET.json for each test text: a Monte Carlo estimate of the upper bound
+    over random times, or, of an autoregressive model, the exact number; with its standard error, in nats, bits per
+    character and perplexity a token.
 
     \b
     Example: sedd perplexity tiny_absorb --dataset wiki --dataset kjv
@@ -165,9 +171,10 @@ def perplexity(
         result = measure(run, text)
         path = evaluation_file(experiment.name, run.step, text)
         write_json(path, result)
+        sign = "<= " if result["bound"] else ""
         typer.echo(
-            f"{path}: perplexity <= {result['perplexity']:.2f}, "
-            f"<= {result['bits_per_character']:.3f} bits per character "
+            f"{path}: perplexity {sign}{result['perplexity']:.2f}, "
+            f"{sign}{result['bits_per_character']:.3f} bits per character "
             f"(± {result['bits_per_character_standard_error']:.3f})"
         )
 

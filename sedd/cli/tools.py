@@ -1,4 +1,4 @@
-"""`sedd export` and `bench`: a run for others to use, and the speed of the code."""
+"""`sedd export`, `bench` and `estimators`: a run for others to use, the speed of the code, the worth of an estimator."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from sedd.cli.options import Device, Step
+from sedd.cli.options import Device, Name, Step
+from sedd.config import load_experiment
 
 
 def export(
@@ -105,3 +106,45 @@ def bench(
     typer.echo(render(measured))
     if json_file is not None:
         write_json(json_file, measured)
+
+
+def estimators(
+    name: Name,
+    dataset: Annotated[
+        str | None, typer.Option(help="Text to measure; the experiment's first by default.")
+    ] = None,
+    step: Step = None,
+    sequences: Annotated[int, typer.Option(min=2, help="Sequences of the test split.")] = 32,
+    draws: Annotated[int, typer.Option(min=1, help="Random times of one estimate.")] = 8,
+    repeats: Annotated[int, typer.Option(min=2, help="Estimates of each sequence.")] = 32,
+    device: Device = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="File to write as well.")] = None,
+) -> None:
+    """Compare the two estimators of the bound.
+
+    Both estimate the same number from as many network calls (evaluation.estimator chooses one of them). Prints how much
+    each scatters, and the ratio of the variances: as many times fewer calls the stratified one needs.
+
+    \b
+    Example: sedd estimators tiny_absorb --dataset wiki
+    """
+    from sedd.atomic import write_json
+    from sedd.errors import ConfigError, Problem
+    from sedd.evaluate import compare_estimators, open_run, render_estimators
+
+    experiment = load_experiment(name)
+    text = dataset or next(iter(experiment.evaluation.datasets), None)
+    if text is None:
+        what = "the experiment names no text to measure; give one"
+        raise ConfigError("command line", [Problem("--dataset", what)])
+    found = compare_estimators(
+        open_run(experiment, step, device),
+        text,
+        sequences=sequences,
+        draws=draws,
+        repeats=repeats,
+        seed=experiment.seed,
+    )
+    typer.echo(render_estimators(found))
+    if json_file is not None:
+        write_json(json_file, found)

@@ -9,6 +9,7 @@ from sedd.config.experiment import (
     checkpoint_steps,
     run_identity,
     sampling_steps,
+    scales_by_sigma,
     text_length,
     training_identity,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "resolved_yaml",
     "run_identity",
     "sampling_steps",
+    "scales_by_sigma",
     "section_sha256",
     "text_length",
     "training_identity",

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from sedd.config.model import Count, ModelConfig
+from sedd.config.objective import Objective, ScoreEntropyObjective, objective_rules
 from sedd.config.settings import (
     DatasetName,
     DatasetNames,
@@ -20,7 +21,7 @@ from sedd.config.settings import (
 )
 from sedd.config.training import OBSERVING, TRAINING_RULES, TimeEps, Training
 
-TRAINING_SECTIONS = ("seed", "model", "graph", "noise", "data", "training")
+TRAINING_SECTIONS = ("seed", "objective", "model", "graph", "noise", "data", "training")
 
 
 class Graph(Settings):
@@ -61,11 +62,12 @@ class Data(Settings):
 class Sampling(Settings):
     """The texts that are drawn from each checkpoint."""
 
-    sampler: Literal["euler", "analytic", "first_hitting"] = "analytic"
+    sampler: Literal["euler", "analytic", "first_hitting", "ancestral"] = "analytic"
     """analytic: the paper's Tweedie steps; euler: plain steps; first_hitting: one token a step at exactly drawn times
-    (absorb only), with no error from a grid of times"""
+    (absorb only), with no error from a grid of times; ancestral: from left to right, for autoregressive models"""
     steps: Count = 1024
-    """denoising steps from t = 1 to t = 0; first_hitting takes as many as a text has tokens, whatever stands here"""
+    """denoising steps from t = 1 to t = 0; first_hitting and ancestral take as many as a text has tokens, whatever stands
+    here"""
     count: Count = 16
     """texts"""
     batch_size: Count = 16
@@ -75,9 +77,12 @@ class Sampling(Settings):
     precision: Literal["float64", "float32"] = "float64"
     """of the random draws; float32, as the paper ran, never draws the rarest tokens"""
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    """draw only the likeliest tokens, of this total probability, whenever a mask is replaced (absorb only); null: all"""
+    """draw only the likeliest tokens, of this total probability, whenever a mask is replaced (absorb), or of each next token
+    (autoregressive); null: all"""
     length: Count | None = None
     """tokens of a text; null: as long as data.length"""
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    """what logits are divided by before a draw; autoregressive only"""
 
 
 class Evaluation(Settings):
@@ -97,6 +102,13 @@ class Evaluation(Settings):
     """the bound is integrated over [time_eps, 1]; what lies before is of the order of time_eps"""
     checkpoints: Literal["all", "last"] = "all"
     """which checkpoints are sampled and measured"""
+
+
+class Logging(Settings):
+    """Where the metrics go, beside results/runs/NAME/train/ and TensorBoard."""
+
+    wandb: Text | None = None
+    """project of Weights & Biases; null: none"""
 
 
 def _no_scaling(scale_by_sigma: bool | None, graph: str) -> str | None:
@@ -137,6 +149,17 @@ def _rising(sigma_max: float, sigma_min: float) -> str | None:
     return f"must be above noise.sigma_min, {sigma_min:g}; got {sigma_max:g}"
 
 
+DIFFUSION_ONLY = {
+    f"{section}.{key}": getattr(default, key)
+    for section, default, keys in (
+        ("training", Training(), ("time_eps", "time_sampling", "time_density")),
+        ("sampling", Sampling(), ("denoise",)),
+        ("evaluation", Evaluation(), ("estimator", "num_draws", "time_eps")),
+    )
+    for key in keys
+}
+
+
 class Experiment(Settings):
     """`config/experiments/NAME.yaml`, with its preset filled in."""
 
@@ -150,12 +173,14 @@ class Experiment(Settings):
     """one line"""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     """everything random derives from it"""
+    objective: Objective = ScoreEntropyObjective(type="score_entropy")
+    """type: score_entropy, d3pm, lambda_dce or autoregressive"""
     model: ModelConfig
     """a preset of config/model, or a mapping such as {preset: tiny, dropout: 0.0}"""
-    graph: Graph
-    """type: absorb or uniform"""
-    noise: Annotated[LogLinearNoise | GeometricNoise, Field(discriminator="type")]
-    """type: loglinear or geometric"""
+    graph: Graph | None = None
+    """type: absorb or uniform; null: for autoregressive models"""
+    noise: Annotated[LogLinearNoise | GeometricNoise, Field(discriminator="type")] | None = None
+    """type: loglinear or geometric; null: for autoregressive models"""
     data: Data
     """dataset, tokenizer and length"""
     training: Training = Training()
@@ -164,6 +189,8 @@ class Experiment(Settings):
     """what is drawn from it"""
     evaluation: Evaluation = Evaluation()
     """how it is measured"""
+    logging: Logging = Logging()
+    """where else its metrics go"""
 
     rules = (
         *(rule.within("model") for rule in ModelConfig.rules),
@@ -172,6 +199,7 @@ class Experiment(Settings):
         Rule(("noise.sigma_max", "noise.sigma_min"), _rising),
         Rule(("sampling.sampler", "graph.type", "sampling.denoise"), _first_hitting),
         Rule(("sampling.top_p", "graph.type", "sampling.precision"), _nucleus),
+        *objective_rules(DIFFUSION_ONLY),
         *TRAINING_RULES,
         Rule(("evaluation.datasets",), named_once),
     )
@@ -187,9 +215,11 @@ def text_length(experiment: Experiment) -> int:
 
 
 def sampling_steps(experiment: Experiment) -> int:
-    """Steps of the sampler, as the name of a file of samples says them; first_hitting: one a token."""
+    """Steps of the sampler, as the name of a file of samples says them; one a token where there is no
+    grid of times."""
     sampling = experiment.sampling
-    return text_length(experiment) if sampling.sampler == "first_hitting" else sampling.steps
+    token_by_token = sampling.sampler in ("first_hitting", "ancestral")
+    return text_length(experiment) if token_by_token else sampling.steps
 
 
 def checkpoint_steps(experiment: Experiment) -> list[int]:
@@ -199,15 +229,24 @@ def checkpoint_steps(experiment: Experiment) -> list[int]:
     return steps if steps and steps[-1] == training.steps else [*steps, training.steps]
 
 
+def scales_by_sigma(experiment: Experiment) -> bool:
+    """Whether the network's log scores are scaled by the noise level."""
+    if (chosen := experiment.model.scale_by_sigma) is not None:
+        return chosen
+    scores = isinstance(experiment.objective, ScoreEntropyObjective)
+    return scores and experiment.graph is not None and experiment.graph.type == "absorb"
+
+
 def training_identity(experiment: Experiment) -> dict[str, Any]:
     """Exactly what determines the weights at a given step, as plain JSON values.
 
-    Left out: the name, what only observes the training, and the number of steps, unless a decay
-    depends on it.
+    Left out: the name, what only observes the training, the number of steps, unless a decay
+    depends on it, and the objective of runs that were made before there were others.
     """
     identity = experiment.sections(*TRAINING_SECTIONS)
-    if experiment.model.scale_by_sigma is None:
-        identity["model"]["scale_by_sigma"] = experiment.graph.type == "absorb"
+    identity["model"]["scale_by_sigma"] = scales_by_sigma(experiment)
+    if isinstance(experiment.objective, ScoreEntropyObjective):
+        del identity["objective"]
     unused = OBSERVING if experiment.training.decay_fraction else OBSERVING | {"steps"}
     identity["training"] = {k: v for k, v in identity["training"].items() if k not in unused}
     return identity

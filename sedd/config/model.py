@@ -24,7 +24,7 @@ def _heads(n_heads: int, hidden_size: int) -> str | None:
 
 
 class ModelConfig(Settings):
-    """A transformer that sees every position, conditioned on the noise level."""
+    """A transformer; what it sees, and whether it is told the noise level, is the objective's choice."""
 
     hidden_size: Annotated[int, Field(ge=2)]
     """width of the residual stream"""
@@ -33,10 +33,10 @@ class ModelConfig(Settings):
     n_heads: Count
     """attention heads; each has hidden_size / n_heads channels, an even number"""
     cond_dim: Count = 128
-    """width of the embedded noise level"""
+    """width of the embedded noise level; unused by a network that is told none"""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """share of activations dropped in training"""
     scale_by_sigma: bool | None = None
-    """whether log scores are scaled by the noise level; null: true for absorb, false for uniform"""
+    """whether log scores are scaled by the noise level; null: true for score entropy with absorb, false otherwise"""
 
     rules = (Rule(("n_heads", "hidden_size"), _heads),)

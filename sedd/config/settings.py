@@ -63,7 +63,7 @@ class Settings(BaseModel):
     def _value(self, key: str) -> Any:
         value: Any = self
         for part in key.split("."):
-            if part not in type(value).model_fields:
+            if part not in getattr(type(value), "model_fields", ()):  # or of a section that is null
                 raise KeyError(key)
             value = getattr(value, part)
         return value

@@ -1,7 +1,11 @@
-"""Score entropy discrete diffusion: noise, graphs, loss, samplers. Torch only, plain numbers in."""
+"""Discrete diffusion: noise, graphs, losses, samplers; and the autoregressive model beside it. Torch only, plain numbers in."""
 
 from sedd.diffusion.absorb import Absorb
-from sedd.diffusion.bound import likelihood_bound
+from sedd.diffusion.bound import Estimator, likelihood_bound
+from sedd.diffusion.causal import causal_cross_entropy, sample_causal
+from sedd.diffusion.d3pm import StepGrid, d3pm_divergence
+from sedd.diffusion.denoiser import Denoiser
+from sedd.diffusion.denoising import denoising_cross_entropy
 from sedd.diffusion.first_hitting import sample_first_hitting
 from sedd.diffusion.graph import Graph
 from sedd.diffusion.loss import (
@@ -17,6 +21,8 @@ from sedd.diffusion.uniform import Uniform
 
 __all__ = [
     "Absorb",
+    "Denoiser",
+    "Estimator",
     "Geometric",
     "Graph",
     "LogLinear",
@@ -25,10 +31,15 @@ __all__ = [
     "ScoreEntropyLoss",
     "ScoreFunction",
     "SplitNetwork",
+    "StepGrid",
     "Uniform",
     "VocabularyDraw",
+    "causal_cross_entropy",
+    "d3pm_divergence",
+    "denoising_cross_entropy",
     "likelihood_bound",
     "sample",
+    "sample_causal",
     "sample_first_hitting",
     "sample_times",
     "sampled_score_entropy",

@@ -84,6 +84,12 @@ class Absorb(Graph):
             return Leave(1.0, score.new_zeros(x.shape))
         return Leave(step if kind == "euler" else math.expm1(step), None)
 
+    def denoiser_scores_(self, logits: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
+        score = logits[:, : self.mask].softmax(-1)
+        score /= torch.expm1(sigma.double()).to(score.dtype)[:, None]
+        score = F.pad(score, (0, 1), value=1.0)
+        return torch.where((x == self.mask)[:, None], score, F.one_hot(x, self.num_states))
+
     def _unmask(self, log_score: Tensor, x: Tensor, scale: Tensor) -> Tensor:
         """A masked position becomes y with weight scale * s_y, or stays; others stay."""
         leave = log_score.exp() * scale[..., None]

@@ -16,23 +16,26 @@ is taken to be the limit. B batch, L sequence length. sigma: total noise.
 
 from __future__ import annotations
 
-from typing import Literal
+import functools
+from collections.abc import Callable
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor
 
 from sedd.diffusion.graph import Graph
-from sedd.diffusion.loss import score_entropy_loss, weighted_score_entropy
-from sedd.diffusion.network import ScoreFunction
+from sedd.diffusion.loss import weighted_score_entropy
 from sedd.diffusion.noise import Noise
 from sedd.diffusion.randomness import rand
 
 Estimator = Literal["paper", "stratified"]
+# (model, graph, sigma, weight, xt, x0) -> weight_b times the loss of sequence b, (B,) nats
+WeightedLoss: TypeAlias = Callable[[Any, Graph, Tensor, Tensor, Tensor, Tensor], Tensor]
 
 
 @torch.no_grad()
 def likelihood_bound(
-    model: ScoreFunction,
+    model: Any,
     graph: Graph,
     noise: Noise,
     x0: Tensor,
@@ -42,9 +45,13 @@ def likelihood_bound(
     time_eps: float = 1e-5,
     generator: torch.Generator | None = None,
     fused: bool | None = None,
+    loss: WeightedLoss | None = None,
 ) -> Tensor:
     """Estimated bound of each sequence in nats, (B,) float64: the mean of `num_draws` network calls
     on x0 (B, L).
+
+    model: what the loss takes. loss: the score entropy, `fused` or not, by default; another whose
+    mean over time, weighted by dsigma, is a bound.
 
     Sequences are independent of one another, so their spread gives the standard error of a mean
     over many.
@@ -53,30 +60,30 @@ def likelihood_bound(
         raise ValueError(f"num_draws must be at least 1, got {num_draws}")
     if estimator not in ("paper", "stratified"):
         raise ValueError(f"estimator must be 'paper' or 'stratified', got {estimator!r}")
+    loss = loss or functools.partial(weighted_score_entropy, fused=fused)
     total = torch.zeros(x0.shape[0], dtype=torch.float64, device=x0.device)
     for draw in range(num_draws):
         u = rand(x0.shape[:1], generator, x0.device)
         if estimator == "stratified":
             u = (draw + u) / num_draws
         if estimator == "stratified" and graph.mask is not None:
-            total += _at_count(model, graph, noise, x0, u, time_eps, generator, fused)
+            total += _at_count(model, graph, noise, x0, u, time_eps, generator, loss)
         else:
-            t = (time_eps + (1 - time_eps) * u).float()
-            total += score_entropy_loss(
-                model, graph, noise, x0, t, generator=generator, fused=fused
-            )
+            sigma, dsigma = noise((time_eps + (1 - time_eps) * u).float())
+            xt = graph.sample_transition(x0, sigma, generator)
+            total += loss(model, graph, sigma, dsigma, xt, x0)
     return total / num_draws
 
 
 def _at_count(
-    model: ScoreFunction,
+    model: Any,
     graph: Graph,
     noise: Noise,
     x0: Tensor,
     u: Tensor,
     time_eps: float,
     generator: torch.Generator | None,
-    fused: bool | None,
+    loss: WeightedLoss,
 ) -> Tensor:
     """One draw (B,) for the absorbing graph with k = floor(u L) + 1 masked tokens; u: (B,) in [0,
     1).
@@ -93,4 +100,4 @@ def _at_count(
     counted = (sigma >= lowest) & (sigma <= highest)
     sigma = sigma.clamp(lowest, highest).float()
     weight = counted * torch.expm1(sigma.double()) * length / count / (1 - time_eps)
-    return weighted_score_entropy(model, graph, sigma, weight, xt, x0, fused).double()
+    return loss(model, graph, sigma, weight, xt, x0).double()

@@ -6,6 +6,7 @@ ones, if absorbing).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -36,10 +37,26 @@ def fused_score_entropy(
         sigma[sequence], offset[sequence], xt.flatten()[rows], x0.flatten()[rows]
     ).scaled(weight.double()[sequence])
     # gradients are made ready for the mean over the batch, the usual end of a loss
-    values = differentiable_vocabulary_sum(
-        features, *network.vocabulary_layer(), terms, graph.vocab_size, expected_upstream=1 / batch
+    return differentiable_vocabulary_sum(
+        features,
+        *network.vocabulary_layer(),
+        terms,
+        graph.vocab_size,
+        groups=Groups(sequence, batch),
+        expected_upstream=1 / batch,
     )
-    return values.new_zeros(batch).index_add(0, sequence, values)
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Rows whose values are summed up. of_row: (n,) the group of each row. count: G."""
+
+    of_row: Tensor
+    count: int
+
+    def total(self, values: Tensor) -> Tensor:
+        """(n,) -> (G,)."""
+        return values.new_zeros(self.count).index_add_(0, self.of_row, values)
 
 
 def differentiable_vocabulary_sum(
@@ -48,22 +65,27 @@ def differentiable_vocabulary_sum(
     bias: Tensor,
     terms: RowTerms,
     num_states: int,
+    groups: Groups | None = None,
     expected_upstream: float = 1.0,
 ) -> Tensor:
-    """`vocabulary_sum`, (n,), float32 at least; differentiable in features (n, H), weight and bias.
+    """`vocabulary_sum` of each row, (n,), or of each group, (G,); float32 at least; differentiable
+    in features (n, H), weight and bias.
 
     expected_upstream: the derivative of the final loss by the values, for which gradients are made
-    ready on the way forward. Another derivative common to all rows costs a multiplication;
-    derivatives that differ, a second pass.
+    ready on the way forward. Another derivative common to all values costs a multiplication;
+    derivatives that differ, a second pass. That a derivative is common is seen without looking at
+    it, so that no GPU has to be waited for, if it comes of a sum; after a mean it is read.
     """
     compute = compute_dtype(features, weight)
-    arguments = (features, weight, bias, terms, num_states, compute)
+    arguments = (features, weight, bias, terms, num_states, compute, groups)
     if torch.is_grad_enabled() and any(t.requires_grad for t in (features, weight, bias)):
         values = _VocabularySum.apply(*arguments, expected_upstream)
         assert isinstance(values, Tensor)
         return values
     with torch.autocast(features.device.type, enabled=False):
-        return vocabulary_sum(*arguments).to(accumulation_dtype(compute))
+        values = vocabulary_sum(*arguments[:-1])
+    values = values if groups is None else groups.total(values)
+    return values.to(accumulation_dtype(compute))
 
 
 class _VocabularySum(torch.autograd.Function):
@@ -76,6 +98,7 @@ class _VocabularySum(torch.autograd.Function):
         terms: RowTerms,
         num_states: int,
         compute: torch.dtype,
+        groups: Groups | None,
         expected_upstream: float,
     ) -> Tensor:
         gradients = Gradients.for_inputs(features, weight, bias)
@@ -83,10 +106,11 @@ class _VocabularySum(torch.autograd.Function):
         with torch.autocast(features.device.type, enabled=False):
             values = vocabulary_sum(features, weight, bias, ready, num_states, compute, gradients)
         ctx.save_for_backward(features, weight, bias)
-        ctx.settings = terms, num_states, compute, expected_upstream
+        ctx.settings = terms, num_states, compute, groups, expected_upstream
         # not through save_for_backward: handed over, so that .grad can take the weight's buffer
         # without a copy
         ctx.gradients = gradients
+        values = values if groups is None else groups.total(values)
         return (values / expected_upstream).to(accumulation_dtype(compute))
 
     @staticmethod
@@ -96,18 +120,28 @@ class _VocabularySum(torch.autograd.Function):
     ) -> tuple[Tensor | None, ...]:
         (upstream,) = grad_outputs
         features, weight, bias = ctx.saved_tensors
-        terms, num_states, compute, expected_upstream = ctx.settings
+        terms, num_states, compute, groups, expected_upstream = ctx.settings
         gradients: Gradients | None = ctx.gradients
         ctx.gradients = None
-        common = upstream.numel() == 0 or bool((upstream == upstream[0]).all())
-        if gradients is None or not common:
+        if gradients is None or not is_common(upstream):
             gradients = Gradients.for_inputs(features, weight, bias)
-            again = terms.scaled(upstream.double())
+            each = upstream if groups is None else upstream[groups.of_row]
+            again = terms.scaled(each.double())
             with torch.autocast(upstream.device.type, enabled=False):
                 vocabulary_sum(features, weight, bias, again, num_states, compute, gradients)
-        elif upstream.numel() and upstream[0] != torch.full_like(upstream[0], expected_upstream):
+        elif upstream.numel() and not is_certainly(upstream[0], expected_upstream):
             gradients.scale_(upstream[0].double() / expected_upstream)
         made = (gradients.features, gradients.weight, gradients.bias)
         inputs = (features, weight, bias)
         grads = [made[i].to(inputs[i].dtype) if ctx.needs_input_grad[i] else None for i in range(3)]
-        return *grads, None, None, None, None
+        return *grads, None, None, None, None, None
+
+
+def is_common(values: Tensor) -> bool:
+    """Whether all elements of (n,) are equal; read only if they are not one element, expanded."""
+    return values.numel() == 0 or values.stride() == (0,) or bool((values == values[0]).all())
+
+
+def is_certainly(value: Tensor, expected: float) -> bool:
+    """Whether a scalar on the CPU is `expected`; of one on another device that is not asked: the answer would be waited for."""
+    return value.device.type == "cpu" and bool(value == torch.full_like(value, expected))

@@ -116,6 +116,13 @@ class Graph(ABC):
         overwrites `score`. step: as for the kind of step.
         """
 
+    @abstractmethod
+    def denoiser_scores_(self, logits: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
+        """Scores (n, V), 1 at x (n,), if the clean token has the law softmax(logits) over the vocabulary.
+
+        sum over x0 of its probability times p(y | x0) / p(x | x0). logits: (n, V), overwritten. sigma: (n,).
+        """
+
     def euler_step_probs(self, log_score: Tensor, x: Tensor, step: Tensor) -> Tensor:
         """Law (B, L, V) of the next state in an Euler step; step: dt * dsigma, (B,) or (B, 1)."""
         return normalise(self.euler_step_weights(log_score, x, step))

@@ -23,24 +23,19 @@ def accumulation_dtype(compute: torch.dtype) -> torch.dtype:
     return torch.promote_types(compute, torch.float32)
 
 
-def _wide_product(a: Tensor, b: Tensor) -> Tensor:
-    if a.is_cuda:
-        return torch.mm(a, b, out_dtype=torch.float32)
-    return (
-        a.float() @ b.float()
-    )  # the CPU has no such product; the rounding of the inputs is the same
-
-
 def product_into(out: Tensor, a: Tensor, b: Tensor, add: Tensor | None = None) -> Tensor:
     """out = a @ b + add. out: (n, m), float32 at least; add: (m,)."""
     if a.dtype == out.dtype:
         return torch.mm(a, b, out=out) if add is None else torch.addmm(add, a, b, out=out)
-    product = _wide_product(a, b)
-    return out.copy_(product) if add is None else torch.add(product, add, out=out)
+    if a.device.type == "cpu":  # has no such product; the rounding of the inputs is the same
+        torch.mm(a.to(out.dtype), b.to(out.dtype), out=out)
+    else:
+        torch.mm(a, b, out_dtype=out.dtype, out=out)
+    return out if add is None else out.add_(add)
 
 
 def add_product_(total: Tensor, a: Tensor, b: Tensor) -> Tensor:
     """total += a @ b."""
     if a.dtype == total.dtype:
         return total.addmm_(a, b)
-    return total.add_(_wide_product(a, b))
+    return total.add_(product_into(torch.empty_like(total), a, b))

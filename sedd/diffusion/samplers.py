@@ -57,18 +57,18 @@ def sample(
     times = torch.linspace(1.0, eps, steps + 1, dtype=torch.float64)
     sigma, dsigma = noise(times)
     lengths = (1 - eps) / steps * dsigma if sampler == "euler" else -sigma.diff()
-    plan: list[tuple[StepKind, float, float]] = [
-        (sampler, float(sigma[i]), float(lengths[i])) for i in range(steps)
-    ]
+    plan: list[tuple[StepKind, float]] = [(sampler, float(length)) for length in lengths[:steps]]
     if denoise:
-        plan.append(("denoise", float(sigma[-1]), float(sigma[-1])))
+        plan.append(("denoise", float(sigma[-1])))
+    # all levels at once: copying one at every step would make the device wait
+    levels = sigma.to(device=x.device, dtype=torch.float32)
     reverse = ReverseStep(model, graph, generator, precision, top_p)
     with torch.no_grad():
-        for index, (kind, noise_now, step) in enumerate(plan):
+        for index, (kind, step) in enumerate(plan):
             rows = free if graph.mask is None else free[x.view(-1)[free] == graph.mask]
             if not rows.numel():
                 break
-            now = torch.tensor([noise_now], dtype=torch.float32, device=x.device)
+            now = levels[index : index + 1]
             if fused:
                 reverse.move_(x, rows, kind, now, step)
             else:

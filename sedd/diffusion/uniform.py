@@ -114,3 +114,10 @@ class Uniform(Graph):
         change = -math.expm1(-step) / self.num_states  # (e^dQ)(x | y), y != x
         stay = (1 + growth * (1 - mean[:, 0])).clamp(min=0) * (math.exp(-step) + change)
         return Leave(change, stay)
+
+    def denoiser_scores_(self, logits: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
+        mu = logits.softmax(-1)
+        rho = self._log_rho(sigma).exp()[:, None]
+        at_x = mu.gather(1, x[:, None])
+        score = mu * (1 / rho - 1).to(mu.dtype) + (1 - at_x * (1 - rho).to(mu.dtype))
+        return score.scatter_(1, x[:, None], 1.0)

@@ -1,7 +1,17 @@
 """What a trained run is worth: texts drawn from it, and bounds on its perplexity."""
 
+from sedd.evaluate.estimators import compare_estimators, render_estimators
 from sedd.evaluate.likelihood import measure
 from sedd.evaluate.run import Run, open_run
 from sedd.evaluate.sample import asked_for, draw_samples, write_samples
 
-__all__ = ["Run", "asked_for", "draw_samples", "measure", "open_run", "write_samples"]
+__all__ = [
+    "Run",
+    "asked_for",
+    "compare_estimators",
+    "draw_samples",
+    "measure",
+    "open_run",
+    "render_estimators",
+    "write_samples",
+]

@@ -6,30 +6,29 @@ from dataclasses import dataclass
 
 import torch
 
-from sedd.build import autocast, build_graph, build_noise, choose_device, device_name
+from sedd.build import autocast, build_objective, choose_device, device_name
 from sedd.checkpoint import find_checkpoint, load_trained
 from sedd.config import Experiment, training_identity
 from sedd.data.tokenizers import Tokenizer, load_tokenizer
-from sedd.diffusion import Graph, Noise
 from sedd.errors import CheckpointError
 from sedd.model import DiffusionTransformer
+from sedd.objective import Objective
 from sedd.paths import run_dir
 from sedd.provenance import code_version
 from sedd.provenance import now as current_time
 
 # what a network must have been trained with, to be used as the configuration says
-NETWORK = ("model", "graph", "noise", "data")
+NETWORK = ("objective", "model", "graph", "noise", "data")
 
 
 @dataclass(frozen=True)
 class Run:
-    """Averaged weights of one checkpoint, its diffusion, its vocabulary, and how to use them."""
+    """Averaged weights of one checkpoint, what they were trained for, their vocabulary, and how to use them."""
 
     experiment: Experiment
     step: int
     model: DiffusionTransformer
-    graph: Graph
-    noise: Noise
+    objective: Objective
     tokenizer: Tokenizer
     device: torch.device
     checkpoint_sha256: str
@@ -62,7 +61,10 @@ def open_run(experiment: Experiment, step: int | None = None, device: str | None
     trained = load_trained(path, place)
     own = path.is_relative_to(run_dir(experiment.name))
     compared = NETWORK if own else (*NETWORK, "training")
-    then, now = training_identity(trained.experiment), training_identity(experiment)
+    then, now = (
+        {section: identity.get(section) or {} for section in compared}
+        for identity in (training_identity(trained.experiment), training_identity(experiment))
+    )
     differing = [
         f"{section}.{key}: {then[section].get(key)!r} when trained, {now[section].get(key)!r} now"
         for section in compared
@@ -79,8 +81,7 @@ def open_run(experiment: Experiment, step: int | None = None, device: str | None
         experiment=experiment,
         step=trained.step,
         model=trained.model,
-        graph=build_graph(experiment, trained.vocab_size),
-        noise=build_noise(experiment),
+        objective=build_objective(experiment, trained.vocab_size),
         tokenizer=load_tokenizer(experiment.data.tokenizer),
         device=place,
         checkpoint_sha256=trained.sha256,

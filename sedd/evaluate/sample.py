@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,9 @@ import torch
 
 from sedd.atomic import write_text
 from sedd.config import Experiment, changed_only_in_use, sampling_steps, text_length
-from sedd.diffusion import Absorb, sample, sample_first_hitting
-from sedd.diffusion.samplers import StepCallback
 from sedd.errors import ConfigError, DataError, Problem
 from sedd.evaluate.run import Run
+from sedd.objective import Drawing
 from sedd.progress import progress
 from sedd.seeds import generator
 
@@ -25,13 +26,20 @@ def asked_for(
     sampler: str | None = None,
     steps: int | None = None,
     top_p: float | None = None,
+    temperature: float | None = None,
 ) -> Experiment:
     """The experiment with what is not None in its `sampling` section. Raises ConfigError if that cannot be."""
-    given = {"count": count, "sampler": sampler, "steps": steps, "top_p": top_p}
+    given = {
+        "count": count,
+        "sampler": sampler,
+        "steps": steps,
+        "top_p": top_p,
+        "temperature": temperature,
+    }
     changes = {f"sampling.{key}": value for key, value in given.items() if value is not None}
     asked = changed_only_in_use(experiment, changes)
     if steps not in (None, sampling_steps(asked)):
-        what = f"first_hitting takes one step a token, {sampling_steps(asked)}; leave it out; got {steps}"
+        what = f"{asked.sampling.sampler} takes one step a token, {sampling_steps(asked)}; leave it out; got {steps}"
         raise ConfigError("command line", [Problem("--steps", what)])
     return asked
 
@@ -45,18 +53,28 @@ def draw_samples(
 ) -> list[dict[str, Any]]:
     """Draw texts as the experiment's `sampling` section asks, each with what its JSON line says.
 
-    Raises DataError if prefix and suffix leave nothing to draw.
+    Raises DataError if prefix and suffix leave nothing to draw, or if the model cannot draw so.
     """
     settings, steps = run.experiment.sampling, sampling_steps(run.experiment)
     length, count = text_length(run.experiment), settings.count
     before, after = run.tokenizer.encode_part(prefix), run.tokenizer.encode_part(suffix)
     clamp = clamped(before, after, length)
+    drawing = Drawing(
+        settings.sampler,
+        steps,
+        denoise=settings.denoise,
+        precision=settings.precision,
+        top_p=settings.top_p,
+        temperature=settings.temperature,
+    )
+    name = run.experiment.name
     made = {
         "sampler": settings.sampler,
         "steps": steps,
         "denoise": settings.denoise,
         "precision": settings.precision,
         "top_p": settings.top_p,
+        "temperature": settings.temperature,
         "length": length,
         "checkpoint_step": run.step,
         "prefix": run.tokenizer.decode(before),
@@ -66,15 +84,17 @@ def draw_samples(
     provenance.pop("seconds")
     texts: list[dict[str, Any]] = []
     batches = -(-count // settings.batch_size)
-    with progress(f"sample {run.experiment.name}", batches * (steps + 1), "step") as bar:
+    with progress(f"sample {name}", batches * (steps + 1), "step") as bar, refusals_of(name):
         for batch in range(batches):
             size = min(settings.batch_size, count - len(texts))
             with run.autocast():
-                drawn = draw_batch(
-                    run,
+                drawn = run.objective.sample(
+                    run.model,
                     (size, length),
-                    clamp,
-                    generator(seed, "sample", batch),
+                    drawing,
+                    clamp=clamp,
+                    generator=generator(seed, "sample", batch),
+                    device=run.device,
                     on_step=lambda step, x: bar.update(),
                 )
             for tokens in drawn.tolist():
@@ -93,44 +113,13 @@ def draw_samples(
     return texts
 
 
-def draw_batch(
-    run: Run,
-    shape: tuple[int, int],
-    clamp: tuple[torch.Tensor, torch.Tensor] | None,
-    draws: torch.Generator,
-    on_step: StepCallback,
-) -> torch.Tensor:
-    """Tokens of `shape` (B, L) by the sampler of the experiment."""
-    settings, graph = run.experiment.sampling, run.graph
-    if settings.sampler == "first_hitting":
-        assert isinstance(graph, Absorb), "the configuration's rules see to it"
-        return sample_first_hitting(
-            run.model,
-            graph,
-            run.noise,
-            shape,
-            clamp=clamp,
-            top_p=settings.top_p,
-            precision=settings.precision,
-            generator=draws,
-            device=run.device,
-            on_step=on_step,
-        )
-    return sample(
-        run.model,
-        graph,
-        run.noise,
-        shape,
-        settings.steps,
-        sampler=settings.sampler,
-        denoise=settings.denoise,
-        clamp=clamp,
-        top_p=settings.top_p,
-        precision=settings.precision,
-        generator=draws,
-        device=run.device,
-        on_step=on_step,
-    )
+@contextlib.contextmanager
+def refusals_of(name: str) -> Iterator[None]:
+    """Tell the user what the model of that name cannot draw."""
+    try:
+        yield
+    except ValueError as error:
+        raise DataError(f"{name}: {error}") from error
 
 
 def clamped(

@@ -38,6 +38,8 @@ def model_card(trained: Trained, evaluations: list[Evaluation]) -> str:
 
 def what_it_is(trained: Trained) -> str:
     experiment = trained.experiment
+    assert experiment.graph is not None, "score entropy has a graph"
+    assert experiment.noise is not None, "score entropy has noise"
     count = sum(weight.numel() for weight in trained.model.parameters())
     description = experiment.description.rstrip(".")
     return f"""\

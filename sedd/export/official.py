@@ -20,6 +20,7 @@ def official_config(trained: Trained) -> dict[str, Any]:
     """`config.json` of a trained network. Raises CheckpointError if the published form cannot say what it is."""
     experiment = trained.experiment
     check_expressible(experiment, trained.path)
+    assert experiment.graph is not None, "score entropy has a graph"
     training, sampling, evaluation = experiment.training, experiment.sampling, experiment.evaluation
     return {
         "ngpus": 1,
@@ -81,13 +82,20 @@ def official_config(trained: Trained) -> dict[str, Any]:
 def noise_section(experiment: Experiment) -> dict[str, Any]:
     """The published log-linear models hold the two values as well, which nothing reads."""
     noise = experiment.noise
+    assert noise is not None, "score entropy has noise"
     range_of = noise if noise.type == "geometric" else Geometric()
     return {"type": noise.type, "sigma_min": range_of.sigma_min, "sigma_max": range_of.sigma_max}
 
 
 def check_expressible(experiment: Experiment, path: Path) -> None:
     """Raise CheckpointError if a loader would rebuild another model from the published form."""
+    if experiment.objective.type != "score_entropy":
+        raise CheckpointError(
+            f"{path}: the published form is that of score entropy models, and its loaders would take this "
+            f"{experiment.objective.type} model for one; share the checkpoint file itself"
+        )
     noise = experiment.noise
+    assert noise is not None, "score entropy has noise"
     if noise.type == "loglinear" and noise.eps != LOGLINEAR_EPS:
         raise CheckpointError(
             f"{path}: the published form has no key for noise.eps, and its loaders take {LOGLINEAR_EPS:g}; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from sedd.errors import ConfigError, JobError
 from sedd.launch.landed import wanted_identity
 from sedd.launch.record import JobRecord, job_lock, read_record
 from sedd.launch.send import send
-from sedd.launch.slurm import scancel
+from sedd.launch.slurm import cancel_strays, scancel
 from sedd.launch.states import job_state
 from sedd.paths import cluster_file, job_file, jobs_dir
 
@@ -48,10 +49,12 @@ def ensure(experiment: Experiment, cluster: ClusterConfig, until: int | None = N
             if state.is_live:
                 refuse_other(record, experiment, identity, until)
                 return Ensured(record, is_new=False)
-            if record.executor == "slurm":
-                scancel(
-                    record.job_id
-                )  # one that Slurm queues again late must not be a second writer
+            if (
+                record.executor == "slurm"
+            ):  # if it is queued again late, it must not be a second writer
+                scancel(record.job_id)
+        if cluster.executor == "slurm" and shutil.which("squeue"):
+            cancel_strays(run)
         try:
             send(run, cluster, keep_settings(experiment), identity, until, lock)
         except OSError as error:

@@ -7,6 +7,7 @@ import submitit
 from sedd.config import ClusterConfig
 from sedd.errors import ConfigError, Problem
 from sedd.launch.processes import submitit_folder
+from sedd.launch.slurm import job_name
 from sedd.paths import cluster_file
 
 INTERRUPTIONS = 100_000
@@ -39,7 +40,7 @@ def _slurm(cluster: ClusterConfig, run: str) -> submitit.Executor:
         raise ConfigError(str(cluster_file(cluster.name)), [Problem("executor", what)]) from None
     extra = {key: value for key, value in cluster.extra.items() if value is not False}
     executor.update_parameters(
-        job_name=f"sedd-{run}",
+        job_name=job_name(run),
         nodes=cluster.nodes,
         ntasks_per_node=cluster.tasks_per_node,
         gpus_per_node=cluster.gpus_per_node or None,

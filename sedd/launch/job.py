@@ -22,6 +22,14 @@ SECONDS_TO_BE_ENDED = 300
 """how long a job that Slurm told to end waits for the end"""
 
 
+class Told(BaseException):
+    """A signal told a job to end that had not begun to train. No Exception: no one handles it on the way."""
+
+    def __init__(self, number: int):
+        self.number = number
+        super().__init__(signal.Signals(number).name)
+
+
 @dataclass(frozen=True)
 class TrainJob:
     """Names only: what is heavy is imported and loaded where the job runs."""
@@ -49,7 +57,7 @@ class TrainJob:
     def __call__(self) -> None:
         from submitit import JobEnvironment
 
-        signal.signal(signal.SIGTERM, _leave)  # until training begins there is nothing to save
+        signal.signal(signal.SIGTERM, _told)  # until training begins there is nothing to save
         os.chdir(self.project)
         place = JobEnvironment()
         self._set_environment(place)
@@ -59,6 +67,8 @@ class TrainJob:
             (jobs_dir(self.run) / "%j").rmdir()  # made in vain by submitit's local controller
         try:
             self._train(place)
+        except Told as told:
+            self._make_way(place, told.number)
         except SeddError as error:
             note_failure(failure, error)
             print(f"sedd: {error}", file=sys.stderr, flush=True)
@@ -83,7 +93,8 @@ class TrainJob:
             if place.cluster == "local":
                 # the machine's name may not resolve, and need not
                 os.environ["MASTER_ADDR"] = "127.0.0.1"
-                os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+                if sys.platform.startswith("linux"):
+                    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
 
     def _train(self, place: Any) -> None:
         import torch
@@ -100,7 +111,7 @@ class TrainJob:
             self._make_way(place, interrupted.number)
 
     def _make_way(self, place: Any, number: int) -> NoReturn:
-        """End a job whose state is saved: queue it again, if that was the reason."""
+        """End a job whose state is saved, or had none: queue it again, if that was the reason."""
         if number == signal.SIGUSR2:
             if place.global_rank == 0:
                 # submitit's own handler, which queues the job again and exits
@@ -110,7 +121,7 @@ class TrainJob:
             sys.exit(0)
         if place.cluster == "slurm" and not self._is_cancelled(place.job_id):
             # preempted: a job that ends by itself would not be queued again
-            print("saved; waiting for Slurm to end the job", flush=True)
+            print("nothing is left to save; waiting for Slurm to end the job", flush=True)
             time.sleep(SECONDS_TO_BE_ENDED)
         sys.exit(128 + number)
 
@@ -119,5 +130,5 @@ class TrainJob:
         return record is None or record.job_id != job_id or record.cancelled is not None
 
 
-def _leave(number: int, frame: FrameType | None) -> NoReturn:
-    sys.exit(128 + number)
+def _told(number: int, frame: FrameType | None) -> NoReturn:
+    raise Told(number)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import getpass
 import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from sedd.errors import JobError
@@ -19,6 +21,10 @@ QUEUED = {
 RUNNING = {
     *("RUNNING", "COMPLETING", "RESIZING", "SIGNALING", "STAGE_OUT", "STOPPED", "SUSPENDED"),
 }
+OUT_OF_REACH = (
+    *("Unable to contact slurm controller", "Socket timed out", "Connection refused"),
+    *("Zero Bytes were transmitted", "no answer in", "temporarily unable"),
+)
 GONE = ("Invalid job id", "already completing or completed")
 SECONDS_TO_ANSWER = 60
 
@@ -78,6 +84,29 @@ def scancel(job_id: str) -> None:
     answer = _run("scancel", job_id)
     if answer.returncode != 0 and not any(text in answer.stderr for text in GONE):
         raise JobError(f"scancel {job_id}: {words(answer.stderr)}")
+
+
+def job_name(run: str) -> str:
+    return f"sedd-{run}"
+
+
+def cancel_strays(run: str) -> None:
+    """Stop jobs of the run that nothing recorded, as when Slurm took one and its answer was lost. Raises JobError."""
+    answer = _run(
+        *("squeue", "--noheader", f"--user={getpass.getuser()}", f"--name={job_name(run)}"),
+        "--format=%i|%Z",
+    )
+    if answer.returncode != 0:
+        raise JobError(f"squeue: {words(answer.stderr)}")
+    for line in answer.stdout.splitlines():
+        job_id, folder = line.strip().split("|", 1)
+        if folder == str(Path.cwd()):  # another project may have a run of the same name
+            scancel(job_id)
+
+
+def is_out_of_reach(said: str) -> bool:
+    """Whether Slurm gave no answer, as while its controller is started again, and no refusal."""
+    return any(words in said for words in OUT_OF_REACH)
 
 
 def words(said: str) -> str:

@@ -105,6 +105,8 @@ def name_state(
         return "cancelled", ""
     how = job.detail if job is not None else ""
     failure = first_failure(record)
+    if failure is None and how == "COMPLETED":  # of a shorter training
+        return "stopped", ""
     return "failed", failure.message.splitlines()[0] if failure and failure.message else how
 
 

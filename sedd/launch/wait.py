@@ -8,12 +8,12 @@ import time
 
 from sedd.config import ClusterConfig, Experiment, checkpoint_steps
 from sedd.errors import ConfigError, JobError, Problem
-from sedd.launch.ensure import ensure
+from sedd.launch.ensure import Ensured, ensure
 from sedd.launch.failure import first_failure, last_words
 from sedd.launch.landed import has_landed, wanted_identity
 from sedd.launch.metrics import read_position
 from sedd.launch.record import JobRecord, newest_state, read_record
-from sedd.launch.slurm import JobState
+from sedd.launch.slurm import JobState, is_out_of_reach
 from sedd.launch.states import job_state
 from sedd.paths import checkpoint_file
 from sedd.progress import Progress, progress
@@ -23,6 +23,7 @@ SECONDS_BETWEEN_QUESTIONS = {"local": 1.0, "slurm": 10.0}
 """to /proc, which is near, and to Slurm, which serves many"""
 SECONDS_TO_APPEAR = {"local": 0.5, "slurm": 15.0}
 """until a file that a job wrote at its end is seen on this machine"""
+SECONDS_OUT_OF_REACH = 3600
 FRUITLESS_JOBS = 3
 """in a row, that ended without a new state, after which no other is sent"""
 
@@ -49,9 +50,10 @@ class Waiter:
         self.identity, _ = wanted_identity(experiment)
 
     def run(self) -> None:
-        fruitless = 0
-        while not self.has_landed():
-            ensured = ensure(self.experiment, self.cluster, self.until)
+        if self.has_landed():
+            return
+        ensured, fruitless = ensure(self.experiment, self.cluster, self.until), 0
+        while True:
             record = ensured.record
             self.say(
                 f"{'sent' if ensured.is_new else 'waiting for'} {describe(record)}; log: {record.log()}"
@@ -62,6 +64,19 @@ class Waiter:
                 return
             fruitless = 0 if newest_state(record.run) > record.step_before else fruitless + 1
             self.judge(record, ended, fruitless)
+            ensured = self.ensure_patiently()
+
+    def ensure_patiently(self) -> Ensured:
+        """The next job, when Slurm can be reached: a controller that is started again must not end days of waiting."""
+        deadline = time.monotonic() + SECONDS_OUT_OF_REACH
+        while True:
+            try:
+                return ensure(self.experiment, self.cluster, self.until)
+            except JobError as error:
+                if not is_out_of_reach(str(error)) or time.monotonic() > deadline:
+                    raise
+                self.say(f"{error}; trying again")
+                time.sleep(SECONDS_BETWEEN_QUESTIONS["slurm"])
 
     def has_landed(self) -> bool:
         return has_landed(self.experiment.name, self.until, self.identity)

@@ -1,5 +1,5 @@
-"""Attention of every position to every position: flash-attn where it is installed and usable,
-PyTorch's own otherwise.
+"""Attention of every position to every position, or to those before it: flash-attn where it is
+installed and usable, PyTorch's own otherwise.
 
 B batch, L sequence length, h heads, D head width.
 """
@@ -34,9 +34,15 @@ def _flash_attention() -> Callable[..., Tensor] | None:
         return None
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Softmax attention without a mask. q, k, v: (B, L, h, D). Returns (B, L, h * D)."""
+def attend(q: Tensor, k: Tensor, v: Tensor, causal: bool = False) -> Tensor:
+    """Softmax attention. q: (B, n, h, D); k, v: (B, L, h, D). Returns (B, n, h * D).
+
+    causal: each position sees itself and those before it; then n = L, or n = 1 for the last one.
+    """
+    causal = causal and q.shape[1] > 1
+    assert not causal or q.shape[1] == k.shape[1], "several queries after cached keys need a mask"
     if q.is_cuda and q.dtype in _HALF and (flash := _flash_attention()) is not None:
-        return flash(q, k, v).flatten(2)
-    out = F.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2))
+        return flash(q, k, v, causal=causal).flatten(2)
+    q, k, v = (part.transpose(1, 2) for part in (q, k, v))
+    out = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
     return out.transpose(1, 2).flatten(2)

@@ -1,7 +1,7 @@
 """One transformer block, conditioned on the noise by adaptive layer norm (Peebles and Xie 2023).
 
 B batch, L sequence length, H hidden width, C width of the conditioning. A modulation is (B, 1, H),
-or (1, 1, H) if all sequences share one noise level.
+or (1, 1, H) if all sequences share one noise level, or if there is none.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sedd.model.attention import attend
+from sedd.model.cache import KeyValueCache
 from sedd.model.initial import clear_, draw_linear_, linear
+from sedd.model.modulation import modulation_layer
 from sedd.model.rotary import rotate
 
 NUM_MODULATIONS = 6  # shift, scale, gate of the attention, then of the MLP
@@ -37,10 +39,20 @@ def modulated_norm(x: Tensor, norm: LayerNorm, shift: Tensor, scale: Tensor) -> 
 
 
 class Block(nn.Module):
-    def __init__(self, hidden_size: int, n_heads: int, cond_dim: int, dropout: float):
+    """cond_dim None: told no noise level. causal: a position sees itself and those before it."""
+
+    def __init__(
+        self,
+        hidden_size: int,
+        n_heads: int,
+        cond_dim: int | None,
+        dropout: float,
+        causal: bool = False,
+    ):
         super().__init__()
         self.n_heads = n_heads
         self.dropout = dropout
+        self.causal = causal
         self.norm1 = LayerNorm(hidden_size)
         self.attn_qkv = linear(hidden_size, 3 * hidden_size, bias=False)
         self.attn_out = linear(hidden_size, hidden_size, bias=False)
@@ -50,7 +62,7 @@ class Block(nn.Module):
             nn.GELU(approximate="tanh"),
             linear(4 * hidden_size, hidden_size),
         )
-        self.adaLN_modulation = linear(cond_dim, NUM_MODULATIONS * hidden_size)
+        self.adaLN_modulation = modulation_layer(cond_dim, NUM_MODULATIONS * hidden_size)
 
     def draw_weights(self, generator: torch.Generator | None) -> None:
         for layer in (self.attn_qkv, self.attn_out, self.mlp[0], self.mlp[2]):
@@ -64,9 +76,11 @@ class Block(nn.Module):
         modulation: Sequence[Tensor],
         rotary: tuple[Tensor, Tensor],
         kept: Tensor | None = None,
+        cache: KeyValueCache | None = None,
     ) -> Tensor:
         """x: (B, L, H) residual stream. kept: (B, 2, L, H) what dropout leaves of each branch; None: all.
 
+        cache: of a causal block, the positions before x, to which those of x are added.
         Returns the same shape as x.
         """
         shift1, scale1, gate1, shift2, scale2, gate2 = modulation
@@ -74,8 +88,11 @@ class Block(nn.Module):
         qkv = qkv.unflatten(-1, (3, self.n_heads, -1))  # (B, L, 3, h, D)
         cos, sin = (table[:, None].to(qkv.dtype) for table in rotary)
         q, k = rotate(qkv[:, :, :2], cos, sin).unbind(2)
+        v = qkv[:, :, 2]
+        if cache is not None:
+            k, v = cache.extend(k, v)
         kept1, kept2 = (None, None) if kept is None else kept.unbind(1)
-        x = self._add(x, gate1, self.attn_out(attend(q, k, qkv[:, :, 2])), kept1)
+        x = self._add(x, gate1, self.attn_out(attend(q, k, v, self.causal)), kept1)
         branch = self.mlp(modulated_norm(x, self.norm2, shift2, scale2))
         return self._add(x, gate2, branch, kept2)
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from sedd.model.block import LayerNorm
 from sedd.model.initial import clear_, linear
+from sedd.model.modulation import modulation_layer, modulations
 
 
 class Head(nn.Module):
@@ -18,24 +19,25 @@ class Head(nn.Module):
     pieces.
     """
 
-    def __init__(self, hidden_size: int, num_states: int, cond_dim: int):
+    def __init__(self, hidden_size: int, num_states: int, cond_dim: int | None):
         super().__init__()
         self.norm_final = LayerNorm(hidden_size)
         self.linear = linear(hidden_size, num_states)
-        self.adaLN_modulation = linear(cond_dim, 2 * hidden_size)
+        self.adaLN_modulation = modulation_layer(cond_dim, 2 * hidden_size)
 
     def clear_weights(self) -> None:
         for layer in (self.linear, self.adaLN_modulation):
             clear_(layer)
 
-    def features(self, hidden: Tensor, condition: Tensor, rows: Tensor | None) -> Tensor:
+    def features(self, hidden: Tensor, condition: Tensor | None, rows: Tensor | None) -> Tensor:
         """Inputs (n, H) of the linear map at flat positions `rows` (n,) of `hidden` (B, L, H); all
         B * L if None.
 
-        condition: (B, C), or (1, C) if all sequences share one noise level.
+        condition: (B, C), or (1, C) if all sequences share one noise level; None: there is none.
         """
         batch, length, width = hidden.shape
-        shift, scale = self.adaLN_modulation(condition).to(hidden.dtype).chunk(2, dim=-1)  # (B, H)
+        modulation = modulations([self.adaLN_modulation], condition).to(hidden.dtype)
+        shift, scale = modulation.chunk(2, dim=-1)  # (B, H)
         scale = self.norm_final.weight * (1 + scale)
         if rows is None:
             normed = F.layer_norm(hidden, (width,))

@@ -33,7 +33,7 @@ def draw_linear_(layer: nn.Linear, generator: torch.Generator | None) -> None:
         draw_uniform_(layer.bias, layer.in_features, generator)
 
 
-def clear_(layer: nn.Linear) -> None:
+def clear_(layer: nn.Module) -> None:
     """A layer that says nothing."""
-    nn.init.zeros_(layer.weight)
-    nn.init.zeros_(layer.bias)
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)

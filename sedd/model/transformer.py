@@ -1,5 +1,5 @@
 """The network of Lou et al. 2024: a diffusion transformer from tokens and a noise level to log
-scores.
+scores. Without a noise level, and causal, the same trunk serves the other objectives.
 
 B batch, L sequence length, V states (the vocabulary, plus the mask as last state if absorbing), H
 hidden width, C width of the conditioning; sigma: total noise; log_score: (B, L, V), the logarithm
@@ -17,9 +17,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sedd.model.block import NUM_MODULATIONS, Block
+from sedd.model.cache import KeyValueCache
 from sedd.model.dropout import draw_kept
 from sedd.model.embedding import NoiseEmbedding, TokenEmbedding
 from sedd.model.head import Head
+from sedd.model.modulation import modulations
 from sedd.model.rotary import Rotary
 
 
@@ -28,7 +30,8 @@ class DiffusionTransformer(nn.Module):
 
     vocab_size: tokens without the mask. scale_by_sigma: take log(e^sigma - 1) + log(V - 1) off
     every logit, which makes a new network right on average; None: as published, for the absorbing
-    graph only. generator: of the weights, on the CPU; None: torch's global one, as for PyTorch's own layers.
+    graph only. cond_dim: None for a network that is told no noise level. causal: a position sees itself and those before
+    it. generator: of the weights, on the CPU; None: torch's global one, as for PyTorch's own layers.
 
     dropout_generators: one for each sequence of the batches that follow, from which their dropout is drawn in training, so
     that it depends on no batch mate; None: torch's global one.
@@ -43,9 +46,10 @@ class DiffusionTransformer(nn.Module):
         hidden_size: int,
         n_blocks: int,
         n_heads: int,
-        cond_dim: int = 128,
+        cond_dim: int | None = 128,
         dropout: float = 0.1,
         scale_by_sigma: bool | None = None,
+        causal: bool = False,
         generator: torch.Generator | None = None,
     ):
         super().__init__()
@@ -58,10 +62,10 @@ class DiffusionTransformer(nn.Module):
         self.dropout_generators = None
         self.scale_by_sigma = absorb if scale_by_sigma is None else scale_by_sigma
         self.vocab_embed = TokenEmbedding(self.num_states, hidden_size)
-        self.sigma_map = NoiseEmbedding(cond_dim)
+        self.sigma_map = None if cond_dim is None else NoiseEmbedding(cond_dim)
         self.rotary_emb = Rotary(hidden_size // n_heads)
         self.blocks = nn.ModuleList(
-            Block(hidden_size, n_heads, cond_dim, dropout) for _ in range(n_blocks)
+            Block(hidden_size, n_heads, cond_dim, dropout, causal) for _ in range(n_blocks)
         )
         self.output_layer = Head(hidden_size, self.num_states, cond_dim)
         self.draw_weights(generator)
@@ -69,7 +73,8 @@ class DiffusionTransformer(nn.Module):
     def draw_weights(self, generator: torch.Generator | None = None) -> None:
         """Make the network a new one: see `initial`."""
         self.vocab_embed.draw_weights(generator)
-        self.sigma_map.draw_weights(generator)
+        if self.sigma_map is not None:
+            self.sigma_map.draw_weights(generator)
         for block in self.blocks:
             assert isinstance(block, Block)
             block.draw_weights(generator)
@@ -84,12 +89,29 @@ class DiffusionTransformer(nn.Module):
         log_score = logits - self.log_score_offset(sigma).to(logits.dtype)[:, None, None]
         return log_score.scatter(-1, x[..., None], 0.0)
 
-    def features(self, x: Tensor, sigma: Tensor, rows: Tensor | None = None) -> Tensor:
+    def features(
+        self,
+        x: Tensor,
+        sigma: Tensor | None,
+        rows: Tensor | None = None,
+        caches: Sequence[KeyValueCache] | None = None,
+    ) -> Tensor:
         """Inputs (n, H) of the vocabulary layer at flat positions `rows` (n,) of x; at all B * L if
         None.
+
+        sigma: as in `forward`; not looked at by a network that is told no noise level. caches: see `new_caches`; x then
+        holds the tokens that follow those in them.
         """
-        condition = F.silu(self.sigma_map(sigma.reshape(-1)))
-        return self.output_layer.features(self.trunk(x, condition), condition, rows)
+        condition = None
+        if self.sigma_map is not None:
+            assert sigma is not None, "this network is told the noise level"
+            condition = F.silu(self.sigma_map(sigma.reshape(-1)))
+        hidden = self.trunk(x, condition) if caches is None else self._cached(x, condition, caches)
+        return self.output_layer.features(hidden, condition, rows)
+
+    def new_caches(self, batch: int, length: int) -> list[KeyValueCache]:
+        """Empty caches, one a block, for `batch` sequences of up to `length` tokens; for a causal network."""
+        return [KeyValueCache(batch, length) for _ in self.blocks]
 
     def vocabulary_layer(self) -> tuple[Tensor, Tensor]:
         """Weight (V, H) and bias (V,) of the map from features to logits."""
@@ -104,8 +126,8 @@ class DiffusionTransformer(nn.Module):
         # log(1 - e^-sigma)
         return sigma + torch.log(-torch.expm1(-sigma)) + math.log(self.num_states - 1)
 
-    def trunk(self, x: Tensor, condition: Tensor) -> Tensor:
-        """Every block. x: (B, L) states; condition: (B, C) or (1, C). Returns (B, L, H)."""
+    def trunk(self, x: Tensor, condition: Tensor | None) -> Tensor:
+        """Every block. x: (B, L) states; condition: (B, C), (1, C) or None. Returns (B, L, H)."""
         hidden = self.vocab_embed(x)
         rotary = self.rotary_emb.table(x.shape[1], hidden.dtype)
         kept = None
@@ -116,18 +138,37 @@ class DiffusionTransformer(nn.Module):
         return self._run_blocks(hidden, condition, *rotary, kept)
 
     def _run_blocks(
-        self, hidden: Tensor, condition: Tensor, cos: Tensor, sin: Tensor, kept: Tensor | None
+        self,
+        hidden: Tensor,
+        condition: Tensor | None,
+        cos: Tensor,
+        sin: Tensor,
+        kept: Tensor | None,
     ) -> Tensor:
-        layers = [block.get_submodule("adaLN_modulation") for block in self.blocks]
-        # one product for the modulations of all blocks
-        weight = torch.cat([layer.get_parameter("weight") for layer in layers])
-        bias = torch.cat([layer.get_parameter("bias") for layer in layers])
-        modulation = F.linear(condition, weight, bias)
-        modulation = modulation.view(-1, len(layers), NUM_MODULATIONS, 1, hidden.shape[-1])
+        modulation = self._modulations(condition, hidden.shape[-1])
         for index, block in enumerate(self.blocks):
             left = None if kept is None else kept[:, index]
             hidden = block(hidden, modulation[:, index].unbind(1), (cos, sin), left)
         return hidden
+
+    def _cached(
+        self, x: Tensor, condition: Tensor | None, caches: Sequence[KeyValueCache]
+    ) -> Tensor:
+        """`trunk` of tokens that follow those in the caches; never compiled, for the lengths change."""
+        new = caches[0].room(x.shape[0], x.shape[1])
+        hidden = self.vocab_embed(x)
+        cos, sin = self.rotary_emb.table(caches[0].length, hidden.dtype)
+        rotary = cos[new], sin[new]
+        modulation = self._modulations(condition, hidden.shape[-1])
+        for index, block in enumerate(self.blocks):
+            hidden = block(hidden, modulation[:, index].unbind(1), rotary, cache=caches[index])
+        return hidden
+
+    def _modulations(self, condition: Tensor | None, width: int) -> Tensor:
+        """(B, n_blocks, 6, 1, H), or B = 1."""
+        layers = [block.get_submodule("adaLN_modulation") for block in self.blocks]
+        modulation = modulations(layers, condition)
+        return modulation.view(-1, len(layers), NUM_MODULATIONS, 1, width)
 
     def compile_trunk(self) -> None:
         """Let torch.compile fuse the blocks; the vocabulary layer stays apart, so that the fused

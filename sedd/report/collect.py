@@ -55,13 +55,14 @@ class Provenance(Record):
 
 
 class Evaluation(Record):
-    """One checkpoint measured on one text: an upper bound with its standard error."""
+    """One checkpoint measured on one text, with its standard error. bound: an upper bound, not the number itself."""
 
     experiment: str
     step: int
     dataset: str
     split: str
     tokenizer: str
+    bound: bool = True
     nats_per_token: float
     standard_error: float = Field(ge=0)
     perplexity: float = Field(gt=0)

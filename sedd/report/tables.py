@@ -163,7 +163,7 @@ def _ours(row: OurRow, config: TableConfig, quantity: Quantity, evaluations: Eva
             cell = Cell(quantity.decimals, why_missing=NOT_RUN)
         else:
             value, error = quantity.measured(evaluation)
-            cell = Cell(quantity.decimals, value, True, error, evaluation=evaluation)
+            cell = Cell(quantity.decimals, value, evaluation.bound, error, evaluation=evaluation)
         cells.append(cell)
         found = published.values.get(key) if published else None
         comparisons.append(_compare(cell, found.value, column, config) if found else None)

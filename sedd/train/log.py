@@ -8,6 +8,8 @@ from types import TracebackType
 
 from torch.utils.tensorboard import SummaryWriter
 
+from sedd.train.wandb_log import WandbLog
+
 
 class MetricsLog:
     """Appends to `metrics.jsonl` and to event files beside it.
@@ -15,7 +17,9 @@ class MetricsLog:
     A run that was killed repeats the steps after its last checkpoint: readers take the last line of a step.
     """
 
-    def __init__(self, folder: Path, step: int):
+    def __init__(self, folder: Path, step: int, wandb: WandbLog | None = None):
+        """wandb: takes every line too."""
+        self._wandb = wandb
         folder.mkdir(parents=True, exist_ok=True)
         self._end_torn_line(folder / "metrics.jsonl")
         self._lines = (folder / "metrics.jsonl").open("a", encoding="utf-8")
@@ -38,6 +42,8 @@ class MetricsLog:
         for name, value in values.items():
             if not isinstance(value, str):
                 self._board.add_scalar(f"{kind}/{name}", value, step)
+        if self._wandb:
+            self._wandb.write(step, kind, **values)
 
     def __enter__(self) -> MetricsLog:
         return self

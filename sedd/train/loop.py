@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from sedd import checkpoint
-from sedd.build import build_graph, build_noise
+from sedd.build import build_objective
 from sedd.config import Experiment, checkpoint_steps, write_resolved
 from sedd.data.dataset import TokenBlocks, shuffled_indices, unigram_counts
 from sedd.errors import ConfigError, Problem
@@ -21,13 +21,13 @@ from sedd.publish import publish
 from sedd.train.disk import refusals_told
 from sedd.train.distributed import World, world
 from sedd.train.folder import open_folder, sole_writer
-from sedd.train.loss import TrainingLoss, build_loss
+from sedd.train.loss import TrainingLoss
 from sedd.train.records import Records
 from sedd.train.saves import kept_checkpoint, newest_state, state_file
 from sedd.train.state import TrainState
 from sedd.train.step import settle_sums, train_step
 from sedd.train.stop import Interrupted, StopRequest
-from sedd.train.validation import ValidationSet, validate
+from sedd.train.validation import validate, validation_set
 
 
 def train(
@@ -81,28 +81,27 @@ class Trainer:
     def run(self, steps: list[int]) -> None:
         """Train to the last of `steps`, saving and publishing at each."""
         experiment, training, world = self.experiment, self.experiment.training, self.world
-        graph = build_graph(experiment, self.blocks.meta["vocab_size"])
-        noise = build_noise(experiment)
-        state = self.start(steps[-1])
         counts = unigram_counts(self.blocks.folder)
-        loss = world.wrap(TrainingLoss(state.model, build_loss(experiment, graph, counts)))
+        objective = build_objective(experiment, self.blocks.meta["vocab_size"], counts)
+        state = self.start(steps[-1])
+        loss = world.wrap(TrainingLoss(state.model, objective))
         if world.size > 1:
-            settle_sums(state, experiment, graph, noise, loss, self.batch(state.step), world)
-        fixed = ValidationSet.draw(experiment, self.held_out, graph, noise)
+            settle_sums(state, experiment, objective, loss, self.batch(state.step), world)
+        fixed = validation_set(experiment, self.held_out, objective)
         with StopRequest() as stop, self.records(state, steps[-1]) as records:
             if state.step in steps and not kept_checkpoint(self.folder, state.step).exists():
                 records.save(state, public=True)  # it was lost, and this is its state
             clock = Clock(state.step)
             while state.step < steps[-1]:
                 x0 = self.batch(state.step)
-                result = train_step(state, experiment, graph, noise, loss, x0, world)
+                result = train_step(state, experiment, objective, loss, x0, world)
                 records.stepped()
                 if state.step % training.log_every == 0:
                     total = world.total(result.loss_nats_per_token)
                     records.log_step(state.step, total, result, clock.lap(state.step), x0.numel())
                 if state.step % training.validate_every == 0 or state.step == training.steps:
                     with clock.paused():
-                        nats, error = validate(state, experiment, graph, noise, fixed, world)
+                        nats, error = validate(state, experiment, objective, fixed, world)
                     records.log_validation(state.step, nats, error)
                 number = world.highest(stop.number)
                 public = state.step in steps

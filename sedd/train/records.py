@@ -15,6 +15,7 @@ from sedd.train.log import MetricsLog
 from sedd.train.saves import Saver
 from sedd.train.state import TrainState
 from sedd.train.step import StepResult
+from sedd.train.wandb_log import WandbLog
 
 
 class Records:
@@ -37,7 +38,10 @@ class Records:
         self._saver: Saver | None = None
         if not world.is_first:
             return
-        self._log = self._stack.enter_context(MetricsLog(folder, first))
+        wandb = None
+        if experiment.logging.wandb:
+            wandb = self._stack.enter_context(WandbLog(experiment, identity, folder))
+        self._log = self._stack.enter_context(MetricsLog(folder, first, wandb))
         self._log.write(
             first,
             "start",

@@ -18,13 +18,14 @@ from torch.nn.parallel import DistributedDataParallel
 from sedd.build import autocast
 from sedd.config import Experiment, Training
 from sedd.config.training import parts_per_device
-from sedd.diffusion import Graph, Noise, sample_times
+from sedd.diffusion import sample_times
+from sedd.objective import Noised, Objective
 from sedd.seeds import generator
 from sedd.train.distributed import World
 from sedd.train.state import TrainState
 
-# (sigma, weight, xt, x0, draws) -> (B,) nats: a `TrainingLoss`, wrapped or not
-LossModule = Callable[[Tensor, Tensor, Tensor, Tensor, torch.Generator], Tensor]
+# (batch, draws) -> (B,) nats: a `TrainingLoss`, wrapped or not
+LossModule = Callable[[Noised, torch.Generator], Tensor]
 
 
 @dataclass(frozen=True)
@@ -62,53 +63,44 @@ def draw_times(
 
 
 @dataclass(frozen=True)
-class Noised:
-    """A process's share of a batch, on its device. rows: places in the global batch. The rest as `Loss`, (n,) or (n, L)."""
+class Share:
+    """A process's share of a batch, on its device. rows: places in the global batch."""
 
     rows: range
-    sigma: Tensor
-    weight: Tensor
-    xt: Tensor
-    x0: Tensor
+    noised: Noised
 
-    def parts(self, count: int) -> list[Noised]:
+    def parts(self, count: int) -> list[Share]:
         """The same in `count` equal parts."""
         size = len(self.rows) // count
-        return [
-            Noised(self.rows[at], self.sigma[at], self.weight[at], self.xt[at], self.x0[at])
-            for at in (slice(i * size, (i + 1) * size) for i in range(count))
-        ]
+        slices = (slice(i * size, (i + 1) * size) for i in range(count))
+        return [Share(self.rows[at], self.noised[at]) for at in slices]
 
 
 def noised_share(
-    experiment: Experiment, graph: Graph, noise: Noise, x0: Tensor, step: int, world: World
-) -> Noised:
+    experiment: Experiment, objective: Objective, x0: Tensor, step: int, world: World
+) -> Share:
     """Noise the clean tokens x0 (B, L) of the global batch, and take this process's share.
 
     The noise of the whole batch is drawn at once, from (seed, step) alone.
     """
     draws = generator(experiment.seed, "noise", step)
     t, weight = draw_times(experiment.training, len(x0), draws)
-    sigma, dsigma = noise(t)
-    xt = graph.sample_transition(x0, sigma, generator=draws)
     share = world.share(len(x0))
-    whole = (sigma, weight * dsigma, xt, x0)
-    mine = (tensor[share].to(world.device, non_blocking=True) for tensor in whole)
-    return Noised(range(len(x0))[share], *mine)
+    noised = objective.noised(x0, t, weight, draws)[share].to(world.device)
+    return Share(range(len(x0))[share], noised)
 
 
 def train_step(
     state: TrainState,
     experiment: Experiment,
-    graph: Graph,
-    noise: Noise,
+    objective: Objective,
     loss: LossModule,
     x0: Tensor,
     world: World,
 ) -> StepResult:
     """Update `state` on the clean tokens x0 (B, L) of the global batch."""
     training, step = experiment.training, state.step
-    share = noised_share(experiment, graph, noise, x0, step, world)
+    share = noised_share(experiment, objective, x0, step, world)
     state.model.train()
     state.optimizer.zero_grad(set_to_none=True)
     # of a sequence, as in the paper: clipping depends on the scale. Processes' gradients are averaged, hence the size
@@ -124,7 +116,7 @@ def train_step(
         draws = generator(experiment.seed, "vocabulary", step)  # the same tokens for all parts
         with unsynchronised(loss, part is not parts[-1]):
             with autocast(training.precision, world.device):
-                nats = loss(part.sigma, part.weight, part.xt, part.x0, draws)
+                nats = loss(part.noised, draws)
             mean = nats.sum() * scale
             mean.backward()
         total += mean.detach() / world.size
@@ -149,8 +141,7 @@ def unsynchronised(loss: LossModule, wanted: bool) -> contextlib.AbstractContext
 def settle_sums(
     state: TrainState,
     experiment: Experiment,
-    graph: Graph,
-    noise: Noise,
+    objective: Objective,
     loss: LossModule,
     x0: Tensor,
     world: World,
@@ -160,10 +151,10 @@ def settle_sums(
     DistributedDataParallel orders its buckets anew after its first one, and rounding depends on that order: without this a
     resumed run would add up its first step in another order than the run that went on.
     """
-    share = noised_share(experiment, graph, noise, x0, state.step, world).parts(1)[0]
+    share = noised_share(experiment, objective, x0, state.step, world)
     draws = generator(experiment.seed, "vocabulary", state.step)
     state.model.eval()
     for _ in range(2):  # the new order is taken up at the beginning of the second
         with autocast(experiment.training.precision, world.device):
-            loss(share.sigma, share.weight, share.xt, share.x0, draws).sum().backward()
+            loss(share.noised, draws).sum().backward()
     state.optimizer.zero_grad(set_to_none=True)

@@ -83,13 +83,17 @@ WEIGHTS_CHANGE = [
     "training.time_sampling=independent",
     "training.precision=bfloat16",
     "training.compile=true",
+    "objective.type=lambda_dce",
 ]
 WEIGHTS_STAY = [
     "description=another",
     "training.checkpoint_every=500",
+    "training.save_every=10",
+    "training.keep_last=5",
     "training.log_every=1",
     "training.validate_every=7",
     "training.validation_sequences=8",
+    "objective.type=score_entropy",  # what is left out means that
     "sampling.steps=7",
     "evaluation.num_draws=7",
     "evaluation.datasets=[wiki,kjv]",

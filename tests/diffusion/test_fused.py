@@ -68,7 +68,7 @@ REDUCTIONS = {
 def test_value_and_all_gradients_are_those_of_the_plain_loss(
     kind, reduction, vocab_size, monkeypatch
 ):
-    monkeypatch.setattr(vocabulary_sum, "PIECE_ELEMENTS", 1000)  # 1300 states: six pieces
+    monkeypatch.setitem(vocabulary_sum.PIECE_ELEMENTS, "cpu", 1000)  # 1300 states: six pieces
     graph, noise = process(kind, vocab_size)
     network = LinearNetwork(graph, LENGTH)
     assert isinstance(network, SplitNetwork)
@@ -179,7 +179,7 @@ def test_autocast_multiplies_in_bfloat16_and_sums_in_float32(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_table_of_logits_is_ever_made(kind, monkeypatch):
-    monkeypatch.setattr(vocabulary_sum, "PIECE_ELEMENTS", 5000)
+    monkeypatch.setitem(vocabulary_sum.PIECE_ELEMENTS, "cpu", 5000)
     graph, noise = process(kind, 4000)
     network = LinearNetwork(graph, LENGTH).float()
     x0, t, xt = inputs(graph, noise)

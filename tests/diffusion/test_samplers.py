@@ -48,7 +48,7 @@ def test_the_true_score_gives_the_data_and_too_few_steps_do_not(kind, sampler, s
     """Euler and analytic steps are the same law under log-linear absorbing noise: one of them is
     tested.
     """
-    monkeypatch.setattr(reverse, "TABLE_ELEMENTS", 5000)  # several groups of rows a step
+    monkeypatch.setitem(reverse.TABLE_ELEMENTS, "cpu", 5000)  # several groups of rows a step
     graph, noise = process(kind)
     data = Data.random(graph, 2, seed=0)
 

@@ -4,7 +4,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-import jobs
+import local_jobs as jobs
 import pytest
 from corpus import tokenize_corpus
 from project import copy_project

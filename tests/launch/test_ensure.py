@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import jobs
+import local_jobs as jobs
 import pytest
 
 from sedd.errors import ConfigError, DataError, JobError

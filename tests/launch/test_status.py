@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-import jobs
+import local_jobs as jobs
 from project import command
 
 from sedd.launch import ensure

@@ -8,19 +8,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from at_once import start
 from corpus import tokenize_corpus
+from jobs import FOLDER
 from lab import Lab
 from project import copy_project
 from testbed import PROGRAM, packages
+from testbed.bring_up import LINK
 
-FOLDER = Path(
-    "/var/tmp/sedd-test-slurm"
-)  # munge wants folders that everyone may enter, unlike pytest's
-REQUIRED = "SEDD_REQUIRE_SLURM"
+RUNS_AT_ONCE = 8
 
 
 @pytest.fixture(scope="session")
@@ -29,18 +27,23 @@ def slurm_packages() -> Iterator[None]:
 
     Where SEDD_REQUIRE_SLURM=1, the packages are installed, and what would be a skip is a failure.
     """
-    obstacle = packages.obstacle()
-    if os.environ.get(REQUIRED) == "1":
-        assert obstacle is None, obstacle
+    is_required = os.environ.get("SEDD_REQUIRE_SLURM") == "1"
+    stop = pytest.fail if is_required else pytest.skip
+    if obstacle := packages.obstacle():
+        stop(obstacle)
+    if is_required:
         testbed("install")
-    elif obstacle:
-        pytest.skip(obstacle)
     elif missing := packages.missing(*packages.SLURM, *packages.ACCOUNTING):
-        how = f"install them with: python tests/slurm/testbed install, or set {REQUIRED}=1"
-        pytest.skip(f"packages missing: {', '.join(missing)}; {how}")
-    with FOLDER.with_suffix(".lock").open("a") as lock:
+        how = "install them with: python tests/slurm/testbed install, or set SEDD_REQUIRE_SLURM=1"
+        stop(f"packages missing: {', '.join(missing)}; {how}")
+    path = FOLDER.with_suffix(".lock")
+    if not path.exists():
+        path.touch()
+    with path.open() as lock:  # for reading: it may be another user's
         fcntl.flock(lock, fcntl.LOCK_EX)
         take_down()  # of a session that was killed
+        if LINK.exists():
+            stop(f"{LINK} is there: the machine has a Slurm, which is left alone")
         yield
 
 
@@ -66,9 +69,12 @@ def lab(
         patch.chdir(lab.folder)
         tokenize_corpus()
     lab.write()
-    with ThreadPoolExecutor() as pool:
-        lab.started.update(start(request, pool, lab))
-        yield lab
+    try:
+        with ThreadPoolExecutor(RUNS_AT_ONCE) as pool:
+            lab.started.update(start(request, pool, lab))
+            yield lab
+    finally:
+        lab.stop()
 
 
 def brought_up(*options: str) -> Iterator[None]:

@@ -9,6 +9,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+# of the Slurm; munge wants folders that everyone may enter, unlike pytest's
+FOLDER = Path("/var/tmp/sedd-test-slurm")
+
 
 def output(*words: str) -> str:
     """What a command prints; it must succeed."""

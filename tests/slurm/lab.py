@@ -58,6 +58,7 @@ class Lab:
     folder: Path
     started: dict[Any, Future[None]] = field(default_factory=dict)
     """bodies of tests that run in the background"""
+    waiters: list[Waiter] = field(default_factory=list)
 
     def write(self) -> None:
         """Settings of the experiment, and of the clusters that runs are sent to."""
@@ -74,13 +75,24 @@ class Lab:
         text = "".join(f"{key}: {value}\n" for key, value in settings.items())
         (self.folder / f"config/cluster/{name}.yaml").write_text(text)
 
+    def start(self, name: str, *words: str) -> Waiter:
+        """Start `sedd ...` or `snakemake ...`; `name` is that of its log."""
+        self.waiters.append(Waiter(self.folder, name, *words))
+        return self.waiters[-1]
+
     def snakemake(self, name: str, *words: str) -> Waiter:
-        """Start `snakemake --profile slurm`; `name` is that of its log."""
-        return Waiter(self.folder, name, "snakemake", "--profile", "slurm", *words)
+        """Start `snakemake --profile slurm`."""
+        return self.start(name, "snakemake", "--profile", "slurm", *words)
 
     def train(self, name: str, cluster: str = "two") -> Run:
         """Start `sedd train`, which sends a job and waits for its end."""
         return Run(self, name).wait_for(cluster)
+
+    def stop(self) -> None:
+        """End what a failed test left: it would send jobs for ever."""
+        for waiter in self.waiters:
+            if not waiter.has_ended():
+                os.killpg(waiter.process.pid, signal.SIGKILL)
 
 
 class Waiter:
@@ -128,7 +140,7 @@ class Run:
         """One more `sedd train` for the run."""
         words = ["train", "steady", "--name", self.name, "--cluster", cluster]
         name = f"{self.name}.{len(self.waiters)}"
-        self.waiters.append(Waiter(self.lab.folder, name, "sedd", *words))
+        self.waiters.append(self.lab.start(name, "sedd", *words))
         return self
 
     def ends(self, code: int = 0) -> str:

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 from at_once import at_once
-from jobs import as_root, batch_script_of, job_field, jobs_named, output, processes_of, wait_until
+from jobs import (
+    FOLDER,
+    as_root,
+    batch_script_of,
+    job_field,
+    jobs_named,
+    output,
+    processes_of,
+    wait_until,
+)
 from lab import STEPS, Lab, Run
 
 pytestmark = pytest.mark.slurm
@@ -36,29 +45,6 @@ def test_two_nodes_train_one_run(lab):
 
 
 @at_once
-def test_a_job_that_is_queued_again_goes_on_to_the_same_weights(lab):
-    run = lab.train("requeued").reaches(40)
-    job = run.job
-    as_root("scontrol", "requeue", job)
-    run.ends()
-    assert jobs_named("sedd-requeued") == [job]
-    assert job_field(job, "Restarts") == "1"
-    run.has_weights_of(undisturbed(lab))
-
-
-@at_once
-def test_a_job_preempted_by_a_higher_partition_goes_on_to_the_same_weights(lab):
-    run = lab.train("preempted", "pair2").reaches(40)
-    job = run.job
-    words = ["--partition=urgent", "--constraint=pair2", "--nodes=2", "--exclusive"]
-    output("srun", *words, "true")
-    run.ends()
-    assert jobs_named("sedd-preempted") == [job]
-    assert job_field(job, "Restarts") == "1"
-    run.has_weights_of(undisturbed(lab))
-
-
-@at_once
 def test_a_job_at_its_time_limit_makes_way_and_goes_on_to_the_same_weights(lab):
     run = lab.train("limited", "minute").reaches(40)
     job = run.job
@@ -78,6 +64,87 @@ def test_a_job_at_its_time_limit_makes_way_and_goes_on_to_the_same_weights(lab):
     run.ends()
     assert jobs_named("sedd-limited") == [job]
     assert int(job_field(job, "Restarts")) >= 1  # more on a busy machine
+    run.has_weights_of(undisturbed(lab))
+
+
+@at_once
+def test_a_node_that_answers_no_more_is_left_and_the_run_ends_with_the_same_weights(lab):
+    run = lab.train("node_lost", "pair4").reaches(40)
+    job = run.job
+    as_root("kill", "-KILL", (FOLDER / "run/slurmd-sedd7.pid").read_text().strip())
+    run.freeze()  # rank 0 is on that node, where no one can end it
+    wait_until(lambda: job_field(job, "JobState") != "RUNNING", "Slurm finds the node down")
+    as_root("env", f"SLURM_CONF={FOLDER}/etc/slurm.conf", "slurmd", "-N", "sedd7")
+    run.ends()
+    assert job_field(job, "Restarts") == "1"
+    run.has_weights_of(undisturbed(lab))
+
+
+@at_once
+def test_a_folder_that_cannot_be_written_is_told_and_the_run_goes_on_to_the_same_weights(lab):
+    run = lab.train("read_only").reaches(40)
+    folder = str(run.folder / "train")
+    as_root("mount", "--bind", folder, folder)
+    try:
+        as_root("mount", "-o", "remount,bind,ro", folder)
+        said = run.ends(code=2)
+        assert "cannot be saved: Read-only file system" in said
+        assert len(jobs_named("sedd-read_only")) == 1, "sent again in vain"
+    finally:
+        as_root("umount", "--lazy", folder)
+    run.wait_for("two").ends()
+    run.has_weights_of(undisturbed(lab))
+
+
+@at_once
+def test_a_full_disk_is_told_and_the_run_goes_on_to_the_same_weights(lab):
+    run = Run(lab, "full")
+    run.folder.mkdir(parents=True)
+    as_root(
+        "mount", "-t", "tmpfs", "-o", f"size=8m,mode=777,uid={os.getuid()}", "sedd", str(run.folder)
+    )
+    try:
+        run.wait_for("two").reaches(40)
+        fill(run.folder / "filler")
+        said = run.ends(code=2)
+        assert "cannot be saved: No space left on device" in said
+        assert len(jobs_named("sedd-full")) == 1, "sent again in vain"
+        (run.folder / "filler").unlink()
+        run.wait_for("two").ends()
+        run.has_weights_of(undisturbed(lab))
+    finally:
+        as_root("umount", "--lazy", str(run.folder))
+
+
+def fill(path: Path) -> None:
+    """Write until the disk has room for a few lines and for no checkpoint."""
+    with path.open("wb", buffering=0) as file:
+        with contextlib.suppress(OSError):
+            while file.write(bytes(1 << 12)):
+                pass
+        file.truncate(max(file.tell() - (1 << 15), 0))
+
+
+@at_once
+def test_a_job_that_is_queued_again_goes_on_to_the_same_weights(lab):
+    run = lab.train("requeued").reaches(40)
+    job = run.job
+    as_root("scontrol", "requeue", job)
+    run.ends()
+    assert jobs_named("sedd-requeued") == [job]
+    assert job_field(job, "Restarts") == "1"
+    run.has_weights_of(undisturbed(lab))
+
+
+@at_once
+def test_a_job_preempted_by_a_higher_partition_goes_on_to_the_same_weights(lab):
+    run = lab.train("preempted", "pair2").reaches(40)
+    job = run.job
+    words = ["--partition=urgent", "--constraint=pair2", "--nodes=2", "--exclusive"]
+    output("srun", *words, "true")
+    run.ends()
+    assert jobs_named("sedd-preempted") == [job]
+    assert job_field(job, "Restarts") == "1"
     run.has_weights_of(undisturbed(lab))
 
 
@@ -127,20 +194,6 @@ def test_a_node_that_goes_down_is_left_and_the_run_ends_with_the_same_weights(la
 
 
 @at_once
-def test_a_node_that_answers_no_more_is_left_and_the_run_ends_with_the_same_weights(lab):
-    run = lab.train("node_lost", "pair4").reaches(40)
-    job = run.job
-    pid_file = Path("/var/tmp/sedd-test-slurm/run/slurmd-sedd7.pid")
-    as_root("kill", "-KILL", pid_file.read_text().strip())
-    run.freeze()  # rank 0 is on that node, where no one can end it
-    wait_until(lambda: job_field(job, "JobState") != "RUNNING", "Slurm finds the node down")
-    as_root("env", "SLURM_CONF=/var/tmp/sedd-test-slurm/etc/slurm.conf", "slurmd", "-N", "sedd7")
-    run.ends()
-    assert job_field(job, "Restarts") == "1"
-    run.has_weights_of(undisturbed(lab))
-
-
-@at_once
 def test_a_job_cancelled_by_hand_is_told_and_not_sent_again_until_asked(lab):
     run = lab.train("cancelled").reaches(40)
     job = run.job
@@ -160,51 +213,6 @@ def test_a_run_goes_on_in_another_number_of_processes_and_says_so(lab):
     run.wait_for("one").ends()
     assert "no longer equal, bit for bit" in run.logs()
     assert run.state()["world_size"] == 1
-
-
-@at_once
-def test_a_full_disk_is_told_and_the_run_goes_on_to_the_same_weights(lab):
-    run = Run(lab, "full")
-    run.folder.mkdir(parents=True)
-    as_root(
-        "mount", "-t", "tmpfs", "-o", f"size=8m,mode=777,uid={os.getuid()}", "sedd", str(run.folder)
-    )
-    try:
-        run.wait_for("two").reaches(40)
-        fill(run.folder / "filler")
-        said = run.ends(code=2)
-        assert "cannot be saved: No space left on device" in said
-        assert len(jobs_named("sedd-full")) == 1, "sent again in vain"
-        (run.folder / "filler").unlink()
-        run.wait_for("two").ends()
-        run.has_weights_of(undisturbed(lab))
-    finally:
-        as_root("umount", "--lazy", str(run.folder))
-
-
-def fill(path: Path) -> None:
-    """Write until the disk has room for a few lines and for no checkpoint."""
-    with path.open("wb", buffering=0) as file:
-        with contextlib.suppress(OSError):
-            while file.write(bytes(1 << 12)):
-                pass
-        file.truncate(max(file.tell() - (1 << 15), 0))
-
-
-@at_once
-def test_a_folder_that_cannot_be_written_is_told_and_the_run_goes_on_to_the_same_weights(lab):
-    run = lab.train("read_only").reaches(40)
-    folder = str(run.folder / "train")
-    as_root("mount", "--bind", folder, folder)
-    try:
-        as_root("mount", "-o", "remount,bind,ro", folder)
-        said = run.ends(code=2)
-        assert "cannot be saved: Read-only file system" in said
-        assert len(jobs_named("sedd-read_only")) == 1, "sent again in vain"
-    finally:
-        as_root("umount", "--lazy", folder)
-    run.wait_for("two").ends()
-    run.has_weights_of(undisturbed(lab))
 
 
 @at_once

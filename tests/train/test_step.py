@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from sedd.build import build_graph, build_noise
+from sedd.build import build_objective
 from sedd.config import load_experiment
 from sedd.diffusion import score_entropy_loss
 from sedd.train.distributed import World
-from sedd.train.loss import TrainingLoss, build_loss
+from sedd.train.loss import TrainingLoss
 from sedd.train.state import TrainState
 from sedd.train.step import draw_times, learning_rate, train_step
 
@@ -19,9 +19,8 @@ ALONE = World(torch.device("cpu"))
 def prepared(*overrides: str):
     experiment = load_experiment("smoke_absorb", overrides, rename="changed", writes=False)
     state = TrainState.fresh(experiment, V, torch.device("cpu"))
-    graph = build_graph(experiment, V)
-    loss = TrainingLoss(state.model, build_loss(experiment, graph, np.ones(V)))
-    return experiment, state, graph, build_noise(experiment), loss
+    objective = build_objective(experiment, V, np.ones(V))
+    return experiment, state, objective, TrainingLoss(state.model, objective)
 
 
 def batch(size: int = 8, length: int = 32) -> torch.Tensor:
@@ -43,10 +42,10 @@ def float64():
 def test_accumulation_changes_sums_and_not_what_is_learnt_from():
     results = []
     for accum in (1, 4):
-        experiment, state, graph, noise, loss = prepared(
+        experiment, state, objective, loss = prepared(
             f"training.accum={accum}", "model.dropout=0.0"
         )
-        result = train_step(state, experiment, graph, noise, loss, batch(), ALONE)
+        result = train_step(state, experiment, objective, loss, batch(), ALONE)
         results.append((result.loss_nats_per_token, result.grad_norm, weights(state)))
     torch.testing.assert_close(results[0], results[1], rtol=1e-6, atol=1e-9)
 
@@ -54,32 +53,32 @@ def test_accumulation_changes_sums_and_not_what_is_learnt_from():
 def test_the_same_step_draws_the_same_noise_whatever_was_drawn_before():
     losses = []
     for disturbance in (0, 1000):
-        experiment, state, graph, noise, loss = prepared()
+        experiment, state, objective, loss = prepared()
         torch.rand(disturbance)
         losses.append(
-            train_step(state, experiment, graph, noise, loss, batch(), ALONE).loss_nats_per_token
+            train_step(state, experiment, objective, loss, batch(), ALONE).loss_nats_per_token
         )
     assert torch.equal(losses[0], losses[1])
 
 
 def test_two_steps_draw_different_noise():
-    experiment, state, graph, noise, loss = prepared("training.lr=1.0e-30")
-    first = train_step(state, experiment, graph, noise, loss, batch(), ALONE).loss_nats_per_token
-    second = train_step(state, experiment, graph, noise, loss, batch(), ALONE).loss_nats_per_token
+    experiment, state, objective, loss = prepared("training.lr=1.0e-30")
+    first = train_step(state, experiment, objective, loss, batch(), ALONE).loss_nats_per_token
+    second = train_step(state, experiment, objective, loss, batch(), ALONE).loss_nats_per_token
     assert not torch.equal(first, second)
 
 
 def test_the_gradient_is_clipped_to_its_largest_norm():
-    experiment, state, graph, noise, loss = prepared("training.grad_clip=0.001")
-    result = train_step(state, experiment, graph, noise, loss, batch(), ALONE)
+    experiment, state, objective, loss = prepared("training.grad_clip=0.001")
+    result = train_step(state, experiment, objective, loss, batch(), ALONE)
     assert result.grad_norm > 0.001
     norm = torch.stack([weight.grad.norm() for weight in state.model.parameters()]).norm()
     torch.testing.assert_close(norm, torch.tensor(0.001), rtol=1e-3, atol=0)
 
 
 def test_the_reported_loss_is_the_mean_over_the_batch_in_nats_a_token():
-    experiment, state, graph, noise, loss = prepared("model.dropout=0.0", "training.accum=1")
-    x0 = batch()
+    experiment, state, objective, loss = prepared("model.dropout=0.0", "training.accum=1")
+    x0, graph, noise = batch(), objective.graph, objective.noise
     from sedd.diffusion import sample_times
     from sedd.seeds import generator
 
@@ -87,7 +86,7 @@ def test_the_reported_loss_is_the_mean_over_the_batch_in_nats_a_token():
     t = sample_times(len(x0), experiment.training.time_eps, draws)
     xt = graph.sample_transition(x0, noise(t)[0], draws)
     expected = score_entropy_loss(state.model, graph, noise, x0, t, xt, fused=False).mean() / 32
-    result = train_step(state, experiment, graph, noise, loss, x0, ALONE)
+    result = train_step(state, experiment, objective, loss, x0, ALONE)
     torch.testing.assert_close(result.loss_nats_per_token, expected.detach(), rtol=1e-5, atol=0)
 
 
@@ -137,7 +136,7 @@ def test_weighted_times_have_the_means_of_uniform_ones(sampling, density):
 def test_a_loss_estimated_from_drawn_tokens_trains_reproducibly():
     results = []
     for _ in range(2):
-        experiment, state, graph, noise, loss = prepared("training.vocabulary_draws=5")
-        train_step(state, experiment, graph, noise, loss, batch(), ALONE)
+        experiment, state, objective, loss = prepared("training.vocabulary_draws=5")
+        train_step(state, experiment, objective, loss, batch(), ALONE)
         results.append(weights(state))
     assert torch.equal(results[0], results[1])

@@ -1,18 +1,19 @@
 """The main job end to end on its smallest configuration, then what edits would run again."""
 
+import contextlib
 import json
-import os
 import shutil
-import signal
 import subprocess
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from project import BIN, command, planned
 
 from sedd import load_model
+from sedd.launch.processes import job_processes
 
 SMOKE = ("--configfile", "config/smoke.yaml")
 pytestmark = pytest.mark.end_to_end
@@ -117,32 +118,50 @@ def test_training_again_makes_the_same_weights_from_the_same_settings(copy):
         assert torch.equal(tensor, after["model"][name]), name
 
 
-def test_a_killed_build_goes_on_where_it_was(copy):
+def test_the_training_outlives_a_killed_build_and_the_next_takes_it_up(copy, monkeypatch):
+    monkeypatch.chdir(copy)
     path = copy / "results/runs/smoke_absorb/checkpoints/step_60.pt"
     whole = torch.load(path, weights_only=True)
     shutil.rmtree(copy / "results/runs/smoke_absorb")
-    words = [str(BIN / "snakemake"), *SMOKE, "--", str(path.relative_to(copy))]
+    edit(copy, "config/experiments/smoke_absorb.yaml", "steps: 60", "steps: 100000")
+    words = [*SMOKE, "--", str(path.relative_to(copy))]
     build = subprocess.Popen(
-        words,
-        cwd=copy,
+        [str(BIN / "snakemake"), *words],
         start_new_session=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     first = copy / "results/runs/smoke_absorb/train/step_30.pt"
-    deadline = time.monotonic() + 120
-    while not first.exists():
-        assert time.monotonic() < deadline
-        assert build.poll() is None
-        time.sleep(0.01)
-    os.killpg(build.pid, signal.SIGKILL)
+    wait_until(first.exists)
+    build.kill()  # Snakemake alone: what it started is told by the kernel
     build.wait()
-    assert not path.exists()
+    wait_until(lambda: not waiters(copy))
+    assert job_processes("smoke_absorb"), "the training has ended too"
     command(copy, "snakemake", "--unlock", *SMOKE)
-    command(copy, *["snakemake", *words[1:]])
+    command(copy, "snakemake", *words)
     resumed = torch.load(path, weights_only=True)
     for name, tensor in whole["model"].items():
         assert torch.equal(tensor, resumed["model"][name]), name
+    jobs = [one for one in (copy / "results/runs/smoke_absorb/jobs").iterdir() if one.is_dir()]
+    assert len(jobs) == 1
+    command(copy, "sedd", "cancel", "smoke_absorb")
+
+
+def wait_until(holds) -> None:
+    deadline = time.monotonic() + 120
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def waiters(folder: Path) -> list[psutil.Process]:
+    """Processes that wait for a checkpoint of this project."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if "--die-with-parent" in process.cmdline() and process.cwd() == str(folder):
+                found.append(process)
+    return found
 
 
 def test_load_model_takes_a_run_of_the_build(built, monkeypatch):

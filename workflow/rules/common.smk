@@ -71,7 +71,7 @@ wildcard_constraints:
     step=r"\d+",
     dataset=r"[A-Za-z0-9_-]+",
     split="train|validation|test",
-    sampler="euler|analytic|first_hitting",
+    sampler="euler|analytic|first_hitting|ancestral",
 
 
 def experiment_of(name):

@@ -109,7 +109,8 @@ def job_ids(name: str) -> list[str]:
 
 
 def final_state(name: str, step: int = 120) -> dict:
-    """Weights, their average, and the optimiser's state at the end of a run."""
+    """Weights, their average, and the optimiser's state at the end of a run, when its job has written everything."""
+    eventually(lambda: not job_processes(name), f"the job of {name} has ended")
     content = checkpoint.load(checkpoint_file(name, step))
     optimizer = checkpoint.load(state_file(train_dir(name), step))["optimizer"]
     return {"model": content["model"], "ema": content["ema"], "optimizer": optimizer}

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 
-import jobs
+import local_jobs as jobs
 import pytest
 
 from sedd.errors import JobError

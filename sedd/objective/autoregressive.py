@@ -1,0 +1,94 @@
+"""The next token from those before it: the yardstick of every language model, with an exact likelihood."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from sedd.diffusion import causal_cross_entropy, sample_causal
+from sedd.model import DiffusionTransformer
+from sedd.objective.objective import (
+    Clamp,
+    Drawing,
+    Estimate,
+    NetworkKind,
+    Noised,
+    Objective,
+    OnStep,
+)
+
+
+class Autoregressive(Objective):
+    """Nothing is corrupted: times and noise levels are there for the common form alone."""
+
+    exact = True
+
+    @property
+    def network(self) -> NetworkKind:
+        # the extra state is the start that a text is read after
+        return NetworkKind(extra_state=True, causal=True, told_noise=False)
+
+    def noised(
+        self, x0: Tensor, t: Tensor, weight: Tensor, generator: torch.Generator | None
+    ) -> Noised:
+        return Noised(x0, x0, t, torch.zeros_like(t), weight)
+
+    def loss(
+        self, model: DiffusionTransformer, batch: Noised, draws: torch.Generator | None
+    ) -> Tensor:
+        nats = causal_cross_entropy(model, batch.x0, self.vocab_size)
+        return batch.weight.to(nats.dtype) * nats
+
+    @torch.no_grad()
+    def nats(
+        self,
+        model: DiffusionTransformer,
+        x0: Tensor,
+        estimate: Estimate,
+        generator: torch.Generator | None,
+    ) -> Tensor:
+        """Exact, whatever the estimate."""
+        return causal_cross_entropy(model, x0, self.vocab_size).double()
+
+    def check_given(self, given: Tensor) -> None:
+        """Only a beginning can be given, the same for all texts of a batch."""
+        rows = given.reshape(-1, given.shape[-1])
+        count = int(rows[0].sum())
+        if bool((rows != (torch.arange(given.shape[-1], device=given.device) < count)).any()):
+            raise ValueError(
+                "an autoregressive model writes from left to right: it takes a prefix, and neither "
+                "a suffix nor tokens in between; diffusion models take any"
+            )
+
+    def sample(
+        self,
+        model: DiffusionTransformer,
+        shape: tuple[int, int],
+        drawing: Drawing,
+        *,
+        clamp: Clamp | None = None,
+        generator: torch.Generator | None = None,
+        device: torch.device | str = "cpu",
+        on_step: OnStep | None = None,
+    ) -> Tensor:
+        if drawing.sampler != "ancestral":
+            raise ValueError(
+                f"an autoregressive model has the sampler 'ancestral', got {drawing.sampler!r}"
+            )
+        prefix = None
+        if clamp is not None:
+            tokens, given = clamp
+            self.check_given(given)
+            prefix = tokens[..., : int(given.reshape(-1, shape[1])[0].sum())]
+        return sample_causal(
+            model,
+            self.vocab_size,
+            shape,
+            prefix=prefix,
+            temperature=drawing.temperature,
+            top_p=drawing.top_p,
+            precision=drawing.precision,
+            generator=generator,
+            device=device,
+            on_step=on_step,
+        )

@@ -1,0 +1,89 @@
+"""D3PM (Austin et al. 2021): the clean token, by the bound of a diffusion in discrete time."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from sedd.diffusion import Denoiser, Graph, Noise, StepGrid, d3pm_divergence
+from sedd.diffusion.randomness import rand
+from sedd.model import DiffusionTransformer
+from sedd.objective.diffusion import Diffusion
+from sedd.objective.objective import Estimate, Noised
+
+
+class D3PM(Diffusion):
+    """num_steps: T, steps of the forward process. cross_entropy: weight of that of the clean token, in training.
+
+    time_eps: times given to `noised` lie on [time_eps, 1], below 1 / T.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        noise: Noise,
+        num_steps: int,
+        cross_entropy: float = 0.0,
+        time_eps: float = 0.0,
+    ):
+        super().__init__(graph, noise)
+        if not time_eps * num_steps < 1:
+            raise ValueError(f"time_eps must be below {1 / num_steps:g}, got {time_eps:g}")
+        self.grid = StepGrid(noise, num_steps)
+        self.cross_entropy = cross_entropy
+        self.time_eps = time_eps
+
+    def noised(
+        self, x0: Tensor, t: Tensor, weight: Tensor, generator: torch.Generator | None
+    ) -> Noised:
+        index = self.grid.index(t)
+        # of the first step's times, those below time_eps are never drawn
+        first = (1 - self.time_eps) / (1 - self.time_eps * self.grid.num_steps)
+        weight = weight * torch.where(index == 1, first, 1 - self.time_eps)
+        return self._at_steps(x0, index, weight, generator)
+
+    def _at_steps(
+        self, x0: Tensor, index: Tensor, weight: Tensor, generator: torch.Generator | None
+    ) -> Noised:
+        """After steps `index` (B,). weight: (B,), of a mean over steps."""
+        num_steps = self.grid.num_steps
+        xt = self.graph.sample_transition(x0, self.grid.levels(index)[1], generator)
+        t = index.double() / num_steps
+        return Noised(x0, xt, t, self.grid.told(index), weight * num_steps)
+
+    def scores(self, model: DiffusionTransformer) -> Denoiser:
+        return Denoiser(model, self.graph)
+
+    def loss(
+        self, model: DiffusionTransformer, batch: Noised, draws: torch.Generator | None
+    ) -> Tensor:
+        return self._weighted(model, batch, self.cross_entropy)
+
+    def bound(self, model: DiffusionTransformer, batch: Noised) -> Tensor:
+        return self._weighted(model, batch, 0.0)
+
+    def _weighted(self, model: DiffusionTransformer, batch: Noised, cross_entropy: float) -> Tensor:
+        index = self.grid.index(batch.t)
+        nats = d3pm_divergence(
+            model, self.graph, self.grid, index, batch.xt, batch.x0, cross_entropy
+        )
+        return batch.weight.to(nats.dtype) * nats
+
+    @torch.no_grad()
+    def nats(
+        self,
+        model: DiffusionTransformer,
+        x0: Tensor,
+        estimate: Estimate,
+        generator: torch.Generator | None,
+    ) -> Tensor:
+        """Over all steps; `estimate.time_eps` is for bounds in continuous time."""
+        total = torch.zeros(x0.shape[0], dtype=torch.float64, device=x0.device)
+        num_steps = self.grid.num_steps
+        for draw in range(estimate.num_draws):
+            u = rand(x0.shape[:1], generator, x0.device)
+            if estimate.estimator == "stratified":
+                u = (draw + u) / estimate.num_draws
+            index = (u * num_steps).long().clamp(max=num_steps - 1) + 1
+            total += self.bound(model, self._at_steps(x0, index, torch.ones_like(u), generator))
+        return total / estimate.num_draws

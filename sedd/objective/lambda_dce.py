@@ -1,0 +1,52 @@
+"""The likelihood of masked diffusion (lambda-DCE of RADD, Ou et al. 2024; MDLM, Sahoo et al. 2024): the masked tokens."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from sedd.diffusion import Absorb, Denoiser, Noise, denoising_cross_entropy, likelihood_bound
+from sedd.model import DiffusionTransformer
+from sedd.objective.diffusion import Diffusion
+from sedd.objective.objective import Estimate, NetworkKind, Noised
+
+
+class LambdaDCE(Diffusion):
+    """time_conditioning: whether the network is told the noise level; what stands at a masked position does not depend on it."""
+
+    def __init__(self, graph: Absorb, noise: Noise, time_conditioning: bool = False):
+        super().__init__(graph, noise)
+        self.time_conditioning = time_conditioning
+
+    @property
+    def network(self) -> NetworkKind:
+        return NetworkKind(extra_state=True, told_noise=self.time_conditioning)
+
+    def scores(self, model: DiffusionTransformer) -> Denoiser:
+        return Denoiser(model, self.graph, cached=not self.time_conditioning)
+
+    def loss(
+        self, model: DiffusionTransformer, batch: Noised, draws: torch.Generator | None
+    ) -> Tensor:
+        return denoising_cross_entropy(
+            model, self.graph, batch.sigma, batch.weight, batch.xt, batch.x0
+        )
+
+    def nats(
+        self,
+        model: DiffusionTransformer,
+        x0: Tensor,
+        estimate: Estimate,
+        generator: torch.Generator | None,
+    ) -> Tensor:
+        return likelihood_bound(
+            model,
+            self.graph,
+            self.noise,
+            x0,
+            estimate.num_draws,
+            estimator=estimate.estimator,
+            time_eps=estimate.time_eps,
+            generator=generator,
+            loss=denoising_cross_entropy,
+        )

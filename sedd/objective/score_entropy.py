@@ -1,0 +1,85 @@
+"""Score entropy (Lou, Meng and Ermon 2024): the ratios of probabilities of texts that differ in one token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sedd.diffusion import (
+    Absorb,
+    Graph,
+    Noise,
+    VocabularyDraw,
+    likelihood_bound,
+    sampled_score_entropy,
+    weighted_score_entropy,
+)
+from sedd.model import DiffusionTransformer
+from sedd.objective.diffusion import Diffusion
+from sedd.objective.objective import Estimate, Noised
+
+
+@dataclass(frozen=True)
+class VocabularyLaw:
+    """How the tokens are drawn from which the loss's sum is estimated: `count` of them from `law` (V,)."""
+
+    law: Tensor
+    count: int
+
+
+class ScoreEntropy(Diffusion):
+    """vocabulary: estimate the training loss from drawn tokens (absorbing graph only); None: the whole sum.
+
+    fused: one pass over the vocabulary, with no table of scores; None: where that is worth it.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        noise: Noise,
+        vocabulary: VocabularyLaw | None = None,
+        fused: bool | None = None,
+    ):
+        super().__init__(graph, noise)
+        if vocabulary is not None and not isinstance(graph, Absorb):
+            raise ValueError("the loss can be estimated for the absorbing graph only")
+        self.vocabulary = vocabulary
+        self.fused = fused
+
+    def scores(self, model: DiffusionTransformer) -> DiffusionTransformer:
+        return model
+
+    def loss(
+        self, model: DiffusionTransformer, batch: Noised, draws: torch.Generator | None
+    ) -> Tensor:
+        if draws is None or self.vocabulary is None:
+            return weighted_score_entropy(
+                model, self.graph, batch.sigma, batch.weight, batch.xt, batch.x0, self.fused
+            )
+        assert isinstance(self.graph, Absorb)
+        drawn = VocabularyDraw.draw(self.vocabulary.law, self.vocabulary.count, draws)
+        drawn = drawn.to(batch.x0.device)
+        return sampled_score_entropy(
+            model, self.graph, batch.sigma, batch.weight, batch.xt, batch.x0, drawn
+        )
+
+    def nats(
+        self,
+        model: DiffusionTransformer,
+        x0: Tensor,
+        estimate: Estimate,
+        generator: torch.Generator | None,
+    ) -> Tensor:
+        return likelihood_bound(
+            model,
+            self.graph,
+            self.noise,
+            x0,
+            estimate.num_draws,
+            estimator=estimate.estimator,
+            time_eps=estimate.time_eps,
+            generator=generator,
+            fused=self.fused,
+        )
