@@ -9,6 +9,7 @@ from pathlib import Path
 
 CONFIG = Path("config")
 RESULTS = Path("results")
+LOGS = Path("logs")
 
 
 def experiment_file(experiment: str) -> Path:
@@ -91,3 +92,31 @@ def table_stem(table: str) -> Path:
 
 def report_file(experiment: str) -> Path:
     return RESULTS / "reports" / f"{experiment}.html"
+
+
+def trace_stem(experiment: str, step: int, sampler: str, steps: int) -> Path:
+    """Without its suffix: one text from noise to its end is kept as .json, and drawn as .gif."""
+    return run_dir(experiment) / "samples" / f"step_{step}" / f"trace_{sampler}_{steps}"
+
+
+def figures_dir(experiment: str) -> Path:
+    """The pictures of a run's page as files, for a paper: FIGURE.pdf and FIGURE.png."""
+    return RESULTS / "figures" / experiment
+
+
+def front_page_file() -> Path:
+    return RESULTS / "reports" / "index.html"
+
+
+def comparison_file() -> Path:
+    return RESULTS / "reports" / "compare.html"
+
+
+def sample_log(experiment: str, step: int, sampler: str, steps: int) -> Path:
+    """What the rule's job said, whether it ended well or not."""
+    return LOGS / "sample" / f"{experiment}.step_{step}.{sampler}_{steps}.log"
+
+
+def perplexity_log(experiment: str, step: int, dataset: str) -> Path:
+    """What the rule's job said, whether it ended well or not."""
+    return LOGS / "perplexity" / f"{experiment}.step_{step}.{dataset}.log"

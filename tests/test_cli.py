@@ -10,7 +10,7 @@ from project import command
 
 VERBS = [
     *("tokenize", "train", "status", "cancel", "sample", "perplexity"),
-    *("table", "report", "export", "bench"),
+    *("table", "report", "figures", "compare", "overview", "export", "bench"),
 ]
 
 
@@ -76,6 +76,7 @@ def test_a_changed_table_needs_a_name_unless_it_is_only_shown(project):
         "loose.md",
         "loose.csv",
         "loose.tex",
+        "loose.html",
     }
 
 

@@ -102,6 +102,13 @@ def sample(
     out: Annotated[
         Path | None, typer.Option(help="JSONL file to write; printed only, by default.")
     ] = None,
+    trace: Annotated[
+        bool,
+        typer.Option("--trace", help="One text, and how it came about: as JSON and as a GIF."),
+    ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="One text, shown in the terminal while it is drawn.")
+    ] = False,
     device: Device = None,
     seed: Seed = None,
 ) -> None:
@@ -112,8 +119,12 @@ def sample(
     Prints the texts; with --out also writes one JSON a line: text, tokens, settings, seed. With --name the changed
     settings and the samples are kept under results/runs/NAME/.
 
+    With --trace, what is at each position after each step is kept as results/runs/NAME/samples/step_N/trace_SAMPLER_STEPS.json,
+    for the run's page, and as .gif.
+
     \b
     Examples: sedd sample tiny_absorb --count 4
+              sedd sample tiny_absorb --watch
               sedd sample tiny_absorb --prefix "the river " --suffix " in france" --steps 128
               sedd sample tiny_absorb --sampler first_hitting --top-p 0.9
     """
@@ -121,11 +132,25 @@ def sample(
     from sedd.evaluate import asked_for, draw_samples, open_run, write_samples
     from sedd.paths import samples_file
 
+    if (trace or watch) and (count or out):
+        raise typer.BadParameter("--trace and --watch draw one text: leave out --count and --out")
     kept = load_experiment(name, overrides or [], rename=rename)
     asked = asked_for(
         kept, count=count, sampler=sampler, steps=steps, top_p=top_p, temperature=temperature
     )
     run = open_run(asked, step, device)
+    if trace or watch:
+        from sedd.cli.traces import follow
+
+        follow(
+            run,
+            prefix=prefix,
+            suffix=suffix,
+            seed=asked.seed if seed is None else seed,
+            is_kept=trace,
+            is_watched=watch,
+        )
+        return
     texts = draw_samples(
         run, prefix=prefix, suffix=suffix, seed=asked.seed if seed is None else seed
     )

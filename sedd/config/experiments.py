@@ -12,6 +12,7 @@ from sedd.config.load import (
     check_name,
     check_reference,
     check_references,
+    existing,
     finish,
     load_dataset,
     load_yaml_model,
@@ -182,6 +183,20 @@ def reject_misspelt_preset(source: Source, model: Any) -> None:
     for key in difflib.get_close_matches("preset", others, n=1):
         source.reject(("model", key), "unknown key; did you mean 'preset'?")
         source.wrong |= {("model", key) for key in ModelConfig.model_fields if key not in model}
+
+
+def preset_of(experiment: Experiment) -> tuple[str, ModelConfig] | None:
+    """The preset that the experiment's model was made from, with its name; None if its file names none.
+
+    Raises ConfigError if the file or the preset can no longer be read.
+    """
+    source = read_source(find(experiment.base or experiment.name))
+    apply_overrides(source, experiment.overrides)
+    model = source.values.get("model")
+    name = model.get("preset") if isinstance(model, dict) else model
+    if not isinstance(name, str):
+        return None
+    return name, load_yaml_model(existing(model_file, name, "model"), ModelConfig)
 
 
 def changes(made: Experiment, name: str, overrides: Sequence[str]) -> bool:

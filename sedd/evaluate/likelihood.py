@@ -84,20 +84,6 @@ def chosen_sequences(run: Run, dataset: str, limit: int | None) -> torch.Tensor:
     return blocks[np.linspace(0, len(blocks) - 1, count).round().astype(np.int64)]
 
 
-def chosen_sequences(run: Run, dataset: str, limit: int | None) -> torch.Tensor:
-    """Sequences (N, L) of the test split of a dataset: all, or `limit` of them. DataError as for `measure`."""
-    data = run.experiment.data
-    blocks = TokenBlocks(tokens_dir(dataset, data.tokenizer, "test"), data.length)
-    if blocks.meta["tokenizer_sha256"] != run.tokenizer.sha256:
-        raise DataError(
-            f"{tokens_dir(dataset, data.tokenizer, 'test')}: tokens of another vocabulary than the model's; "
-            f"tokenise again: sedd tokenize --dataset {dataset} --tokenizer {data.tokenizer} --split test"
-        )
-    count = min(len(blocks), limit or len(blocks))
-    # spread over the whole split: its beginning may be of one kind
-    return blocks[np.linspace(0, len(blocks) - 1, count).round().astype(np.int64)]
-
-
 def sequence_nats(run: Run, x0: torch.Tensor, seed: int, description: str) -> torch.Tensor:
     """-log p of each sequence x0 (N, L), or the bound on it: (N,) nats, float64."""
     settings = run.experiment.evaluation

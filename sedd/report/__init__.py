@@ -1,19 +1,49 @@
-"""Tables and pages, made from what the runs left under results/. Needs no torch."""
+"""Tables and pages, made from what the runs left under results/. Needs no torch.
 
+Libraries for pictures and long curves are loaded only by those who draw: a table takes a second.
+"""
+
+from collections.abc import Sequence
 from pathlib import Path
 
 from sedd.config import Experiment
 from sedd.report.tables import make_table
 from sedd.report.write import render_text, write_table
 
-__all__ = ["make_table", "render_text", "write_report", "write_table"]
+__all__ = [
+    "make_table",
+    "render_text",
+    "write_comparison",
+    "write_figures",
+    "write_front_page",
+    "write_report",
+    "write_table",
+]
 
 
 def write_report(experiment: Experiment, out: Path) -> Path:
-    """Write the page of a run to `out` and return it; see sedd.report.run.
-
-    Its libraries, for pictures and long curves, are loaded only here: a table takes a second.
-    """
+    """Write the page of a run to `out` and return it; see sedd.report.run."""
     from sedd.report.run import write_report as write
 
     return write(experiment, out)
+
+
+def write_figures(experiment: Experiment, folder: Path) -> list[Path]:
+    """Write the pictures of a run into `folder` and return the files; see sedd.report.printed."""
+    from sedd.report.printed import write_figures as write
+
+    return write(experiment, folder)
+
+
+def write_comparison(experiments: Sequence[Experiment], out: Path) -> Path:
+    """Write the page of several runs to `out` and return it; see sedd.report.compare."""
+    from sedd.report.compare import write_comparison as write
+
+    return write(experiments, out)
+
+
+def write_front_page(experiments: Sequence[str], tables: Sequence[str], out: Path) -> Path:
+    """Write the page of all runs and tables to `out` and return it; see sedd.report.front."""
+    from sedd.report.front import write_front_page as write
+
+    return write(experiments, tables, out)

@@ -103,7 +103,7 @@ def read_evaluation(experiment: str, step: int, dataset: str) -> Evaluation | No
     path = evaluation_file(experiment, step, dataset)
     if not path.is_file():
         return None
-    found = _parse(Evaluation, path.read_bytes(), f"{path}")
+    found = parse(Evaluation, path.read_bytes(), f"{path}")
     place, content = (experiment, step, dataset), (found.experiment, found.step, found.dataset)
     if place != content:
         raise DataError(
@@ -154,11 +154,12 @@ def read_samples(path: Path) -> list[Sample]:
     """One sample a line."""
     with path.open("rb") as file:
         return [
-            _parse(Sample, line, f"{path}, line {number}") for number, line in enumerate(file, 1)
+            parse(Sample, line, f"{path}, line {number}") for number, line in enumerate(file, 1)
         ]
 
 
-def _parse(kind: type[R], content: bytes, place: str) -> R:
+def parse(kind: type[R], content: bytes, place: str) -> R:
+    """A record out of JSON. Raises DataError that names `place` and everything that is wrong there."""
     try:
         return kind.model_validate_json(content)
     except ValidationError as error:

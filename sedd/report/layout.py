@@ -6,9 +6,11 @@ the published ones; and, for each number of ours, where it comes from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
+from sedd.config.table import Column
 from sedd.report.tables import NOT_PUBLISHED, NOT_RUN, Cell, Comparison, Origin, Row, Table
 
 GROUPS: dict[Origin, str] = {
@@ -75,6 +77,46 @@ def comparisons(table: Table, style: Style) -> Grid | None:
         for row in rows
     ]
     return _grid(table, style, [("ours", lines)], columns)
+
+
+def column_blocks(grid: Grid, width: int) -> list[list[int]]:
+    """The grid's columns in blocks that each begin with the labels and are at most `width` characters wide.
+
+    A column that is wider by itself has a block of its own.
+    """
+    lines = [grid.headings, *chain.from_iterable(rows for _, rows in grid.groups)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    labels = list(range(grid.num_labels))
+    blocks = [list(labels)]
+    for column in range(grid.num_labels, len(widths)):
+        wide = sum(widths[number] + 2 for number in [*blocks[-1], column]) - 2
+        if wide > width and blocks[-1] != labels:
+            blocks.append(list(labels))
+        blocks[-1].append(column)
+    return blocks
+
+
+def block(grid: Grid, columns: Sequence[int], dash: str = DASH) -> Grid:
+    """Some columns of a grid, without the lines that have nothing but dashes there."""
+    told = columns[grid.num_labels :]
+    groups = []
+    for origin, lines in grid.groups:
+        kept = [line for line in lines if {line[at] for at in told} - {dash}]
+        if kept:
+            groups.append((origin, [[line[at] for at in columns] for line in kept]))
+    return Grid([grid.headings[at] for at in columns], groups, grid.num_labels)
+
+
+def compared_pairs(table: Table) -> list[tuple[Row, Column, Cell, Comparison]]:
+    """Each number of ours beside the published one that it reproduces, whether it was measured or not."""
+    return [
+        (row, column, cell, found)
+        for row in table.rows
+        for column, cell, found in zip(
+            table.config.columns.values(), row.cells, row.comparisons, strict=True
+        )
+        if found is not None
+    ]
 
 
 def cell_text(cell: Cell, style: Style) -> str:

@@ -67,3 +67,10 @@ def curve(metrics: pd.DataFrame, kind: str, *columns: str) -> pd.DataFrame:
     edges = np.linspace(found["step"].min(), found["step"].max(), POINTS + 1)[1:-1]
     stretch = np.searchsorted(edges, found["step"], side="left")
     return found.groupby(stretch).mean().reset_index(drop=True)
+
+
+def total(metrics: pd.DataFrame, column: str) -> float:
+    """The sum of a column; 0 where nothing was logged in it."""
+    if column not in metrics:
+        return 0.0
+    return float(metrics[column].to_numpy(float, na_value=0.0).sum())

@@ -1,38 +1,43 @@
-"""One page a run, with everything inside: it opens from disk, asks no network, and runs no script.
+"""One page a run, with everything inside: it opens from disk and asks no network.
 
 A part that is not there yet says so, so that a page can be made while the run is still training.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-import jinja2
 import pandas as pd
-from markupsafe import Markup
 
-from sedd.atomic import write_text
-from sedd.config import Experiment, checkpoint_steps
-from sedd.paths import checkpoint_file, metrics_file, run_dir
-from sedd.provenance import code_version, now
-from sedd.report.collect import Evaluation, run_evaluations
+from sedd.config import Experiment, checkpoint_steps, sampling_steps
+from sedd.paths import checkpoint_file, metrics_file, run_dir, sample_log, samples_file, trace_stem
+from sedd.report.denoising import Denoising, denoising
+from sedd.report.figures import METRICS, Figure, loss_figure, metric_figure, perplexity_figure
+from sedd.report.interactive import bokeh_script, embedded
 from sedd.report.metrics import curve, read_metrics
-from sedd.report.plots import line_plot, loss_plot, perplexity_plot
+from sedd.report.origin import origin
+from sedd.report.page import own_script, write_page
+from sedd.report.perplexities import Failure, Perplexities, failure, perplexities
+from sedd.report.quality import generative_scores, mauve_scores, quality_figures
 from sedd.report.samples import shown_samples
-from sedd.report.settings import changed_since_training, commands, settings_of
-
-TEMPLATES = Path(__file__).parent / "templates"
+from sedd.report.settings import changed_since_training, commands, preset, settings_of
+from sedd.trace import read_trace
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run has come, in optimiser steps. trained: the last step that was logged."""
+    """How far a run has come, in optimiser steps.
+
+    trained: the last step that was logged. heard_of: when the trainer last wrote a line, UTC; None if it has not.
+    """
 
     trained: int
     total: int
     checkpoints: list[int]
+    heard_of: str | None
 
     @property
     def is_finished(self) -> bool:
@@ -42,62 +47,95 @@ class Progress:
 def write_report(experiment: Experiment, out: Path) -> Path:
     """Write the page of a run to `out`, whole or not at all, and return it.
 
-    Raises DataError that names the file if metrics, samples or perplexities are malformed.
+    A measurement that failed, or left a malformed file, is shown as such. Raises DataError that names the file if the metrics
+    or samples are malformed.
     """
     metrics = read_metrics(metrics_file(experiment.name))
-    evaluations = run_evaluations(experiment)
-    progress = _progress(experiment, metrics)
-    page = (
-        _environment()
-        .get_template("run.html")
-        .render(
-            experiment=experiment,
-            progress=progress,
-            figures=_figures(metrics, evaluations),
-            losses=_losses(metrics),
-            logged_seconds=_logged_seconds(metrics),
-            evaluations=evaluations,
-            last_step=max((found.step for found in evaluations), default=None),
-            samples=shown_samples(experiment),
-            settings=settings_of(experiment),
-            edited=changed_since_training(experiment),
-            commands=commands(
-                experiment, progress.checkpoints[-1] if progress.checkpoints else progress.total
-            ),
-            run_dir=run_dir(experiment.name),
-            code_version=code_version(),
-            created=now(),
-        )
+    progress = run_progress(experiment, metrics)
+    numbers = perplexities(experiment)
+    scores, alike = generative_scores(experiment), mauve_scores(experiment)
+    figures = run_figures(experiment, metrics, numbers)
+    texts = shown_samples(experiment)
+    made_from = preset(experiment)
+    traces = run_traces(experiment)
+    provenances = [
+        *(found.provenance for found in numbers.evaluations),
+        *(found.provenance for found in scores),
+        *(found.provenance for _, _, found in alike),
+    ]
+    drawn = [figure for figure in figures if figure]
+    scripts = [bokeh_script(), own_script("figures")] if drawn else []
+    scripts += [own_script("denoise")] if traces else []
+    return write_page(
+        "run.html",
+        out,
+        scripts=[*scripts, own_script("sort")],
+        experiment=experiment,
+        progress=progress,
+        figures={figure.name: figure for figure in figures},
+        embedded=embedded(drawn) if drawn else None,
+        losses=_losses(metrics),
+        measured=numbers,
+        scores=scores,
+        alike=alike,
+        galleries=texts.galleries,
+        infills=texts.infills,
+        failed_samples=_failed_samples(experiment),
+        traces=traces,
+        settings=settings_of(experiment, made_from[1] if made_from else None),
+        preset=made_from[0] if made_from else None,
+        edited=changed_since_training(experiment),
+        origin=origin(experiment, metrics, provenances),
+        commands=commands(
+            experiment, progress.checkpoints[-1] if progress.checkpoints else progress.total
+        ),
+        run_dir=run_dir(experiment.name),
     )
-    write_text(out, page)
-    return out
 
 
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+def run_figures(
+    experiment: Experiment, metrics: pd.DataFrame, numbers: Perplexities
+) -> list[Figure]:
+    """The pictures of a run; false if they have nothing to show."""
+    name = experiment.name
+    return [
+        loss_figure({name: metrics}),
+        *(metric_figure({name: metrics}, column) for column in METRICS),
+        perplexity_figure({name: numbers.evaluations}),
+        *quality_figures({name: generative_scores(experiment)}),
+    ]
 
 
-def _progress(experiment: Experiment, metrics: pd.DataFrame) -> Progress:
-    steps = checkpoint_steps(experiment)
+def run_progress(experiment: Experiment, metrics: pd.DataFrame) -> Progress:
+    steps, path = checkpoint_steps(experiment), metrics_file(experiment.name)
     present = [step for step in steps if checkpoint_file(experiment.name, step).exists()]
     logged = max(metrics["step"].tolist(), default=0)
-    return Progress(trained=max([logged, *present]), total=steps[-1], checkpoints=present)
+    heard_of = None
+    if path.is_file():
+        moment = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        heard_of = f"{moment:%Y-%m-%d %H:%M} UTC"
+    return Progress(max([logged, *present]), steps[-1], present, heard_of)
 
 
-def _figures(metrics: pd.DataFrame, evaluations: Sequence[Evaluation]) -> dict[str, Markup | None]:
-    return {
-        "loss": loss_plot(metrics),
-        "lr": line_plot(metrics, "lr", "learning rate"),
-        "grad_norm": line_plot(metrics, "grad_norm", "gradient norm"),
-        "throughput": line_plot(metrics, "tokens_per_second", "tokens a second"),
-        "perplexity": perplexity_plot(evaluations),
-    }
+def run_traces(experiment: Experiment) -> list[Denoising]:
+    """The traces of the newest checkpoint that has any. Raises DataError for a malformed one."""
+    for step in reversed(checkpoint_steps(experiment)):
+        folder = trace_stem(experiment.name, step, "x", 1).parent
+        if found := sorted(folder.glob("trace_*.json")):
+            return [denoising(read_trace(path), path) for path in found]
+    return []
+
+
+def _failed_samples(experiment: Experiment) -> Iterable[tuple[int, Failure]]:
+    """Checkpoints whose samples were tried and are not there."""
+    failed, drawn = [], (experiment.sampling.sampler, sampling_steps(experiment))
+    for step in checkpoint_steps(experiment):
+        if samples_file(experiment.name, step, *drawn).exists():
+            continue
+        found = failure(sample_log(experiment.name, step, *drawn))
+        if found:
+            failed.append((step, found))
+    return failed
 
 
 def _losses(metrics: pd.DataFrame) -> dict[str, dict[str, float] | None]:
@@ -107,10 +145,3 @@ def _losses(metrics: pd.DataFrame) -> dict[str, dict[str, float] | None]:
     return {
         kind: None if lines.empty else lines.iloc[-1].to_dict() for kind, lines in found.items()
     }
-
-
-def _logged_seconds(metrics: pd.DataFrame) -> float:
-    """Seconds of training between log lines, validation and checkpoints left out."""
-    if "seconds" not in metrics:
-        return 0.0
-    return float(metrics.loc[metrics["kind"] == "train", "seconds"].sum())

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from sedd.config import Experiment
 from sedd.report.collect import Sample, run_samples
 from sedd.report.settings import spell
 
+SIDE_BY_SIDE = 2  # samples of each checkpoint
 AT_LAST_STEP = 8
-AT_EARLIER_STEPS = 2
-CHARACTERS = 6000  # of one sample, so that a page stays light
+CHARACTERS_BESIDE, CHARACTERS = 900, 6000  # of one sample, so that a page stays light
 GIVEN = ("prefix", "suffix")  # keys of a sample's settings that hold the given texts
 
 
@@ -37,29 +38,54 @@ class SampleFile:
     shown: list[ShownSample]
 
 
-def shown_samples(experiment: Experiment) -> list[SampleFile]:
-    """A few samples of each checkpoint, the newest checkpoint first."""
-    found = run_samples(experiment)
-    newest = max((step for step, _ in found), default=None)
-    return [
-        SampleFile(
-            step=step,
-            sampler=path.stem,
-            path=path,
-            count=len(samples),
-            settings=_settings(samples),
-            shown=[
-                show(sample)
-                for sample in samples[: AT_LAST_STEP if step == newest else AT_EARLIER_STEPS]
-            ],
-        )
-        for (step, path), samples in sorted(
-            found.items(), key=lambda item: (-item[0][0], item[0][1])
-        )
-    ]
+@dataclass(frozen=True)
+class Gallery:
+    """The free samples of one sampler by checkpoint, to stand side by side; then more of the newest checkpoint."""
+
+    sampler: str
+    columns: list[SampleFile]
+    newest: SampleFile
 
 
-def show(sample: Sample) -> ShownSample:
+@dataclass(frozen=True)
+class Shown:
+    """All samples of a run: free ones, and those around given text."""
+
+    galleries: list[Gallery]
+    infills: list[SampleFile]
+
+
+def shown_samples(experiment: Experiment) -> Shown:
+    """A few samples of each checkpoint. Raises DataError naming the file and line that is malformed."""
+    free: list[tuple[SampleFile, SampleFile]] = []  # beside other checkpoints, and by itself
+    infills: list[SampleFile] = []
+    for (step, path), samples in sorted(
+        run_samples(experiment).items(), key=lambda item: (item[0][1].stem, item[0][0])
+    ):
+        alone = _file(step, path, samples, AT_LAST_STEP, CHARACTERS)
+        if any(sample.prefix_tokens or sample.suffix_tokens for sample in samples):
+            infills.append(alone)
+        else:
+            free.append((_file(step, path, samples, SIDE_BY_SIDE, CHARACTERS_BESIDE), alone))
+    galleries = []
+    for sampler, group in groupby(free, key=lambda files: files[0].sampler):
+        files = list(group)
+        galleries.append(Gallery(sampler, [beside for beside, _ in files], files[-1][1]))
+    return Shown(galleries, infills)
+
+
+def _file(step: int, path: Path, samples: list[Sample], count: int, characters: int) -> SampleFile:
+    return SampleFile(
+        step=step,
+        sampler=path.stem,
+        path=path,
+        count=len(samples),
+        settings=_settings(samples),
+        shown=[show(sample, characters) for sample in samples[:count]],
+    )
+
+
+def show(sample: Sample, characters: int = CHARACTERS) -> ShownSample:
     """Cut a sample where the given text ends and where it begins again."""
     before, after = (str(sample.settings.get(key) or "") for key in GIVEN)
     prefix = before if sample.text.startswith(before) else ""
@@ -71,9 +97,9 @@ def show(sample: Sample) -> ShownSample:
             f"Given: the first {sample.prefix_tokens} and the last {sample.suffix_tokens} "
             f"of {len(sample.tokens)} tokens."
         )
-    if len(middle) > CHARACTERS:
-        notes.append(f"Cut: {CHARACTERS:,} of {len(middle):,} characters are shown.")
-        middle = f"{middle[:CHARACTERS]} …"
+    if len(middle) > characters:
+        notes.append(f"Cut: {characters:,} of {len(middle):,} characters are shown.")
+        middle = f"{middle[:characters]} …"
     return ShownSample(prefix, middle, suffix, " ".join(notes))
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
 
-from sedd.config import TRAINING_SECTIONS, Experiment, sampling_steps
-from sedd.config.experiments import experiment_from, resolved_file
+from sedd.config import TRAINING_SECTIONS, Experiment, ModelConfig, sampling_steps
+from sedd.config.experiments import experiment_from, preset_of, resolved_file
 from sedd.errors import ConfigError
 from sedd.paths import samples_file
 
@@ -21,7 +21,8 @@ TOLD_ELSEWHERE = {"name", "base", "overrides", "description"}
 class Setting:
     """One key.
 
-    default: None if the experiment has to choose. differs: there is a default, and it is another.
+    default: of the preset, in the model's section, or of the program; None if the experiment has to choose.
+    differs: there is a default, and it is another.
     """
 
     key: str
@@ -31,9 +32,19 @@ class Setting:
     meaning: str
 
 
-def settings_of(experiment: Experiment) -> list[Setting]:
-    """Every setting, in the order of the file's sections."""
-    return [line for line in _walk(experiment, "") if line.key not in TOLD_ELSEWHERE]
+def settings_of(experiment: Experiment, preset: ModelConfig | None = None) -> list[Setting]:
+    """Every setting, in the order of the file's sections; those of the model beside the preset's."""
+    own = preset.model_dump() if preset else {}
+    lines = _walk(experiment, "", {f"model.{key}": value for key, value in own.items()})
+    return [line for line in lines if line.key not in TOLD_ELSEWHERE]
+
+
+def preset(experiment: Experiment) -> tuple[str, ModelConfig] | None:
+    """The model's preset and its name; None if there is none, or none that can be read any more."""
+    try:
+        return preset_of(experiment)
+    except ConfigError:
+        return None
 
 
 def changed_since_training(experiment: Experiment) -> list[str]:
@@ -53,18 +64,19 @@ def changed_since_training(experiment: Experiment) -> list[str]:
     ]
 
 
-def _walk(settings: BaseModel, prefix: str) -> Iterator[Setting]:
+def _walk(settings: BaseModel, prefix: str, presets: Mapping[str, Any]) -> Iterator[Setting]:
     for name, field in type(settings).model_fields.items():
         value, key = getattr(settings, name), f"{prefix}{name}"
         if isinstance(value, BaseModel):
-            yield from _walk(value, f"{key}.")
+            yield from _walk(value, f"{key}.", presets)
             continue
-        default = None if field.is_required() else field.get_default(call_default_factory=True)
+        has_default = key in presets or not field.is_required()
+        default = presets.get(key, None if field.is_required() else field.get_default())
         yield Setting(
             key=key,
             value=spell(value),
-            default=None if field.is_required() else spell(default),
-            differs=not field.is_required() and value != default,
+            default=spell(default) if has_default else None,
+            differs=has_default and value != default,
             meaning=field.description or "",
         )
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from sedd.atomic import write_text
 from sedd.paths import table_stem
 from sedd.report import layout
+from sedd.report.html import write_html
 from sedd.report.latex import render_latex
-from sedd.report.layout import DASH, GROUPS, Grid, Style
+from sedd.report.layout import GROUPS, Grid, Style
 from sedd.report.markdown import render_markdown
 from sedd.report.tables import Table
 from sedd.report.tidy import render_csv
@@ -20,7 +21,7 @@ TERMINAL = Style(bound="<=", plus_minus="±", percent="%", escape=str)
 
 
 def write_table(table: Table, stem: Path | None = None) -> list[Path]:
-    """Write STEM.md, STEM.csv and STEM.tex, each whole or not at all, and return them.
+    """Write STEM.md, STEM.csv, STEM.tex and STEM.html, each whole or not at all, and return them.
 
     stem: a path without its suffix; results/tables/NAME by default.
     """
@@ -30,7 +31,7 @@ def write_table(table: Table, stem: Path | None = None) -> list[Path]:
         path = stem.with_name(f"{stem.name}.{suffix}")
         write_text(path, render(table))
         paths.append(path)
-    return paths
+    return [*paths, write_html(table, stem.with_name(f"{stem.name}.html"))]
 
 
 def render_text(table: Table, width: int = 100) -> str:
@@ -53,33 +54,22 @@ def render_text(table: Table, width: int = 100) -> str:
 
 def _folded(grid: Grid, width: int) -> list[str]:
     """The grid in blocks of columns, each at most `width` wide unless one column alone is wider."""
+    blocks = layout.column_blocks(grid, width)
+    return [_block(layout.block(grid, columns)) for columns in blocks]
+
+
+def _block(grid: Grid) -> str:
     lines = [grid.headings, *chain.from_iterable(rows for _, rows in grid.groups)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    labels = list(range(grid.num_labels))
-    blocks = [list(labels)]
-    for column in range(grid.num_labels, len(widths)):
-        wide = sum(widths[number] + 2 for number in [*blocks[-1], column]) - 2
-        if wide > width and blocks[-1] != labels:
-            blocks.append(list(labels))
-        blocks[-1].append(column)
-    return [_block(grid, columns, widths) for columns in blocks]
 
-
-def _block(grid: Grid, columns: list[int], widths: list[int]) -> str:
     def line(cells: list[str]) -> str:
         padded = [
-            cells[number].ljust(widths[number])
-            if number < grid.num_labels
-            else cells[number].rjust(widths[number])
-            for number in columns
+            cell.ljust(wide) if number < grid.num_labels else cell.rjust(wide)
+            for number, (cell, wide) in enumerate(zip(cells, widths, strict=True))
         ]
         return "  ".join(padded).rstrip()
 
     text = [line(grid.headings)]
     for origin, rows in grid.groups:
-        told = [
-            row for row in rows if {row[number] for number in columns[grid.num_labels :]} - {DASH}
-        ]
-        if told:
-            text += [f"{GROUPS[origin]} ".ljust(len(text[0]), "-"), *map(line, told)]
+        text += [f"{GROUPS[origin]} ".ljust(len(text[0]), "-"), *map(line, rows)]
     return "\n".join(text)

@@ -7,7 +7,15 @@ import math
 from pathlib import Path
 from typing import Any
 
-from sedd.paths import evaluation_file, metrics_file, samples_file
+from sedd.paths import (
+    checkpoint_file,
+    evaluation_file,
+    metrics_file,
+    run_dir,
+    samples_file,
+    trace_stem,
+)
+from sedd.trace import Trace, build_trace, write_trace
 
 
 def evaluation(experiment: str, step: int, dataset: str, **changes: Any) -> dict[str, Any]:
@@ -89,6 +97,104 @@ def train_line(step: int, loss: float = 4.0) -> dict[str, Any]:
 
 def validation_line(step: int, loss: float = 4.0) -> dict[str, Any]:
     return {"step": step, "kind": "validation", "loss_nats_per_token": loss, "standard_error": 0.1}
+
+
+def start_line(step: int, device: str = "cpu (1 threads)", world_size: int = 1) -> dict[str, Any]:
+    return {
+        "step": step,
+        "kind": "start",
+        "device": device,
+        "world_size": world_size,
+        "created": "2026-01-02T03:04:05+00:00",
+        "code_version": "0.1.0+abc",
+    }
+
+
+PROVENANCE = {
+    "config_sha256": "c" * 64,
+    "checkpoint_sha256": "d" * 64,
+    "code_version": "0.1.0+abc",
+    "seed": 7,
+    "device": "NVIDIA H100",
+    "seconds": 36.0,
+    "created": "2026-01-02T03:04:05+00:00",
+}
+
+
+def write_generative(experiment: str, step: int, steps: int, perplexity: float) -> Path:
+    content = {
+        "experiment": experiment,
+        "step": step,
+        "judge": "a-judge",
+        "sampler": "analytic",
+        "steps": steps,
+        "precision": "float64",
+        "corpus_perplexity": perplexity,
+        "mean_sequence_perplexity": perplexity * 1.1,
+        "entropy_nats": 5.5,
+        "num_sequences": 128,
+        "num_tokens": 8192,
+        "provenance": PROVENANCE,
+    }
+    folder = run_dir(experiment) / "eval" / f"step_{step}" / "generative" / "a-judge"
+    return write_lines(folder / f"analytic_{steps}.json", [content])
+
+
+def write_mauve(experiment: str, step: int, kind: str) -> Path:
+    content = {
+        "mauve": 0.912,
+        "featurizer": "a-featurizer",
+        "num_references": 1000,
+        "samples_per_reference": 5,
+        "provenance": PROVENANCE,
+    }
+    return write_lines(
+        run_dir(experiment) / "eval" / f"step_{step}" / "mauve" / f"{kind}.json", [content]
+    )
+
+
+PIECES = {0: None, 1: "the", 2: " <script>alert(3)</script>", 3: " river", 4: " ran\n", 5: " on"}
+
+
+def a_trace(*states: list[int], prefix_tokens: int = 0, suffix_tokens: int = 0) -> Trace:
+    about = {
+        "experiment": "run",
+        "checkpoint_step": 200,
+        "sampler": "analytic",
+        "steps": 3,
+        "prefix_tokens": prefix_tokens,
+        "suffix_tokens": suffix_tokens,
+        "seed": 7,
+        "provenance": {},
+    }
+    return build_trace(about, states, PIECES)
+
+
+def write_a_trace() -> Path:
+    """Five positions: one given, two settled at step 1, one at step 2, one at step 3."""
+    made = a_trace(
+        [1, 0, 0, 0, 0], [1, 2, 0, 0, 5], [1, 2, 3, 0, 5], [1, 2, 3, 4, 5], prefix_tokens=1
+    )
+    path = trace_stem("run", 200, "analytic", 64).with_suffix(".json")
+    write_trace(made, path)
+    return path
+
+
+def finished_run(*texts: str) -> None:
+    """Everything that a finished run leaves."""
+    lines = [train_line(n, 5 - n / 100) for n in range(20, 201, 20)]
+    write_metrics(
+        "run", [start_line(0), *lines, validation_line(100, 3.5), validation_line(200, 3)]
+    )
+    for step in (100, 200):
+        write_evaluation("run", step, "wiki")
+        write_evaluation("run", step, "kjv", nats_per_token=5.0)
+        write_samples("run", step, *(texts or ("a sample",)))
+        write_lines(checkpoint_file("run", step), [])
+        for steps in (16, 64):
+            write_generative("run", step, steps, 3000 / steps)
+    write_mauve("run", 200, "standard")
+    write_a_trace()
 
 
 def write_lines(path: Path, lines: list[dict[str, Any]]) -> Path:

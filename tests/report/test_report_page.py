@@ -1,17 +1,22 @@
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
+import json
 import re
-from collections import Counter
-from html.parser import HTMLParser
+import subprocess
+import sys
+from itertools import pairwise
 from pathlib import Path
 
-import matplotlib as mpl
 import pytest
 from project import ROOT
+from report.html_page import Page
 from report.results import (
+    finished_run,
+    start_line,
     train_line,
-    validation_line,
     write_evaluation,
     write_lines,
     write_metrics,
@@ -20,167 +25,195 @@ from report.results import (
 
 from sedd.config import load_experiment, write_resolved
 from sedd.errors import DataError
-from sedd.paths import checkpoint_file, run_dir
+from sedd.paths import checkpoint_file, perplexity_log, run_dir, sample_log
 from sedd.report import write_report
-from sedd.report.plots import SERIES
+from sedd.report.figures import COLOURS
+from sedd.trace import DARK, LIGHT
 
-VOID = {"meta", "link", "br", "img", "hr", "input"}
 LOADING = {"src", "srcset", "data", "poster", "action", "xlink:href"}
-
-
-class Page(HTMLParser):
-    """Elements with their attributes, what is written in each, and whether the nesting is sound."""
-
-    def __init__(self, text: str):
-        super().__init__()
-        self.source = text
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.words: dict[str, list[str]] = {}
-        self._open: list[str] = []
-        self.feed(text)
-        self.close()
-        assert not self._open, self._open
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self._open:
-            self.words.setdefault(self._open[-1], []).append(data)
-
-    def named(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.elements if name == tag]
-
-    def text(self, tag: str) -> str:
-        return "\n".join(self.words.get(tag, []))
+SAMPLES = ("<script>alert(1)</script> & more", "</blockquote><img src=x onerror=alert(2)>")
 
 
 def make_page() -> Page:
-    path = write_report(load_experiment("run"), Path("results/reports/run.html"))
-    return Page(path.read_text(encoding="utf-8"))
-
-
-def fill(*texts: str) -> None:
-    """Everything that a finished run leaves."""
-    write_metrics("run", [train_line(n) for n in range(20, 201, 20)] + [validation_line(200)])
-    for step in (100, 200):
-        write_evaluation("run", step, "wiki")
-        write_evaluation("run", step, "kjv")
-        write_samples("run", step, *(texts or ("a sample",)))
-        write_lines(checkpoint_file("run", step), [])
-
-
-SAMPLES = ("<script>alert(1)</script> & more", "</blockquote><img src=x onerror=alert(2)>")
+    return Page(write_report(load_experiment("run"), Path("results/reports/run.html")))
 
 
 @pytest.fixture(scope="module")
 def page(other_folder: Path) -> Page:
     """Of a finished run, read-only."""
     with contextlib.chdir(other_folder):
-        fill(*SAMPLES)
+        finished_run(*SAMPLES)
         return make_page()
 
 
 def test_a_sample_with_a_script_is_shown_and_not_run(page: Page) -> None:
-    assert not page.named("script")
     assert not page.named("img")
+    assert not page.named("b")
     shown = page.text("blockquote")
     assert all(sample in shown for sample in SAMPLES)
-    assert not page.named("b")
+    assert " <script>alert(3)</script>" in page.words["span"]
     assert "Two checkpoints & a <b>bold</b> word" in page.text("p")
+    assert not [script for script in page.words["script"] if script.startswith("alert")]
 
 
-def test_the_page_asks_for_nothing_from_outside(page: Page) -> None:
+def test_the_page_may_run_its_own_scripts_and_load_nothing(page: Page) -> None:
+    (policy,) = [meta["content"] for meta in page.named("meta") if meta.get("http-equiv")]
+    assert policy
+    assert policy.startswith("default-src 'none'; img-src data:; style-src 'unsafe-inline'; ")
+    allowed = set(re.findall(r"'sha256-([^']+)'", policy))
+    scripts = re.findall(r"<script>(.*?)</script>", page.source, re.DOTALL)
+    digests = [hashlib.sha256(script.encode()).digest() for script in scripts]
+    assert {base64.b64encode(digest).decode() for digest in digests} == allowed
+    assert len(allowed) == 4
+
+
+def test_the_page_names_no_address_but_links(page: Page) -> None:
     for tag, attributes in page.elements:
-        assert not LOADING & attributes.keys() or (attributes.get("xlink:href") or "").startswith(
-            "#"
-        )
-        assert not any(name.startswith("on") for name in attributes)
+        assert not LOADING & attributes.keys(), tag
+        assert not any(name.startswith("on") for name in attributes), tag
         if "href" in attributes:
-            assert tag in ("a", "use"), tag
-    assert not {"link", "iframe", "object", "embed", "script", "base"} & {
-        t for t, _ in page.elements
-    }
+            assert tag == "a" or (tag, attributes["href"]) == ("link", "data:,")
+    assert not {"iframe", "object", "embed", "base"} & {tag for tag, _ in page.elements}
     assert "@import" not in page.text("style")
-    assert not re.search(r"url\((?!['\"]?#)", page.source)
-    policies = [meta for meta in page.named("meta") if meta.get("http-equiv")]
-    assert policies == [
-        {
-            "http-equiv": "Content-Security-Policy",
-            "content": "default-src 'none'; style-src 'unsafe-inline'",
-        }
-    ]
+    assert "url(" not in page.text("style")
 
 
-def test_pictures_have_words_beside_them_and_ids_of_their_own(page: Page) -> None:
-    pictures = page.named("svg")
-    assert len(pictures) == 5
-    for picture in pictures:
-        assert picture["role"] == "img"
-        assert len(picture["aria-label"] or "") > 20
-        assert "width" not in picture
-    ids = Counter(attributes["id"] for _, attributes in page.elements if "id" in attributes)
-    assert max(ids.values()) == 1
-    used = {(element.get("xlink:href") or "#")[1:] for element in page.named("use")}
-    assert used
-    assert used <= ids.keys()
+def test_data_for_scripts_cannot_end_its_own_element(page: Page) -> None:
+    blocks = re.findall(
+        r'<script type="application/json"[^>]*>(.*?)</script>', page.source, re.DOTALL
+    )
+    assert len(blocks) == 2
+    assert all("<" not in block for block in blocks)
+    assert any(" <script>alert(3)</script>" in str(json.loads(block)) for block in blocks)
+
+
+def test_pictures_have_words_in_their_place_and_numbers_below(page: Page) -> None:
+    pictures = [div for div in page.named("div") if div.get("role") == "img"]
+    assert len(pictures) == 7
+    assert all(len(picture["aria-label"] or "") > 20 for picture in pictures)
+    assert page.text("summary").count("The numbers") == 7
 
 
 def test_every_table_has_a_caption_and_scoped_headings(page: Page) -> None:
-    assert len(page.named("table")) == len(page.named("caption")) == 4
+    assert len(page.named("table")) == len(page.named("caption")) > 12
     assert {heading.get("scope") for heading in page.named("th")} == {"row", "col"}
+
+
+def test_headings_go_down_one_level_at_a_time(page: Page) -> None:
+    levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
 def test_the_page_shows_numbers_errors_baselines_and_where_they_come_from(page: Page) -> None:
     cells = page.words["td"]
     for expected in ("≤ 54.60 ± 0.55", "665.14", "≤ 2.000 ± 0.005", "c" * 64, "d" * 64, "8,192"):
         assert expected in cells
-    assert "Finished: 200 optimiser steps" in page.text("p")
-    assert "20 s" in page.text("p")  # ten lines of two seconds
+    assert "200 optimiser steps" in page.everything()
+    assert "0.912" in cells
+    assert "a-judge" in page.words["th"]
 
 
-def test_settings_that_differ_from_their_default_are_marked_and_no_other() -> None:
-    page = Path("page.html")
-    write_report(load_experiment("run"), page)
+def test_the_cost_counts_each_process_of_each_stretch() -> None:
+    starts = [start_line(0, "NVIDIA H100", 8), start_line(100, "NVIDIA H100", 2)]
+    lines = [{**train_line(step), "seconds": 36.0} for step in range(20, 201, 20)]
+    write_metrics("run", [*starts, *lines])
+    # five laps of 36 s on eight, five on two
+    assert "0.50 GPU hours" in make_page().everything()
+
+
+def test_a_run_without_a_note_of_its_device_says_so() -> None:
+    write_metrics("run", [train_line(20)])
+    assert "device that was not recorded" in make_page().everything()
+
+
+def test_settings_are_marked_where_the_experiment_changes_its_preset_or_a_default() -> None:
+    page = make_page()
     rows = re.findall(
-        r'<tr( class="changed")?><th scope="row"><code>([\w.]+)', page.read_text("utf-8")
+        r'<tr( class="changed")?><th scope="row"><code>([\w.]+)</code></th><td><code>(.*?)</code></td><td>(.*?)</td>',
+        page.source,
     )
-    marked = {key for changed, key in rows if changed}
-    assert {"model.dropout", "training.lr", "training.steps"} <= marked
-    assert not {"model.hidden_size", "training.beta1", "training.accum", "seed"} & marked
-    assert len(rows) > 30
+    changed = {key: (value, other) for mark, key, value, other in rows if mark}
+    assert [key for mark, key, _, _ in rows[: len(changed)]] == list(changed)  # and stand first
+    assert changed["model.dropout"] == ("0.25", "<code>0.0</code>")  # the default is 0.1
+    assert {"training.lr", "training.steps"} <= changed.keys()
+    # of the preset, though other than the program's default
+    assert not {"model.hidden_size", "training.beta1", "training.accum", "seed"} & changed.keys()
+    assert len(rows) > 40
 
 
 def test_a_run_that_has_not_begun_says_what_is_missing() -> None:
     page = make_page()
-    text = page.text("p")
-    assert "Not started" in page.text("strong")
+    text = page.everything()
     for missing in (
+        "Not started",
         "No metrics yet",
         "No perplexity yet",
+        "entropy: not measured",
+        "MAUVE: not measured",
+        "No trace yet",
         "No samples yet",
+        "No infills yet",
+        "cost is not known",
         "Nothing has been measured",
     ):
         assert missing in text
-    assert not page.named("svg")
+    assert not [div for div in page.named("div") if div.get("role") == "img"]
+    assert len(page.source) < 100_000  # no plot, hence no plotting library
 
 
 def test_a_run_that_is_still_training_shows_how_far_it_is() -> None:
     write_metrics("run", [train_line(20), train_line(40)])
     write_samples("run", 100)
+    text = make_page().everything()
+    assert "Not finished" in text
+    assert "at step 40 of 200" in text
+    assert "last heard of at" in text
+    assert "The file holds no sample" in text
+
+
+def test_a_checkpoint_that_was_not_measured_and_one_whose_measurement_failed_are_told_apart() -> (
+    None
+):
+    write_evaluation("run", 100, "wiki")
+    log = perplexity_log("run", 200, "kjv")
+    log.parent.mkdir(parents=True)
+    log.write_text("perplexity run on kjv: 0%\nsedd: results/data/kjv: too short <for> one block\n")
+    log = sample_log("run", 200, "analytic", 1024)
+    log.parent.mkdir(parents=True)
+    log.write_text("Traceback (most recent call last):\n  File ...\nMemoryError: no room\n")
     page = make_page()
-    assert "Not finished" in page.text("strong")
-    assert "at step 40 of 200" in page.text("p")
-    assert "The file holds no sample" in page.text("p")
-    assert len(page.named("svg")) == 4
+    text = page.everything()
+    assert "2 measurements failed" in text
+    assert "kjv at step 200: results/data/kjv: too short <for> one block" in text
+    assert "MemoryError: no room" in text
+    cells = page.words["td"]
+    assert [cells.count(told) for told in ("failed, see above", "not measured")] == [1, 2]
+
+
+def test_a_measurement_that_is_there_is_no_failure_whatever_an_old_log_says() -> None:
+    write_evaluation("run", 200, "wiki")
+    log = perplexity_log("run", 200, "wiki")
+    log.parent.mkdir(parents=True)
+    log.write_text("sedd: an old mistake\n")
+    assert "failed" not in make_page().everything()
+
+
+def test_malformed_measurements_are_shown_as_failed_with_their_file() -> None:
+    write_evaluation("run", 200, "wiki").write_text("{", encoding="utf-8")
+    text = make_page().everything()
+    assert "1 measurement failed" in text
+    assert "step_200/wiki.json: malformed" in text
+
+
+def test_malformed_metrics_name_their_file_and_leave_the_old_page() -> None:
+    finished_run()
+    out = Path("page.html")
+    before = write_report(load_experiment("run"), out).read_bytes()
+    write_metrics("run", [{"step": 1}])
+    with pytest.raises(DataError, match=r"metrics\.jsonl, line 1"):
+        write_report(load_experiment("run"), out)
+    assert out.read_bytes() == before
 
 
 def test_given_text_is_marked_and_only_that() -> None:
@@ -191,17 +224,25 @@ def test_given_text_is_marked_and_only_that() -> None:
     }
     write_samples("run", 200, "I said no, I said, to you.", **given)
     page = make_page()
-    assert page.words["mark"] == ["I said", " you."]
+    assert page.words["mark"] == ["Marked", "I said", " you."]
     assert page.text("blockquote") == " no, I said, to"
     assert "the first 6 and the last 5 of 26 tokens" in page.text("p")
+    assert "No samples yet" in page.text("p")  # infills are not free samples
+
+
+def test_samples_of_the_checkpoints_stand_side_by_side() -> None:
+    for step in (100, 200):
+        write_samples("run", step, f"text of {step}")
+    page = make_page()
+    assert page.words["h4"] == ["Step 100", "Step 200"]
+    assert page.words["blockquote"][:2] == ["text of 100", "text of 200"]
 
 
 def test_commands_of_a_changed_experiment_name_what_it_was_made_from() -> None:
     changed = load_experiment(
         "run", ["training.lr=0.5", "evaluation.datasets=[wiki]"], rename="other"
     )
-    path = write_report(changed, Path("page.html"))
-    code = Page(path.read_text("utf-8")).text("code")
+    code = Page(write_report(changed, Path("page.html"))).text("code")
     assert "sedd train run training.lr=0.5 'evaluation.datasets=[wiki]' --name other" in code
     assert "sedd perplexity other --step 200 --dataset wiki" in code
 
@@ -218,32 +259,34 @@ def test_settings_edited_after_training_are_told() -> None:
 
 
 def test_a_page_of_many_long_samples_stays_light() -> None:
-    fill(*["word & <tag> " * 5000] * 40)
+    finished_run(*["word & <tag> " * 5000] * 40)
     path = write_report(load_experiment("run"), Path("page.html"))
     assert path.stat().st_size < 2_000_000
     assert "Cut: 6,000 of 65,000 characters are shown" in path.read_text("utf-8")
 
 
-def test_malformed_results_name_their_file_and_leave_the_old_page() -> None:
-    fill()
-    out = Path("page.html")
-    before = write_report(load_experiment("run"), out).read_bytes()
-    write_evaluation("run", 200, "wiki").write_text("{", encoding="utf-8")
-    with pytest.raises(DataError, match=r"step_200/wiki\.json"):
-        write_report(load_experiment("run"), out)
-    assert out.read_bytes() == before
+def test_a_page_of_ten_checkpoints_and_long_curves_stays_light() -> None:
+    path = Path("config/experiments/run.yaml")
+    text = path.read_text("utf-8").replace("steps: 200", "steps: 10000")
+    path.write_text(text.replace("checkpoint_every: 100", "checkpoint_every: 1000"), "utf-8")
+    write_metrics("run", [train_line(n, 4 + (n * 7919 % 1000) / 1000) for n in range(1, 10_001)])
+    for step in range(1000, 10_001, 1000):
+        write_evaluation("run", step, "wiki")
+        write_evaluation("run", step, "kjv")
+        write_samples("run", step, *["word " * 1000] * 8)
+        write_lines(checkpoint_file("run", step), [])
+    assert write_report(load_experiment("run"), Path("page.html")).stat().st_size < 2_000_000
 
 
-def test_drawing_leaves_matplotlib_as_it_was_and_gives_the_same_bytes() -> None:
-    fill()
-    before = dict(mpl.rcParams)
-    first, second = (re.sub("Page made .*", "", str(drawn())) for _ in range(2))
-    assert first == second
-    assert dict(mpl.rcParams) == before
-
-
-def drawn() -> str:
-    return write_report(load_experiment("run"), Path("page.html")).read_text("utf-8")
+def test_the_same_results_give_the_same_page() -> None:
+    finished_run()
+    script = "from sedd.config import load_experiment; from sedd.report import write_report; from pathlib import Path; "
+    script += "write_report(load_experiment('run'), Path('page.html'))"
+    pages = []
+    for _ in range(2):  # in a process each: Bokeh numbers its models through a process's life
+        subprocess.run([sys.executable, "-c", script], check=True)
+        pages.append(re.sub("Page made [^ ]*", "", Path("page.html").read_text("utf-8")))
+    assert pages[0] == pages[1]
 
 
 def luminance(colour: str) -> float:
@@ -258,10 +301,18 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-@pytest.mark.parametrize("paper", ["#ffffff", "#14171a"])
-def test_curves_stand_out_from_a_light_and_from_a_dark_page(paper: str) -> None:
-    css = ROOT / "sedd/report/templates/page.css"
-    assert f"--paper: {paper};" in css.read_text("utf-8")
+@pytest.mark.parametrize(
+    ("paper", "ink", "bands"), [("#ffffff", "#1b1f24", LIGHT), ("#14171a", "#e6e8eb", DARK)]
+)
+def test_curves_stand_out_from_the_page_and_words_from_their_bands(
+    paper: str, ink: str, bands: tuple[str, ...]
+) -> None:
+    css = (ROOT / "sedd/report/templates/page.css").read_text("utf-8")
+    assert f"--paper: {paper};" in css
+    assert f"--ink: {ink};" in css
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
-    for colour in SERIES:
+    for colour in COLOURS:
         assert contrast(colour, paper) >= 3, colour
+    for number, band in enumerate(bands):
+        assert f"--band-{number}: {band};" in css
+        assert contrast(ink, band) >= 4.5, band

@@ -34,7 +34,8 @@ def test_every_build_plans_each_checkpoint_sample_and_measurement_once(project, 
     assert jobs["perplexity"] == sum(
         len(measured[e.name]) * len(e.evaluation.datasets) for e in experiments
     )
-    assert jobs["report"] == len(experiments)
+    assert jobs["trace"] == jobs["report"] == jobs["figures"] == len(experiments)
+    assert jobs["compare"] == jobs["overview"] == 1
     assert jobs["table"] == len(made.tables)
 
 
@@ -109,10 +110,22 @@ def test_rules_and_package_spell_every_path_the_same():
             paths.run_dir("{experiment}") / "eval" / "step_{step}" / "{dataset}.json"
         ),
         "report": str(paths.report_file("{experiment}")),
-        **{form: f"{paths.table_stem('{table}')}.{form}" for form in ("md", "csv", "tex")},
+        "figures": str(paths.figures_dir("{experiment}")),
+        "compare": str(paths.comparison_file()),
+        "overview": str(paths.front_page_file()),
+        "trace": f"{paths.trace_stem('{experiment}', 0, '{sampler}', 0)}.json".replace(
+            "step_0", "step_{step}"
+        ).replace("_0.json", "_{steps}.json"),
+        **{form: f"{paths.table_stem('{table}')}.{form}" for form in ("md", "csv", "tex", "html")},
     }
     for what, path in wild.items():
         assert f'"{path}"' in rules, f"no rule makes {what} as {path}"
+    for log in ("sample/x.step_7.euler_3.log", "perplexity/x.step_7.d.log"):
+        spelled = log.replace("x.", "{experiment}.").replace("step_7", "step_{step}")
+        spelled = spelled.replace("euler_3", "{sampler}_{steps}").replace(".d.", ".{dataset}.")
+        assert f'"logs/{spelled}"' in rules, f"no rule keeps {spelled}"
+    assert str(paths.sample_log("x", 7, "euler", 3)) == "logs/sample/x.step_7.euler_3.log"
+    assert str(paths.perplexity_log("x", 7, "d")) == "logs/perplexity/x.step_7.d.log"
     assert str(paths.checkpoint_file("x", 7)) == wild["checkpoint"].format(experiment="x", step=7)
     assert str(paths.samples_file("x", 7, "euler", 3)) == wild["samples"].format(
         experiment="x", step=7, sampler="euler", steps=3

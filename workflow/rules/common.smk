@@ -20,13 +20,17 @@ from sedd.errors import ConfigError, SeddError
 from sedd.paths import (
     checkpoint_file,
     cluster_file,
+    comparison_file,
     evaluation_file,
     experiment_file,
+    figures_dir,
+    front_page_file,
     report_file,
     samples_file,
     table_file,
     table_stem,
     tokens_dir,
+    trace_stem,
 )
 
 try:
@@ -72,6 +76,10 @@ wildcard_constraints:
     dataset=r"[A-Za-z0-9_-]+",
     split="train|validation|test",
     sampler="euler|analytic|first_hitting|ancestral",
+
+
+# the other pages of results/reports are of all runs
+RUN_PAGE = r"(?!(index|compare)\.html$)[A-Za-z0-9][A-Za-z0-9_.-]*"
 
 
 def experiment_of(name):
@@ -157,16 +165,31 @@ def samples(name):
     ]
 
 
+def trace(name):
+    """One text of the last checkpoint, from noise to its end."""
+    experiment = experiment_of(name)
+    sampler, steps = experiment.sampling.sampler, sampling_steps(experiment)
+    step = evaluated_steps(experiment)[-1]
+    return [f"{trace_stem(name, step, sampler, steps)}.json"]
+
+
 def all_tables():
     """Each table in each of its forms."""
-    return [
-        f"{table_stem(name)}.{form}" for name in TABLES for form in ("md", "csv", "tex")
-    ]
+    forms = ("md", "csv", "tex", "html")
+    return [f"{table_stem(name)}.{form}" for name in TABLES for form in forms]
+
+
+def all_run_pages():
+    """One page an experiment."""
+    return [str(report_file(name)) for name in EXPERIMENTS] if PROJECT.reports else []
 
 
 def all_reports():
-    """One page an experiment."""
-    return [str(report_file(name)) for name in EXPERIMENTS] if PROJECT.reports else []
+    """One page an experiment, its pictures as files, and the pages of all runs."""
+    if not PROJECT.reports:
+        return []
+    figures = [str(figures_dir(name)) for name in EXPERIMENTS]
+    return all_run_pages() + figures + [str(comparison_file()), str(front_page_file())]
 
 
 # What the rules read of the configuration, so that an edit re-runs what depends on it and nothing else.
@@ -213,6 +236,17 @@ def sampling_settings(wildcards):
     return {"seed": experiment.seed, **experiment.sections("sampling")}
 
 
+def trace_settings(wildcards):
+    """What a text depends on that is drawn by itself: all but how many are drawn side by side."""
+    settings = sampling_settings(wildcards)
+    alone = {
+        key: value
+        for key, value in settings["sampling"].items()
+        if key not in ("count", "batch_size")
+    }
+    return {**settings, "sampling": alone}
+
+
 def evaluation_settings(wildcards):
     """What a perplexity depends on beside the checkpoint and the text."""
     experiment = experiment_of(wildcards.experiment)
@@ -250,5 +284,16 @@ def table_inputs(wildcards):
 
 
 def report_inputs(wildcards):
-    """What a page shows: the run's perplexities and samples."""
-    return evaluations(wildcards.experiment) + samples(wildcards.experiment)
+    """What a page shows: the run's perplexities, samples and one text from noise."""
+    name = wildcards.experiment
+    return evaluations(name) + samples(name) + trace(name)
+
+
+def comparison_inputs(wildcards):
+    """What the runs are compared by: their perplexities, and so, before them, their curves."""
+    return [path for name in EXPERIMENTS for path in evaluations(name)]
+
+
+def comparison_settings(wildcards):
+    """The settings in which runs may differ."""
+    return [experiment.model_dump(mode="json") for experiment in EXPERIMENTS.values()]

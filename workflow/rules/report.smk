@@ -3,13 +3,15 @@ rule table:
         ancient("config/tables/{table}.yaml"),
         table_inputs,
     output:
-        md=report(
-            "results/tables/{table}.md",
-            caption="../report/table.rst",
-            category="Tables",
-        ),
+        md="results/tables/{table}.md",
         csv="results/tables/{table}.csv",
         tex="results/tables/{table}.tex",
+        html=report(
+            "results/tables/{table}.html",
+            caption="../report/table.rst",
+            category="Tables",
+            labels={"table": "{table}"},
+        ),
     log:
         "logs/table/{table}.log",
     localrule: True
@@ -31,9 +33,12 @@ rule report:
             "results/reports/{experiment}.html",
             caption="../report/run.rst",
             category="Runs",
+            labels={"run": "{experiment}", "what": "page"},
         ),
     log:
         "logs/report/{experiment}.log",
+    wildcard_constraints:
+        experiment=RUN_PAGE,
     localrule: True
     resources:
         mem_mb=1000,
@@ -42,3 +47,74 @@ rule report:
         settings=report_settings,
     shell:
         "sedd report {wildcards.experiment:q} 2>&1 | tee -i {log:q}"
+
+
+rule figures:
+    input:
+        ancient("config/experiments/{experiment}.yaml"),
+        report_inputs,
+    output:
+        report(
+            directory("results/figures/{experiment}"),
+            patterns=["{figure}.png"],
+            caption="../report/figure.rst",
+            category="Figures",
+            labels={"run": "{experiment}", "figure": "{figure}"},
+        ),
+    log:
+        "logs/figures/{experiment}.log",
+    localrule: True
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=report_settings,
+    shell:
+        "sedd figures {wildcards.experiment:q} 2>&1 | tee -i {log:q}"
+
+
+rule compare:
+    input:
+        comparison_inputs,
+    output:
+        report(
+            "results/reports/compare.html",
+            caption="../report/compare.rst",
+            category="Runs",
+            labels={"run": "all", "what": "comparison"},
+        ),
+    log:
+        "logs/compare.log",
+    localrule: True
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=comparison_settings,
+        experiments=list(EXPERIMENTS),
+    shell:
+        "sedd compare {params.experiments:q} 2>&1 | tee -i {log:q}"
+
+
+rule overview:
+    input:
+        all_tables(),
+        all_run_pages(),
+    output:
+        report(
+            "results/reports/index.html",
+            caption="../report/overview.rst",
+            category="Runs",
+            labels={"run": "all", "what": "front page"},
+        ),
+    log:
+        "logs/overview.log",
+    localrule: True
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        experiments=list(EXPERIMENTS),
+        tables=[f"--table={name}" for name in TABLES],
+    shell:
+        "sedd overview {params.experiments:q} {params.tables:q} 2>&1 | tee -i {log:q}"

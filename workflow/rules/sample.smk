@@ -13,3 +13,31 @@ rule sample:
     shell:
         "sedd sample {wildcards.experiment:q} --step {wildcards.step}"
         " --sampler {wildcards.sampler} --steps {wildcards.steps} --out {output:q} 2>&1 | tee -i {log:q}"
+
+
+# One text from noise to its end, to be watched on the run's page.
+rule trace:
+    input:
+        "results/runs/{experiment}/checkpoints/step_{step}.pt",
+    output:
+        json="results/runs/{experiment}/samples/step_{step}/trace_{sampler}_{steps}.json",
+        gif=report(
+            "results/runs/{experiment}/samples/step_{step}/trace_{sampler}_{steps}.gif",
+            caption="../report/trace.rst",
+            category="Texts from noise",
+            labels={
+                "run": "{experiment}",
+                "checkpoint": "{step}",
+                "sampler": "{sampler}_{steps}",
+            },
+        ),
+    log:
+        "logs/trace/{experiment}.step_{step}.{sampler}_{steps}.log",
+    threads: 1
+    resources:
+        **short_job(computes=True),
+    params:
+        settings=trace_settings,
+    shell:
+        "sedd sample {wildcards.experiment:q} --step {wildcards.step} --trace"
+        " --sampler {wildcards.sampler} --steps {wildcards.steps} 2>&1 | tee -i {log:q}"

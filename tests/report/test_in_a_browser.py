@@ -1,0 +1,267 @@
+"""The pages in a real browser: they open in silence, and what is to be moved moves."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from report.browser import Browser, open_browser
+from report.results import (
+    finished_run,
+    start_line,
+    train_line,
+    validation_line,
+    write_evaluation,
+    write_metrics,
+)
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from sedd.config import load_experiment, write_resolved
+from sedd.paths import run_dir
+from sedd.report import (
+    make_table,
+    write_comparison,
+    write_front_page,
+    write_report,
+    write_table,
+)
+
+PAGES = ("run", "begun", "compare", "index", "table")
+SCRIPT = (
+    "<script>document.title = 'taken over'</script><img src=x onerror=\"document.title='taken'\">"
+)
+# words whose contrast with what lies behind them is too small, WCAG 2.2 AA; [] is what one wants
+TOO_FAINT = """
+const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+const rgba = (colour) => {
+  canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+  return canvas.getImageData(0, 0, 1, 1).data;
+};
+const behind = (element) => {
+  for (let at = element; at; at = at.parentElement) {
+    const colour = rgba(getComputedStyle(at).backgroundColor);
+    if (colour[3] === 255) return colour;
+  }
+  return rgba("white");
+};
+const luminance = (colour) => [0.2126, 0.7152, 0.0722].reduce((sum, weight, at) => {
+  const part = colour[at] / 255;
+  return sum + weight * (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+}, 0);
+const faint = [];
+for (const element of document.body.querySelectorAll("*")) {
+  const words = [...element.childNodes].filter((node) => node.nodeType === 3 && node.textContent.trim());
+  if (!words.length || !element.checkVisibility() || element.matches(".masked, script, noscript, option")) continue;
+  const pair = [luminance(rgba(getComputedStyle(element).color)), luminance(behind(element))];
+  const ratio = (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
+  if (ratio < 4.5) faint.push([element.tagName, element.className, words[0].textContent.trim().slice(0, 30), ratio]);
+}
+return faint;
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    yield from open_browser()
+
+
+@pytest.fixture(scope="module")
+def pages(other_folder: Path) -> dict[str, Path]:
+    """By name: of a finished run, of one that has just begun, and of both."""
+    with contextlib.chdir(other_folder):
+        finished_run(f"one {SCRIPT}", "another text")
+        other = load_experiment("run", ["training.lr=0.004", "seed=9"], rename="begun")
+        write_resolved(other, run_dir("begun") / "config.yaml")
+        lines = [train_line(20, 6.0), train_line(40, 5.5), validation_line(40, 5.0)]
+        write_metrics("begun", [start_line(0), *lines])
+        write_evaluation("begun", 100, "wiki", nats_per_token=4.5)
+        run = load_experiment("run")
+        made = {
+            "run": write_report(run, Path("results/reports/run.html")),
+            "begun": write_report(other, Path("results/reports/begun.html")),
+            "compare": write_comparison([run, other], Path("results/reports/compare.html")),
+            "index": write_front_page(
+                ["run", "begun"], ["table"], Path("results/reports/index.html")
+            ),
+            "table": write_table(make_table("table"))[-1],
+        }
+        return {name: path.absolute() for name, path in made.items()}
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_opens_without_complaint_and_without_the_network(
+    browser: Browser, pages: dict[str, Path], name: str, dark: bool
+) -> None:
+    browser.open(pages[name], dark=dark)
+    browser.run("window.scrollTo(0, document.body.scrollHeight)")
+    assert browser.complaints() == []
+    assert browser.asked_for() == []
+    assert browser.run(TOO_FAINT) == []
+    picture = browser.picture()
+    paper = (20, 23, 26) if dark else (255, 255, 255)
+    share = (picture == paper).all(-1).mean()
+    assert 0.3 < share < 0.99, "blank, or not the page's colours"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_fits_a_phone(browser: Browser, pages: dict[str, Path], name: str) -> None:
+    browser.open(pages[name], width=360, height=740)
+    assert browser.run("return document.documentElement.scrollWidth") <= 360
+    assert browser.complaints() == []
+
+
+def test_a_sample_s_script_is_seen_and_does_nothing(
+    browser: Browser, pages: dict[str, Path]
+) -> None:
+    browser.open(pages["run"])
+    assert browser.driver.title == "run: a run of sedd"
+    assert browser.driver.find_element(By.CSS_SELECTOR, "blockquote").text == f"one {SCRIPT}"
+    assert not browser.driver.find_elements(By.TAG_NAME, "img")
+
+
+def test_a_script_that_got_into_a_page_would_not_run(
+    browser: Browser, pages: dict[str, Path], tmp_path: Path
+) -> None:
+    page = tmp_path / "page.html"
+    text = pages["index"].read_text("utf-8")
+    page.write_text(text.replace("<main", f"{SCRIPT}<main"), "utf-8")
+    browser.open(page)
+    assert browser.driver.title == "All runs and tables of sedd"
+    assert any("Content Security Policy" in said for said in browser.complaints())  # and is told
+
+
+def test_the_curves_are_drawn(browser: Browser, pages: dict[str, Path]) -> None:
+    browser.open(pages["run"])
+    for number, figure in enumerate(browser.driver.find_elements(By.CLASS_NAME, "plot")):
+        browser.run("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", figure)
+        name = figure.get_attribute("id")
+        picture = browser.picture(f"#{name}").astype(int)
+        saturation = picture.max(-1) - picture.min(-1)
+        assert (saturation > 60).sum() > 100, f"{name}, {number}: no coloured line"
+
+
+def test_dragging_over_a_curve_zooms_it_and_those_that_share_its_steps(
+    browser: Browser, pages: dict[str, Path]
+) -> None:
+    from selenium.webdriver import ActionChains
+
+    browser.open(pages["run"])
+    ranges = (
+        "return Bokeh.documents[0].roots().map((plot) => [plot.x_range.start, plot.x_range.end])"
+    )
+    before = browser.run(ranges)
+    figure = browser.driver.find_element(By.ID, "figure-loss")
+    browser.run("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", figure)
+    drag = ActionChains(browser.driver).move_to_element_with_offset(figure, -150, -60)
+    drag.click_and_hold().move_by_offset(150, 60).move_by_offset(100, 40).release().perform()
+    time.sleep(0.3)
+    after = browser.run(ranges)
+    widths = [[end - start for start, end in found] for found in (before, after)]
+    assert widths[1][0] < 0.7 * widths[0][0]
+    assert after[0] == after[1] == after[2] == after[3]
+    assert after[5] == before[5]  # against denoising steps
+
+
+def test_the_slider_goes_from_noise_to_the_text(browser: Browser, pages: dict[str, Path]) -> None:
+    browser.open(pages["run"])
+    place = browser.driver.find_element(By.CLASS_NAME, "denoise")
+    slider = place.find_element(By.TAG_NAME, "input")
+    browser.run("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", slider)
+
+    def seen() -> list[str]:
+        classes = "return [...arguments[0].querySelectorAll('.text span')].map((s) => s.className)"
+        return browser.run(classes, place)
+
+    assert seen() == ["given", "band-0", "band-3", "band-6", "band-0"]
+    before = browser.picture(".denoise .text")
+    slider.send_keys(Keys.HOME)
+    assert seen() == ["given", "masked", "masked", "masked", "masked"]
+    assert slider.get_attribute("aria-valuetext") == "step 0 of 3, 1 of 5 tokens settled"
+    slider.send_keys(Keys.ARROW_RIGHT)
+    assert seen() == ["given", "band-0", "masked", "masked", "band-0"]
+    assert "<script>alert(3)</script>" in place.find_element(By.CLASS_NAME, "text").text
+    assert not np.array_equal(before, browser.picture(".denoise .text"))
+    slider.send_keys(Keys.END)
+    assert np.array_equal(before, browser.picture(".denoise .text"))
+
+
+def test_the_button_plays_to_the_end_and_stops(browser: Browser, pages: dict[str, Path]) -> None:
+    browser.open(pages["run"])
+    button = browser.driver.find_element(By.CSS_SELECTOR, ".denoise button")
+    browser.run("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", button)
+    assert button.text == "Play"
+    button.click()
+    assert button.text == "Pause"
+    browser.wait("return document.querySelector('.denoise button').textContent === 'Play'")
+    assert browser.run("return document.querySelector('.denoise input').value") == "3"
+
+
+def test_a_table_is_sorted_by_a_heading_and_back(browser: Browser, pages: dict[str, Path]) -> None:
+    browser.open(pages["index"])
+    cells = "return [...document.querySelectorAll('#run-table tbody tr')].map((row) => row.cells[arguments[0]].textContent)"
+    headings = browser.driver.find_elements(By.CSS_SELECTOR, "#run-table thead th")
+    (column,) = [at for at, found in enumerate(headings) if "Validation loss" in found.text]
+    assert browser.run(cells, column) == ["3.000", "5.000"]
+    button = headings[column].find_element(By.TAG_NAME, "button")
+    button.send_keys(Keys.ENTER)  # by keyboard
+    assert browser.run(cells, column) == ["3.000", "5.000"]
+    assert headings[column].get_attribute("aria-sort") == "ascending"
+    button.click()
+    assert browser.run(cells, column) == ["5.000", "3.000"]
+    assert headings[column].get_attribute("aria-sort") == "descending"
+    headings[0].find_element(By.TAG_NAME, "button").click()
+    assert [text.split("Two")[0] for text in browser.run(cells, 0)] == ["begun", "run"]
+    assert headings[column].get_attribute("aria-sort") is None
+
+
+def test_sorting_takes_numbers_by_their_size_and_puts_missing_ones_last(
+    browser: Browser, pages: dict[str, Path]
+) -> None:
+    browser.open(pages["table"])
+    cells = "return [...document.querySelectorAll('tbody')[0].rows].map((row) => row.cells[2].textContent)"
+    button = browser.driver.find_elements(By.CSS_SELECTOR, "thead button")[2]
+    button.click()
+    ours = f"≤ {math.exp(4):.2f} ± {math.exp(4) * 0.01:.2f}"
+    assert browser.run(cells) == ["≤ 52.50", ours, "403.43", "665.14"]
+    button.click()
+    assert browser.run(cells) == ["665.14", "403.43", ours, "≤ 52.50"]
+
+
+def test_a_run_that_is_not_picked_leaves_the_comparison(
+    browser: Browser, pages: dict[str, Path]
+) -> None:
+    browser.open(pages["compare"])
+    rows = (
+        "return [...document.querySelectorAll('#differences tbody tr')]"
+        ".filter((row) => row.checkVisibility()).map((row) => row.cells[0].textContent)"
+    )
+    lines = (
+        "return Bokeh.documents[0].roots()[0].renderers"
+        ".filter((line) => line.visible).map((line) => line.name)"
+    )
+    assert set(browser.run(rows)) == {"seed", "training.lr"}
+    assert set(browser.run(lines)) == {"run", "begun"}
+    browser.driver.find_element(By.CSS_SELECTOR, "input[value=begun]").click()
+    assert browser.run(rows) == []  # one run differs from none
+    assert set(browser.run(lines)) == {"run"}
+    heading = browser.driver.find_element(By.CSS_SELECTOR, "th[data-run=begun]")
+    assert not heading.is_displayed()
+    assert browser.complaints() == []
+
+
+def test_the_front_page_leads_to_the_pages_of_the_runs(
+    browser: Browser, pages: dict[str, Path]
+) -> None:
+    browser.open(pages["index"])
+    browser.driver.find_element(By.LINK_TEXT, "begun").click()
+    assert browser.driver.title == "begun: a run of sedd"
+    browser.driver.find_element(By.LINK_TEXT, "All runs").click()
+    browser.driver.find_element(By.LINK_TEXT, "Compare runs").click()
+    assert browser.driver.title == "Runs of sedd compared"
