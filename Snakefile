@@ -28,12 +28,14 @@ rule all:
     default_target: True
     input:
         all_tables(),
+        all_figures(),
         all_reports(),
 
 
 rule tables:
     input:
         all_tables(),
+        all_figures(),
 
 
 rule reports:

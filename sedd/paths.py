@@ -34,7 +34,7 @@ def table_file(table: str) -> Path:
 
 def tokens_dir(dataset: str, tokenizer: str, split: str) -> Path:
     """Tokens of one split in one vocabulary: `tokens.bin` and, written last, `meta.json`."""
-    return RESULTS / "data" / dataset / tokenizer.replace("/", "--") / split
+    return RESULTS / "data" / dataset / folder_name(tokenizer) / split
 
 
 def run_dir(experiment: str) -> Path:
@@ -77,17 +77,58 @@ def job_log_file(experiment: str, job_id: str, rank: int) -> Path:
     return jobs_dir(experiment) / job_id / f"{job_id}_{rank}_log.out"
 
 
-def samples_file(experiment: str, step: int, sampler: str, steps: int) -> Path:
-    return run_dir(experiment) / "samples" / f"step_{step}" / f"{sampler}_{steps}.jsonl"
+def samples_file(
+    experiment: str, step: int, sampler: str, steps: int, precision: str = "float64"
+) -> Path:
+    """precision: of the random draws; float64 goes without saying."""
+    stem = f"{sampler}_{steps}" + ("" if precision == "float64" else f"_{precision}")
+    return run_dir(experiment) / "samples" / f"step_{step}" / f"{stem}.jsonl"
+
+
+def evaluation_dir(experiment: str, step: int) -> Path:
+    return run_dir(experiment) / "eval" / f"step_{step}"
 
 
 def evaluation_file(experiment: str, step: int, dataset: str) -> Path:
-    return run_dir(experiment) / "eval" / f"step_{step}" / f"{dataset}.json"
+    return evaluation_dir(experiment, step) / f"{dataset}.json"
+
+
+def generative_file(
+    experiment: str, step: int, judge: str, sampler: str, steps: int, precision: str
+) -> Path:
+    """What a judge says of one file of samples."""
+    samples = samples_file(experiment, step, sampler, steps, precision)
+    return (
+        evaluation_dir(experiment, step)
+        / "generative"
+        / folder_name(judge)
+        / f"{samples.stem}.json"
+    )
+
+
+def grid_file(experiment: str, step: int, judge: str) -> Path:
+    """What a judge says of all files of samples that the experiment asks for."""
+    folder = evaluation_dir(experiment, step) / "generative"
+    return folder / f"{folder_name(judge)}.json"
+
+
+def mauve_file(experiment: str, step: int, task: str) -> Path:
+    return evaluation_dir(experiment, step) / "mauve" / f"{task}.json"
+
+
+def folder_name(name: str) -> str:
+    """The name of a tokenizer or a model as one part of a path: a slash is spelled `--`."""
+    return name.replace("/", "--")
 
 
 def table_stem(table: str) -> Path:
     """Without its suffix: a table is written as .md, .csv and .tex."""
     return RESULTS / "tables" / table
+
+
+def figure_stem(table: str) -> Path:
+    """Without its suffix: the picture of a table is written as .pdf and .png."""
+    return RESULTS / "figures" / table
 
 
 def report_file(experiment: str) -> Path:

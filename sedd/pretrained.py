@@ -6,6 +6,7 @@ the official training code writes a folder with `.hydra/config.yaml` and `checkp
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,16 @@ from safetensors.torch import load_file
 from sedd.build import build_objective
 from sedd.checkpoint import find_checkpoint, load_trained, steps_present
 from sedd.config.source import read_source
+from sedd.data.hub import is_reachable
 from sedd.diffusion import Absorb, Geometric, Graph, LogLinear, Noise, ScoreFunction, Uniform
 from sedd.errors import CheckpointError
 from sedd.model import DiffusionTransformer
 from sedd.objective import Diffusion
 from sedd.paths import run_dir
+from sedd.provenance import file_sha256
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+PATTERNS = ("model*.safetensors*", "pytorch_model*.bin*")  # whole, or in parts with an index
 LOGLINEAR_EPS = 1e-3  # fixed in the official code; its configuration does not say it
 
 Loaded = tuple[ScoreFunction, Graph, Noise]
@@ -95,12 +99,48 @@ def from_experiment_folder(folder: Path, device: torch.device | str) -> Loaded:
     )
 
 
+def fetch_model(name: str) -> Path:
+    """The folder of a published model: itself, or fetched from the hub. Raises CheckpointError."""
+    folder = Path(name)
+    is_there = (folder / "config.json").is_file() or (folder / ".hydra").is_dir()
+    return folder if is_there else download(name)
+
+
+def is_diffusion(folder: Path) -> bool:
+    """Whether the model of a folder is a SEDD model: its configuration says the graph."""
+    if (folder / ".hydra").is_dir():
+        return True
+    return "graph" in read_source(folder / "config.json").values
+
+
+def weights_sha256(folder: Path) -> str:
+    """SHA-256 of the names and hashes of all files of weights; of the one there is, mostly."""
+    patterns = (*PATTERNS, "checkpoints-meta/checkpoint.pth")
+    files = sorted(path for pattern in patterns for path in folder.glob(pattern))
+    if not files:
+        raise CheckpointError(f"{folder}: holds no weights, neither of {', '.join(patterns)}")
+    if len(files) == 1:
+        return file_sha256(files[0])
+    told = "".join(f"{path.name} {file_sha256(path)}\n" for path in files)
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
 def download(repository: str) -> Path:
     """A hub repository's folder in the local cache, of which only what is read here is fetched."""
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import list_repo_files, snapshot_download
 
     try:
-        return Path(snapshot_download(repository, allow_patterns=["config.json", *WEIGHTS]))
+        there = list_repo_files(repository) if is_reachable() else []
+        # the same weights are often there twice: in the old form they are left
+        new = any(name.endswith(".safetensors") and "/" not in name for name in there)
+        wanted = [pattern for pattern in PATTERNS if not new or pattern.startswith("model")]
+        return Path(
+            snapshot_download(
+                repository,
+                allow_patterns=["config.json", "tokenizer.json", *wanted],
+                local_files_only=not there,
+            )
+        )
     except Exception as error:  # the hub's client raises many kinds: names, network, access
         raise CheckpointError(
             f"{repository!r} is not a model: no checkpoint file, no run under {run_dir('x').parent}, no folder with "

@@ -74,6 +74,7 @@ class Settings:
                 source.problems.append(Problem(item, f"has an option of its own: {option}"))
         apply_overrides(source, self.overrides)
         made = resolve(source, strict=False)
+        assert isinstance(made, Experiment), "it has no key `pretrained`"
         if made.objective.type != "score_entropy":
             what = f"must be score_entropy here, whose code is measured; got {made.objective.type}"
             raise ConfigError(source.name, [Problem("objective.type", what)])

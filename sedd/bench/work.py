@@ -20,9 +20,9 @@ from sedd.bench.settings import Settings
 from sedd.build import autocast, build_graph, build_noise, build_vocabulary_law
 from sedd.config import Experiment
 from sedd.diffusion import Graph, Noise, likelihood_bound, sample, weighted_score_entropy
+from sedd.distributed import World
 from sedd.objective import ScoreEntropy
 from sedd.seeds import generator
-from sedd.train.distributed import World
 from sedd.train.loss import TrainingLoss
 from sedd.train.state import TrainState
 from sedd.train.step import train_step

@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from sedd.cli import configuration, jobs, results, runs, texts, tools
+from sedd.cli import configuration, jobs, judged, results, runs, texts, tools
 from sedd.errors import SeddError
 
 app = typer.Typer(
@@ -36,7 +36,11 @@ for command in (
     jobs.cancel,
     runs.sample,
     runs.perplexity,
+    judged.generative,
+    judged.mauve,
+    judged.evaluate,
     results.table,
+    results.figure,
     results.report,
     results.figures,
     results.compare,

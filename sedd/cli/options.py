@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sedd.config import Experiment, load_experiment
+from sedd.config import Experiment, Measured, Subject, load_experiment, load_subject
 
 Name = Annotated[
     str,
@@ -37,5 +37,23 @@ def experiment_of(
     name: str, overrides: list[str] | None, rename: str | None, seed: int | None
 ) -> Experiment:
     """The experiment with the changes of the command line; --seed counts as `seed=N`."""
-    changes = [*(overrides or []), *([f"seed={seed}"] if seed is not None else [])]
-    return load_experiment(name, changes, rename=rename)
+    return load_experiment(name, changes(overrides, seed), rename=rename)
+
+
+def subject_of(
+    name: str, overrides: list[str] | None, rename: str | None, seed: int | None
+) -> Measured:
+    """The same for what is only measured, which may be a model that others trained."""
+    return load_subject(name, changes(overrides, seed), rename=rename)
+
+
+def changes(overrides: list[str] | None, seed: int | None) -> list[str]:
+    return [*(overrides or []), *([f"seed={seed}"] if seed is not None else [])]
+
+
+def keep_settings(experiment: Subject) -> None:
+    """Record what a renamed experiment was run with."""
+    from sedd.config import write_resolved
+    from sedd.paths import run_dir
+
+    write_resolved(experiment, run_dir(experiment.name) / "config.yaml")

@@ -36,6 +36,25 @@ def table(
         typer.echo(path)
 
 
+def figure(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A table of generative perplexities.")
+    ],
+) -> None:
+    """Draw a table against denoising steps.
+
+    Writes results/figures/NAME.pdf and .png; the data of the picture is results/tables/NAME.csv.
+
+    \b
+    Example: sedd figure generative_steps
+    """
+    from sedd.report import make_table
+    from sedd.report.steps_figure import write_steps_figure
+
+    for path in write_steps_figure(make_table(name)):
+        typer.echo(path)
+
+
 def report(name: Name, overrides: Overrides = None, rename: Rename = None) -> None:
     """Make the page of a run.
 

@@ -7,8 +7,20 @@ from typing import Annotated, Literal
 
 import typer
 
-from sedd.cli.options import Device, Name, Overrides, Rename, Seed, Step, experiment_of
-from sedd.config import Experiment, load_experiment
+from sedd.atomic import write_json
+from sedd.cli.judged import told_any
+from sedd.cli.options import (
+    Device,
+    Name,
+    Overrides,
+    Rename,
+    Seed,
+    Step,
+    experiment_of,
+    keep_settings,
+    subject_of,
+)
+from sedd.config import Experiment, load_subject
 
 
 def train(
@@ -86,6 +98,13 @@ def sample(
     step: Step = None,
     prefix: Annotated[str, typer.Option(help="Text that every sample begins with.")] = "",
     suffix: Annotated[str, typer.Option(help="Text that every sample ends with.")] = "",
+    at: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TOKEN=TEXT",
+            help="Text that stands at a place in every sample, which its first token is numbered by; may be repeated.",
+        ),
+    ] = None,
     count: Annotated[int | None, typer.Option(min=1, help="Number of samples.")] = None,
     sampler: Annotated[
         Literal["euler", "analytic", "first_hitting", "ancestral"] | None,
@@ -98,6 +117,9 @@ def sample(
     ] = None,
     temperature: Annotated[
         float | None, typer.Option(help="What logits are divided by; autoregressive models only.")
+    ] = None,
+    precision: Annotated[
+        Literal["float64", "float32"] | None, typer.Option(help="Of the random draws.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="JSONL file to write; printed only, by default.")
@@ -114,7 +136,7 @@ def sample(
 ) -> None:
     """Draw texts from a checkpoint.
 
-    Freely, or around a given prefix and suffix; an autoregressive model takes a prefix alone.
+    Freely, or around a given prefix, suffix, or pieces at any place; an autoregressive model takes a prefix alone.
 
     Prints the texts; with --out also writes one JSON a line: text, tokens, settings, seed. With --name the changed
     settings and the samples are kept under results/runs/NAME/.
@@ -126,41 +148,62 @@ def sample(
     Examples: sedd sample tiny_absorb --count 4
               sedd sample tiny_absorb --watch
               sedd sample tiny_absorb --prefix "the river " --suffix " in france" --steps 128
+              sedd sample tiny_absorb --at 40=" of the " --at 80=" and "
               sedd sample tiny_absorb --sampler first_hitting --top-p 0.9
     """
+    from sedd.build import choose_device
     from sedd.config import sampling_steps
+    from sedd.distributed import world
     from sedd.evaluate import asked_for, draw_samples, open_run, write_samples
     from sedd.paths import samples_file
 
     if (trace or watch) and (count or out):
         raise typer.BadParameter("--trace and --watch draw one text: leave out --count and --out")
-    kept = load_experiment(name, overrides or [], rename=rename)
+    kept = load_subject(name, overrides or [], rename=rename)
     asked = asked_for(
-        kept, count=count, sampler=sampler, steps=steps, top_p=top_p, temperature=temperature
+        kept,
+        count=count,
+        sampler=sampler,
+        steps=steps,
+        precision=precision,
+        top_p=top_p,
+        temperature=temperature,
     )
-    run = open_run(asked, step, device)
-    if trace or watch:
-        from sedd.cli.traces import follow
+    how = asked.sampling.sampler, sampling_steps(asked), asked.sampling.precision
+    drawn_by = asked.seed if seed is None else seed
+    with world(choose_device(device)) as here:
+        run = open_run(asked, step, here.device)
+        if trace or watch:
+            from sedd.cli.traces import follow
 
-        follow(
+            follow(
+                run,
+                prefix=prefix,
+                suffix=suffix,
+                seed=drawn_by,
+                is_kept=trace,
+                is_watched=watch,
+            )
+            return
+        if rename and out is None:
+            out = samples_file(rename, run.step, *how)
+        texts = draw_samples(
             run,
             prefix=prefix,
             suffix=suffix,
-            seed=asked.seed if seed is None else seed,
-            is_kept=trace,
-            is_watched=watch,
+            pieces=dict(piece(one) for one in at or ()),
+            seed=drawn_by,
+            out=out,
+            world=here,
         )
-        return
-    texts = draw_samples(
-        run, prefix=prefix, suffix=suffix, seed=asked.seed if seed is None else seed
-    )
-    if rename and out is None:
-        out = samples_file(rename, run.step, asked.sampling.sampler, sampling_steps(asked))
-        keep_settings(kept)
-    if out:
-        write_samples(texts, out)
-    for text in texts:
-        typer.echo(f"--- {text['index']}\n{text['text']}")
+        if not here.is_first:
+            return
+        if rename:
+            keep_settings(kept)
+        if out:
+            write_samples(texts, out)
+        for text in texts:
+            typer.echo(f"--- {text['index']}\n{text['text']}")
 
 
 def perplexity(
@@ -177,36 +220,40 @@ def perplexity(
 ) -> None:
     """Measure the perplexity of a checkpoint, or bound it.
 
-    Writes results/runs/NAME/eval/step_N/DATASET.json for each test text: a Monte Carlo estimate of the upper bound
-    over random times, or, of an autoregressive model, the exact number; with its standard error, in nats, bits per
-    character and perplexity a token.
+    Writes results/runs/NAME/eval/step_N/DATASET.json for each text: a Monte Carlo estimate of the upper bound over random
+    times or, of an autoregressive model, the exact number; with its standard error, in nats, bits per character and
+    perplexity a token. A killed measurement goes on with the same command. Several devices share the sequences under
+    torchrun.
 
     \b
-    Example: sedd perplexity tiny_absorb --dataset wiki --dataset kjv
+    Examples: sedd perplexity tiny_absorb --dataset wiki --dataset kjv
+              torchrun --nproc-per-node 8 --no-python sedd perplexity sedd_small_absorb
     """
-    from sedd.atomic import write_json
-    from sedd.evaluate import measure, open_run
+    from sedd.build import choose_device
+    from sedd.distributed import world
+    from sedd.evaluate import measure, open_run, open_text, remove_parts
     from sedd.paths import evaluation_file
 
-    experiment = experiment_of(name, overrides, rename, seed)
-    run = open_run(experiment, step, device)
-    if rename:
-        keep_settings(experiment)
-    for text in dataset or experiment.evaluation.datasets:
-        result = measure(run, text)
-        path = evaluation_file(experiment.name, run.step, text)
-        write_json(path, result)
-        sign = "<= " if result["bound"] else ""
-        typer.echo(
-            f"{path}: perplexity {sign}{result['perplexity']:.2f}, "
-            f"{sign}{result['bits_per_character']:.3f} bits per character "
-            f"(± {result['bits_per_character_standard_error']:.3f})"
-        )
+    experiment = subject_of(name, overrides, rename, seed)
+    texts = dataset or list(experiment.evaluation.datasets)
+    for text in texts:
+        open_text(experiment, text)  # what is missing is told before anything is loaded
+    with world(choose_device(device)) as here:
+        run = open_run(experiment, step, here.device)
+        if rename and here.is_first:
+            keep_settings(experiment)
+        for text in texts:
+            result = measure(run, text, here)
+            if here.is_first:
+                path = evaluation_file(experiment.name, run.step, text)
+                write_json(path, result)
+                remove_parts(path)
+                typer.echo(f"{path}: {told_any(result)}")
 
 
-def keep_settings(experiment: Experiment) -> None:
-    """Record what a renamed experiment was run with."""
-    from sedd.config import write_resolved
-    from sedd.paths import run_dir
-
-    write_resolved(experiment, run_dir(experiment.name) / "config.yaml")
+def piece(text: str) -> tuple[int, str]:
+    """40=" of the " as the number of a token and what begins there."""
+    number, equals, inside = text.partition("=")
+    if not equals or not number.isdecimal():
+        raise typer.BadParameter(f"--at {text!r}: must be TOKEN=TEXT, such as 40=' of the '")
+    return int(number), inside

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sedd.cli.options import Overrides
-from sedd.config import load_dataset, load_experiment
+from sedd.config import load_dataset, load_subject, needed_tokens
 
 
 def tokenize(
@@ -26,7 +26,7 @@ def tokenize(
     split: Annotated[
         list[str] | None,
         typer.Option(
-            help="With --dataset: train, validation, test; may be repeated; those it has by default."
+            help="With --dataset: train, validation, test, or paper (what the paper measured); may be repeated."
         ),
     ] = None,
     processes: Annotated[
@@ -57,10 +57,7 @@ def tokenize(
         parts = split or load_dataset(dataset).splits_there()
         jobs = [(dataset, tokenizer or "gpt2", part) for part in parts]
     else:
-        experiment = load_experiment(name or "", overrides or [], writes=False)
-        data = experiment.data
-        jobs = [(data.dataset, data.tokenizer, part) for part in ("train", "validation")]
-        jobs += [(other, data.tokenizer, "test") for other in experiment.evaluation.datasets]
+        jobs = needed_tokens(load_subject(name or "", overrides or [], writes=False))
     for job in jobs:
         text = load_dataset(job[0])
         typer.echo(f"{text.name}: {text.description}; licence: {text.licence}; {text.homepage}")

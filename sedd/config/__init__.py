@@ -6,16 +6,28 @@ from sedd.config.dataset import DatasetConfig
 from sedd.config.experiment import (
     TRAINING_SECTIONS,
     Experiment,
+    Subject,
     checkpoint_steps,
     run_identity,
-    sampling_steps,
     scales_by_sigma,
-    text_length,
     training_identity,
 )
-from sedd.config.experiments import changed_only_in_use, load_experiment, resolve
+from sedd.config.experiments import changed_only_in_use, load_experiment, load_subject, resolve
+from sedd.config.find import subject_name, tables_with
 from sedd.config.load import load_cluster, load_dataset, load_project, load_yaml_model
 from sedd.config.model import ModelConfig
+from sedd.config.needs import measured_split, measuring_tokens, needed_tokens, training_tokens
+from sedd.config.pretrained import (
+    Drawn,
+    Measured,
+    Pretrained,
+    drawings,
+    measured_steps,
+    reference_dataset,
+    sampling_steps,
+    text_length,
+    training_dataset,
+)
 from sedd.config.project import ProjectConfig
 from sedd.config.resolved import resolved_yaml, write_resolved
 from sedd.config.settings import section_sha256
@@ -26,28 +38,43 @@ __all__ = [
     "TRAINING_SECTIONS",
     "ClusterConfig",
     "DatasetConfig",
+    "Drawn",
     "Experiment",
+    "Measured",
     "ModelConfig",
+    "Pretrained",
     "ProjectConfig",
+    "Subject",
     "TableConfig",
     "Training",
     "changed_only_in_use",
     "check_project",
     "checkpoint_steps",
     "device_problems",
+    "drawings",
     "load_cluster",
     "load_dataset",
     "load_experiment",
     "load_project",
+    "load_subject",
     "load_table",
     "load_yaml_model",
+    "measured_split",
+    "measured_steps",
+    "measuring_tokens",
+    "needed_tokens",
+    "reference_dataset",
     "resolve",
     "resolved_yaml",
     "run_identity",
     "sampling_steps",
     "scales_by_sigma",
     "section_sha256",
+    "subject_name",
+    "tables_with",
     "text_length",
+    "training_dataset",
     "training_identity",
+    "training_tokens",
     "write_resolved",
 ]

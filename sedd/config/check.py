@@ -53,7 +53,8 @@ def check_build(path: Path) -> None:
     cluster = load_or_none(load_cluster, project.cluster)
     for index, name in enumerate(project.experiments):
         experiment = load_or_none(experiment_from, experiment_file(name))
-        for problem in device_problems(experiment, cluster) if experiment and cluster else ():
+        trained = isinstance(experiment, Experiment)
+        for problem in device_problems(experiment, cluster) if trained and cluster else ():
             source.report(("experiments", index), f"{name}: {problem}")
     source.raise_problems()
 
@@ -75,7 +76,8 @@ def check_table(path: Path) -> None:
         if row.kind != "published":
             check_reference(source, ("rows", index, "experiment"), row.experiment, experiment_file)
     for name, column in table.columns.items():
-        check_reference(source, ("columns", name, "dataset"), column.dataset, dataset_file)
+        if column.dataset is not None:
+            check_reference(source, ("columns", name, "dataset"), column.dataset, dataset_file)
     source.raise_problems()
 
 

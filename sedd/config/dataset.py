@@ -16,6 +16,7 @@ from sedd.config.settings import DatasetName, Rule, Settings, Sha256, Text
 
 PACKAGE_PART = "all"
 ALL = {PACKAGE_PART: None}
+Split = Literal["train", "validation", "test"]
 
 
 class PackageSource(Settings):
@@ -125,6 +126,8 @@ class HashSplits(Settings):
     """share of the documents"""
     test: Annotated[float, Field(ge=0, lt=1)] = 0.05
     """share of the documents"""
+    paper: Split = "test"
+    """the split that evaluation.protocol paper measures"""
 
 
 class NamedSplits(Settings):
@@ -137,6 +140,8 @@ class NamedSplits(Settings):
     """part of the source"""
     test: Text | None = None
     """part of the source"""
+    paper: Split = "test"
+    """the split that evaluation.protocol paper measures"""
 
 
 Splits = Annotated[HashSplits | NamedSplits, Field(discriminator="type")]

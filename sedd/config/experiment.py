@@ -1,13 +1,18 @@
-"""An experiment: one model, from its data to its measurements. `config/experiments/NAME.yaml`."""
+"""An experiment: one model, from its data to its measurements. `config/experiments/NAME.yaml`.
+
+`Subject` is all that is needed to measure a model; `Experiment` also says how it is trained, and `Pretrained`
+(`sedd/config/pretrained.py`) where it is had without training.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from sedd.config.model import Count, ModelConfig
 from sedd.config.objective import Objective, ScoreEntropyObjective, objective_rules
+from sedd.config.quality import QUALITY_RULES, Generative, Mauve
 from sedd.config.settings import (
     DatasetName,
     DatasetNames,
@@ -89,13 +94,16 @@ class Evaluation(Settings):
     """The bound on the perplexity of each checkpoint."""
 
     datasets: DatasetNames = ()
-    """files of config/datasets, whose test splits are measured in the model's vocabulary"""
+    """files of config/datasets, which are measured in the model's vocabulary"""
+    protocol: Literal["paper", "standard"] = "standard"
+    """standard: the test split, empty rows left out; paper: each text as the paper measured it, WikiText-2 by its train
+    split, and empty rows closed with a separator like any other"""
     estimator: Literal["paper", "stratified"] = "paper"
     """paper: independent random times; stratified: spread evenly, the same number with less variance"""
     num_draws: Count = 1000
     """random times a sequence"""
     max_sequences: Count | None = None
-    """sequences of each test split; null: all"""
+    """sequences of each text, spread over it; null: all"""
     batch_size: Count = 32
     """sequences side by side"""
     time_eps: TimeEps = 0.00001
@@ -149,19 +157,8 @@ def _rising(sigma_max: float, sigma_min: float) -> str | None:
     return f"must be above noise.sigma_min, {sigma_min:g}; got {sigma_max:g}"
 
 
-DIFFUSION_ONLY = {
-    f"{section}.{key}": getattr(default, key)
-    for section, default, keys in (
-        ("training", Training(), ("time_eps", "time_sampling", "time_density")),
-        ("sampling", Sampling(), ("denoise",)),
-        ("evaluation", Evaluation(), ("estimator", "num_draws", "time_eps")),
-    )
-    for key in keys
-}
-
-
-class Experiment(Settings):
-    """`config/experiments/NAME.yaml`, with its preset filled in."""
+class Subject(Settings):
+    """What every model that is measured has, whether it is trained here or not."""
 
     name: Name
     """the file's stem, or what --name says; set by the loader"""
@@ -173,6 +170,39 @@ class Experiment(Settings):
     """one line"""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     """everything random derives from it"""
+    sampling: Sampling = Sampling()
+    """what is drawn from it"""
+    evaluation: Evaluation = Evaluation()
+    """how it is measured"""
+    generative: Generative = Generative()
+    """how its texts are judged"""
+    mauve: Mauve = Mauve()
+    """how its texts are compared with real ones"""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(("evaluation.datasets",), named_once),
+        *QUALITY_RULES,
+    )
+
+    def sha256(self) -> str:
+        """Hash of all settings, blind to comments and to the order of keys."""
+        return section_sha256(self)
+
+
+DIFFUSION_ONLY = {
+    f"{section}.{key}": getattr(default, key)
+    for section, default, keys in (
+        ("training", Training(), ("time_eps", "time_sampling", "time_density")),
+        ("sampling", Sampling(), ("denoise",)),
+        ("evaluation", Evaluation(), ("estimator", "num_draws", "time_eps")),
+    )
+    for key in keys
+}
+
+
+class Experiment(Subject):
+    """`config/experiments/NAME.yaml`, with its preset filled in."""
+
     objective: Objective = ScoreEntropyObjective(type="score_entropy")
     """type: score_entropy, d3pm, lambda_dce or autoregressive"""
     model: ModelConfig
@@ -185,14 +215,11 @@ class Experiment(Settings):
     """dataset, tokenizer and length"""
     training: Training = Training()
     """how it is trained"""
-    sampling: Sampling = Sampling()
-    """what is drawn from it"""
-    evaluation: Evaluation = Evaluation()
-    """how it is measured"""
     logging: Logging = Logging()
     """where else its metrics go"""
 
     rules = (
+        *Subject.rules,
         *(rule.within("model") for rule in ModelConfig.rules),
         Rule(("model.scale_by_sigma", "graph.type"), _no_scaling),
         Rule(("training.vocabulary_draws", "graph.type"), _masks_only),
@@ -201,25 +228,7 @@ class Experiment(Settings):
         Rule(("sampling.top_p", "graph.type", "sampling.precision"), _nucleus),
         *objective_rules(DIFFUSION_ONLY),
         *TRAINING_RULES,
-        Rule(("evaluation.datasets",), named_once),
     )
-
-    def sha256(self) -> str:
-        """Hash of all settings, blind to comments and to the order of keys."""
-        return section_sha256(self)
-
-
-def text_length(experiment: Experiment) -> int:
-    """Tokens of a text that is drawn."""
-    return experiment.sampling.length or experiment.data.length
-
-
-def sampling_steps(experiment: Experiment) -> int:
-    """Steps of the sampler, as the name of a file of samples says them; one a token where there is no
-    grid of times."""
-    sampling = experiment.sampling
-    token_by_token = sampling.sampler in ("first_hitting", "ancestral")
-    return text_length(experiment) if token_by_token else sampling.steps
 
 
 def checkpoint_steps(experiment: Experiment) -> list[int]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sedd.config.experiment import Experiment, training_identity
 from sedd.config.load import (
     check_name,
     check_reference,
-    check_references,
     existing,
     finish,
     load_dataset,
@@ -22,6 +21,7 @@ from sedd.config.load import (
 )
 from sedd.config.model import ModelConfig
 from sedd.config.overrides import apply_overrides, set_value
+from sedd.config.pretrained import Measured, Pretrained
 from sedd.config.problems import found, guess_or_list, one_of, validate
 from sedd.config.settings import NAME
 from sedd.config.source import KeyPath, Source, read_source
@@ -35,6 +35,20 @@ MODELS = CONFIG / "model"
 def load_experiment(
     name: str, overrides: Sequence[str] = (), *, rename: str | None = None, writes: bool = True
 ) -> Experiment:
+    """`load_subject` for what is trained here. Raises ConfigError for a pretrained model, too."""
+    made = load_subject(name, overrides, rename=rename, writes=writes)
+    if isinstance(made, Pretrained):
+        what = (
+            f"{made.pretrained!r}, trained by others, is measured as it is; this is for models that "
+            "are trained here"
+        )
+        raise ConfigError(str(find(name)), [Problem("pretrained", what)])
+    return made
+
+
+def load_subject(
+    name: str, overrides: Sequence[str] = (), *, rename: str | None = None, writes: bool = True
+) -> Measured:
     """Read config/experiments/NAME.yaml or, without one, the resolved settings of the run NAME.
 
     overrides: key=value, where a value is YAML. If they change anything, a new name is needed.
@@ -67,7 +81,10 @@ def load_experiment(
     return made
 
 
-def changed_only_in_use(experiment: Experiment, changes: Mapping[str, Any]) -> Experiment:
+M = TypeVar("M", bound=Measured)
+
+
+def changed_only_in_use(experiment: M, changes: Mapping[str, Any]) -> M:
     """The experiment with other values of some keys, for one use that is not kept: it keeps its name.
 
     changes: from dotted keys to plain values. Raises ConfigError if they contradict the others.
@@ -75,10 +92,12 @@ def changed_only_in_use(experiment: Experiment, changes: Mapping[str, Any]) -> E
     source = Source("command line", experiment.model_dump(mode="json"))
     for key, value in changes.items():
         set_value(source, tuple(key.split(".")), value)
-    return resolve(source, strict=False)
+    made = resolve(source, strict=False)
+    assert isinstance(made, type(experiment))
+    return made
 
 
-def experiment_from(path: Path) -> Experiment:
+def experiment_from(path: Path) -> Measured:
     """The experiment of one file, wherever it lies. Raises ConfigError."""
     resolved = path.name == "config.yaml"
     source = read_source(path)
@@ -116,19 +135,33 @@ def identify(source: Source, path: Path, name: str) -> None:
             source.report((key,), "unknown key; it is set by overrides on the command line")
 
 
-def resolve(source: Source, *, strict: bool) -> Experiment:
+def resolve(source: Source, *, strict: bool) -> Measured:
     """The experiment of a source's values. strict: what it names must be there, too."""
-    fill_preset(source)
-    validate(Experiment, source)
+    model: type[Measured] = Pretrained if "pretrained" in source.values else Experiment
+    if model is Experiment:
+        fill_preset(source)
+    validate(model, source)
     if strict:
-        dataset = ("data", "dataset")
-        check_reference(source, dataset, value_of(source, dataset), dataset_file)
-        check_references(source, ("evaluation", "datasets"), dataset_file)
-        check_splits(source, dataset, value_of(source, dataset), ("train", "validation"))
-        texts = value_of(source, ("evaluation", "datasets"))
-        for index, name in enumerate(texts if isinstance(texts, list) else ()):
-            check_splits(source, ("evaluation", "datasets", index), name, ("test",))
-    return finish(Experiment, source)
+        check_texts(source)
+    return finish(model, source)
+
+
+def check_texts(source: Source) -> None:
+    """Report data sets that are not there, or lack the split that is needed of them."""
+    dataset = ("data", "dataset")
+    texts = value_of(source, ("evaluation", "datasets"))
+    wanted: list[tuple[KeyPath, Any, tuple[str, ...]]] = [
+        (dataset, value_of(source, dataset), ("train", "validation"))
+    ]
+    for index, name in enumerate(texts if isinstance(texts, list) else ()):
+        wanted.append((("evaluation", "datasets", index), name, ("test",)))
+    if value_of(source, ("mauve", "tasks")):
+        place = ("mauve", "dataset")
+        split = value_of(source, ("mauve", "split")) or "validation"
+        wanted.append((place, value_of(source, place), (split,)))
+    for path, name, splits in wanted:
+        check_reference(source, path, name, dataset_file)
+        check_splits(source, path, name, splits)
 
 
 def check_splits(source: Source, path: KeyPath, name: Any, needed: Sequence[str]) -> None:
@@ -199,12 +232,12 @@ def preset_of(experiment: Experiment) -> tuple[str, ModelConfig] | None:
     return name, load_yaml_model(existing(model_file, name, "model"), ModelConfig)
 
 
-def changes(made: Experiment, name: str, overrides: Sequence[str]) -> bool:
+def changes(made: Measured, name: str, overrides: Sequence[str]) -> bool:
     """Whether overrides made another experiment than the one that NAME is."""
     if not overrides:
         return False
     try:
-        return made != load_experiment(name)
+        return made != load_subject(name)
     except ConfigError:
         return True
 
@@ -213,7 +246,7 @@ def refused(what: str) -> ConfigError:
     return ConfigError("command line", [Problem("--name", what)])
 
 
-def refuse_foreign_folder(made: Experiment) -> None:
+def refuse_foreign_folder(made: Measured) -> None:
     """Raise ConfigError if a renamed experiment's folder belongs to another, of other weights."""
     if experiment_file(made.name).is_file():
         path = experiment_file(made.name)
@@ -223,8 +256,13 @@ def refuse_foreign_folder(made: Experiment) -> None:
         return
     there = experiment_from(path)
     same_origin = (there.base, sorted(there.overrides)) == (made.base, sorted(made.overrides))
-    if not same_origin and training_identity(there) != training_identity(made):
+    if not same_origin and weights_of(there) != weights_of(made):
         origin = " ".join([there.base or there.name, *there.overrides])
         raise refused(
             f"{path.parent} holds another run, {origin}: choose another name or remove it"
         )
+
+
+def weights_of(subject: Measured) -> object:
+    """What determines the weights."""
+    return subject.pretrained if isinstance(subject, Pretrained) else training_identity(subject)

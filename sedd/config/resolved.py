@@ -10,7 +10,7 @@ from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.representer import RoundTripRepresenter
 
 from sedd.atomic import write_text
-from sedd.config.experiment import Experiment
+from sedd.config.experiment import Subject
 
 HEAD = """\
 # Resolved settings: preset, defaults and overrides are filled in.
@@ -41,7 +41,7 @@ _Representer.add_representer(str, _Representer.represent_text)
 _Representer.add_representer(type(None), _Representer.represent_none)
 
 
-def resolved_yaml(experiment: Experiment) -> str:
+def resolved_yaml(experiment: Subject) -> str:
     """All settings as YAML, in the order of the models."""
     yaml = YAML()
     yaml.Representer = _Representer
@@ -52,6 +52,6 @@ def resolved_yaml(experiment: Experiment) -> str:
     return HEAD + stream.getvalue()
 
 
-def write_resolved(experiment: Experiment, path: Path) -> None:
+def write_resolved(experiment: Subject, path: Path) -> None:
     """Write the settings so that loading the file gives an equal experiment."""
     write_text(path, resolved_yaml(experiment))

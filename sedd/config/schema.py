@@ -65,7 +65,8 @@ def choose(annotation: Any, values: Any) -> type[BaseModel] | None:
         return models[0] if models else None
     for model in models:
         for name, field in model.model_fields.items():
-            if _get(values, name) in _literals(field.annotation):
+            # a single value tells the models apart; several are a choice that more than one may have
+            if [_get(values, name)] == list(_literals(field.annotation)):
                 return model
     return None
 

@@ -1,5 +1,6 @@
 """A table: its columns, its rows, and the published numbers that stand beside ours.
 
+A column is a text whose likelihood is measured, a number of denoising steps whose texts a judge read, or a task of MAUVE.
 Published numbers are data and live only in `config/tables/*.yaml`, each with whether its paper
 gives it as an upper bound.
 """
@@ -13,11 +14,20 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, TypeAdapter
 
 from sedd.config.load import check_name, existing, load_yaml_model
+from sedd.config.model import Count
+from sedd.config.quality import Precision, Task
 from sedd.config.settings import DatasetName, Name, Rule, Settings, Text, TokenizerName
 from sedd.errors import ConfigError, Problem
 from sedd.paths import table_file
 
-Metric = Literal["bits_per_character", "perplexity"]
+Metric = Literal["bits_per_character", "perplexity", "generative_perplexity", "mauve"]
+# what a column of each metric says, and no other
+COLUMN_KEYS: dict[Metric, str] = {
+    "bits_per_character": "dataset",
+    "perplexity": "dataset",
+    "generative_perplexity": "steps",
+    "mauve": "task",
+}
 Split = Literal["train", "validation", "test"]
 Step = Annotated[int, Field(ge=1)]
 
@@ -27,23 +37,29 @@ class PublishedSource(Settings):
 
     paper: Text
     """authors and year"""
-    arxiv: Annotated[str, Field(pattern=r"^\d{4}\.\d{4,5}v\d+$")]
-    """arXiv number with its version"""
+    arxiv: Annotated[str, Field(pattern=r"^\d{4}\.\d{4,5}(v\d+)?$")]
+    """arXiv number, with its version where that is known"""
     table: Text
-    """the table's number in that version"""
+    """the number of the table, or what else the numbers were read from"""
     url: Annotated[str, Field(pattern=r"^https://")]
     """address of that version"""
 
 
 class Column(Settings):
-    """One text."""
+    """One text, number of steps, or task."""
 
     label: Text
     """heading of the column"""
-    dataset: DatasetName
+    dataset: DatasetName | None = None
     """the text that our rows are measured on, config/datasets/NAME.yaml"""
     split: Split = "test"
     """the part of the text behind the published numbers"""
+    protocol: Literal["paper", "standard"] | None = None
+    """evaluation.protocol behind the published numbers; null: they compare with either"""
+    steps: Count | None = None
+    """denoising steps of the texts that were judged"""
+    task: Task | None = None
+    """what was given of the texts that MAUVE compared"""
 
 
 class PublishedValue(Settings):
@@ -53,6 +69,8 @@ class PublishedValue(Settings):
     """in the table's metric"""
     bound: bool = False
     """whether it is an upper bound"""
+    entropy_bits: Annotated[float, Field(ge=0)] | None = None
+    """entropy of the judged texts beside it; null: not given"""
 
 
 class PublishedRow(Settings):
@@ -65,6 +83,8 @@ class PublishedRow(Settings):
     """small, medium, ...; null: the table has one size"""
     values: Annotated[dict[str, PublishedValue], Field(min_length=1)]
     """by the column's name"""
+    source: PublishedSource | None = None
+    """where these numbers were read; null: where the table's were"""
 
 
 class OurRow(Settings):
@@ -79,6 +99,12 @@ class OurRow(Settings):
     """whose evaluations fill the row"""
     step: Step | None = None
     """the checkpoint; null: the experiment's last"""
+    sampler: Literal["analytic", "euler", "first_hitting", "ancestral"] = "analytic"
+    """that drew the judged texts"""
+    precision: Precision = "float64"
+    """of the draws of the judged texts"""
+    mean: Literal["sequences", "corpus"] = "sequences"
+    """of a generative perplexity: over texts, as in the paper's code, or over all of their tokens"""
     compare_to: Text | None = None
     """label of the published row of the same size that this one reproduces; null: none"""
 
@@ -167,8 +193,29 @@ def reproduced(row: OurRow, rows: Iterable[Row]) -> PublishedRow | None:
     return None
 
 
+def _columns_fit(columns: Mapping[str, Any], metric: Metric) -> str | None:
+    wanted, problems = COLUMN_KEYS[metric], []
+    for name, column in COLUMNS.validate_python(columns).items():
+        told = [key for key in ("dataset", "steps", "task") if getattr(column, key) is not None]
+        if told != [wanted]:
+            problems.append(
+                f"column {name!r} must say its {wanted}, as metric {metric} has it, and has {' and '.join(told) or 'none'}"
+            )
+    return _joined(problems)
+
+
+def _needs_judge(judge: str | None, metric: Metric, rows: Any) -> str | None:
+    compared = any(row.kind == "ours" and row.compare_to for row in ROWS.validate_python(rows))
+    if metric in ("generative_perplexity", "mauve") and compared and judge is None:
+        return "must name the judge behind the published numbers, which rows are compared with"
+    return None
+
+
+COLUMNS: TypeAdapter[dict[str, Column]] = TypeAdapter(dict[str, Column])
+
+
 class TableConfig(Settings):
-    """A table of one metric; smaller is better in each that is known."""
+    """A table of one metric; smaller is better, but in MAUVE."""
 
     title: Text
     """what the table shows"""
@@ -180,6 +227,8 @@ class TableConfig(Settings):
     """vocabulary of our rows; numbers measured in another do not compare"""
     tolerance: Annotated[float, Field(ge=0, lt=1)] | None = None
     """share of the published number within which ours matches it; needed by `compare_to`"""
+    judge: Text | None = None
+    """the model that judged, or featurised, the texts behind the published numbers"""
     source: PublishedSource
     """where the published numbers were read"""
     columns: Annotated[dict[str, Column], Field(min_length=1)]
@@ -192,6 +241,8 @@ class TableConfig(Settings):
         Rule(("rows", "columns"), _values_have_columns),
         Rule(("rows",), _compared_rows_are_published),
         Rule(("tolerance", "rows"), _comparison_has_tolerance),
+        Rule(("columns", "metric"), _columns_fit),
+        Rule(("judge", "metric", "rows"), _needs_judge),
     )
 
     def experiments(self) -> list[str]:

@@ -22,19 +22,30 @@ from sedd.errors import DataError
 from sedd.provenance import file_sha256
 
 SPLITS = ("train", "validation", "test")
+PAPER = "paper"  # beside them: the split that the paper measured, with its empty rows
 
 
 def documents(dataset: DatasetConfig, split: str) -> Iterator[str]:
     """Yield the texts of `split`, in the order of the source, as they stand there (not detokenised).
 
+    Rows without text are left out, but in the split `paper`: the paper's code closes each row with a separator, also an
+    empty one, as every third is in WikiText.
     DataError, before the first text where possible, if the split does not exist or the source cannot be read.
     """
     part = _part(dataset, split)
     texts = _part_documents(dataset, part)
+    if split != PAPER:
+        texts = (text for text in texts if text.strip())
     rule = dataset.splits
     if isinstance(rule, HashSplits):
-        return (text for text in texts if hashed_split(text, rule) == split)
+        meant = split_meant(dataset, split)
+        return (text for text in texts if hashed_split(text, rule) == meant)
     return texts
+
+
+def split_meant(dataset: DatasetConfig, split: str) -> str:
+    """`split` itself, or the one of train, validation and test that `paper` stands for."""
+    return dataset.splits.paper if split == PAPER else split
 
 
 def source_sha256(dataset: DatasetConfig, split: str) -> str:
@@ -59,10 +70,11 @@ def hashed_split(text: str, rule: HashSplits) -> str:
 
 def _part(dataset: DatasetConfig, split: str) -> str:
     """The part of the source that holds `split`."""
-    if split not in SPLITS:
+    if split not in (*SPLITS, PAPER):
         raise DataError(
-            f"dataset {dataset.name}: split {split!r} is unknown; allowed: {', '.join(SPLITS)}"
+            f"dataset {dataset.name}: split {split!r} is unknown; allowed: {', '.join((*SPLITS, PAPER))}"
         )
+    split = split_meant(dataset, split)
     rule, source = dataset.splits, dataset.source
     if isinstance(rule, HashSplits):
         if split != "train" and getattr(rule, split) == 0:

@@ -13,7 +13,7 @@ import numpy as np
 
 from sedd.errors import DataError
 
-FORMAT = 1
+FORMAT = 2
 """Raise it when the same settings give other tokens than before, e.g. after a change in a detokeniser."""
 _KEYS = {
     "format": int,

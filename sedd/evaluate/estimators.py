@@ -12,10 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sedd.config import changed_only_in_use
 from sedd.diffusion.bound import Estimator
-from sedd.errors import ConfigError, Problem
-from sedd.evaluate.likelihood import chosen_sequences
-from sedd.evaluate.run import Run
+from sedd.errors import DataError
+from sedd.evaluate.run import NetworkRun, Run
+from sedd.evaluate.text import open_text
 from sedd.objective import Estimate
 from sedd.progress import progress
 from sedd.seeds import generator
@@ -34,10 +35,12 @@ def compare_estimators(
     variance_ratio: paper's divided by stratified's, that is, how many times more network calls the paper's needs for
     the same scatter; its standard error in proportion is ratio_error.
     """
-    if run.objective.exact:
-        what = f"{run.experiment.objective.type} has an exact likelihood, which takes no estimator"
-        raise ConfigError(run.experiment.name, [Problem("objective.type", what)])
-    x0 = chosen_sequences(run, dataset, sequences)
+    if not isinstance(run, NetworkRun) or run.exact:
+        raise DataError(
+            f"{run.experiment.name}: has an exact likelihood, which takes no estimator; compare them on a diffusion model"
+        )
+    asked = changed_only_in_use(run.experiment, {"evaluation.max_sequences": sequences})
+    x0 = open_text(asked, dataset).x0
     found: dict[str, Any] = {}
     for estimator in ESTIMATORS:
         nats = estimates(run, x0, estimator, draws, repeats, seed)
@@ -65,7 +68,7 @@ def compare_estimators(
 
 
 def estimates(
-    run: Run, x0: Tensor, estimator: Estimator, draws: int, repeats: int, seed: int
+    run: NetworkRun, x0: Tensor, estimator: Estimator, draws: int, repeats: int, seed: int
 ) -> Tensor:
     """(R, S) float64, nats a token."""
     found = []

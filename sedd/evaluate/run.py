@@ -1,43 +1,72 @@
-"""A trained run, opened for sampling and measuring."""
+"""A model, opened for sampling and measuring: a run of ours, or one that others trained."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
-from sedd.build import autocast, build_objective, choose_device, device_name
-from sedd.checkpoint import find_checkpoint, load_trained
-from sedd.config import Experiment, training_identity
-from sedd.data.tokenizers import Tokenizer, load_tokenizer
-from sedd.errors import CheckpointError
+from sedd.build import autocast, device_name
+from sedd.config import Experiment, Measured
+from sedd.data.tokenizers import Tokenizer
+from sedd.errors import DataError
 from sedd.model import DiffusionTransformer
-from sedd.objective import Objective
-from sedd.paths import run_dir
+from sedd.objective import Drawing, Estimate, Objective
+from sedd.objective.objective import Clamp, OnStep
 from sedd.provenance import code_version
 from sedd.provenance import now as current_time
-
-# what a network must have been trained with, to be used as the configuration says
-NETWORK = ("objective", "model", "graph", "noise", "data")
 
 
 @dataclass(frozen=True)
 class Run:
-    """Averaged weights of one checkpoint, what they were trained for, their vocabulary, and how to use them."""
+    """What is asked of every model: nats of given texts, and texts of its own. B texts, L tokens."""
 
-    experiment: Experiment
+    experiment: Measured
     step: int
-    model: DiffusionTransformer
-    objective: Objective
     tokenizer: Tokenizer
     device: torch.device
     checkpoint_sha256: str
 
-    def autocast(self) -> torch.autocast:
-        return autocast(self.experiment.training.precision, self.device)
+    @property
+    def exact(self) -> bool:
+        """Whether `nats` is the negative log likelihood itself, not an upper bound on it."""
+        return True
+
+    def nats(self, x0: Tensor, generator: torch.Generator) -> Tensor:
+        """Of each text x0 (B, L): (B,) float64 on the CPU."""
+        raise NotImplementedError
+
+    def draw(
+        self,
+        size: int,
+        length: int,
+        drawing: Drawing,
+        *,
+        clamp: Clamp | None,
+        generator: torch.Generator,
+        on_step: OnStep | None = None,
+    ) -> Tensor:
+        """Texts (size, length). clamp: tokens and where they stand, each (L,) or (B, L).
+
+        Raises DataError for a drawing that the model cannot do.
+        """
+        raise NotImplementedError
+
+    def drawing(self, steps: int) -> Drawing:
+        """How texts are drawn: as the experiment says, in so many steps."""
+        settings = self.experiment.sampling
+        return Drawing(
+            settings.sampler,
+            steps,
+            denoise=settings.denoise,
+            precision=settings.precision,
+            top_p=settings.top_p,
+            temperature=settings.temperature,
+        )
 
     def provenance(self, seed: int, seconds: float) -> dict[str, object]:
-        """Where a number made with this run comes from."""
+        """Where a number made with this model comes from."""
         return {
             "config_sha256": self.experiment.sha256(),
             "checkpoint_sha256": self.checkpoint_sha256,
@@ -49,40 +78,48 @@ class Run:
         }
 
 
-def open_run(experiment: Experiment, step: int | None = None, device: str | None = None) -> Run:
-    """Open a checkpoint of the experiment, or, for a renamed one with none of its own, of the one it derives from.
+@dataclass(frozen=True)
+class NetworkRun(Run):
+    """A network of this project, with averaged weights, and what it was trained for."""
 
-    Raises CheckpointError if there is none, or if it was trained with another network, diffusion or vocabulary.
-    """
-    place = choose_device(device)
-    path = find_checkpoint(
-        [run_dir(name) for name in (experiment.name, experiment.base) if name], step
-    )
-    trained = load_trained(path, place)
-    own = path.is_relative_to(run_dir(experiment.name))
-    compared = NETWORK if own else (*NETWORK, "training")
-    then, now = (
-        {section: identity.get(section) or {} for section in compared}
-        for identity in (training_identity(trained.experiment), training_identity(experiment))
-    )
-    differing = [
-        f"{section}.{key}: {then[section].get(key)!r} when trained, {now[section].get(key)!r} now"
-        for section in compared
-        for key in sorted({*then[section], *now[section]})
-        if then[section].get(key) != now[section].get(key)
-    ]
-    if differing:
-        raise CheckpointError(
-            f"{path}: trained with other settings:\n  "
-            + "\n  ".join(differing)
-            + f"\nset them back, or train again: sedd train {experiment.name}"
-        )
-    return Run(
-        experiment=experiment,
-        step=trained.step,
-        model=trained.model,
-        objective=build_objective(experiment, trained.vocab_size),
-        tokenizer=load_tokenizer(experiment.data.tokenizer),
-        device=place,
-        checkpoint_sha256=trained.sha256,
-    )
+    model: DiffusionTransformer
+    objective: Objective
+
+    @property
+    def exact(self) -> bool:
+        return self.objective.exact
+
+    def autocast(self) -> torch.autocast:
+        made = self.experiment
+        precision = made.training.precision if isinstance(made, Experiment) else "auto"
+        return autocast(precision, self.device)
+
+    def nats(self, x0: Tensor, generator: torch.Generator) -> Tensor:
+        settings = self.experiment.evaluation
+        estimate = Estimate(settings.num_draws, settings.estimator, settings.time_eps)
+        with self.autocast():
+            return self.objective.nats(self.model, x0.to(self.device), estimate, generator).cpu()
+
+    def draw(
+        self,
+        size: int,
+        length: int,
+        drawing: Drawing,
+        *,
+        clamp: Clamp | None,
+        generator: torch.Generator,
+        on_step: OnStep | None = None,
+    ) -> Tensor:
+        try:
+            with self.autocast():
+                return self.objective.sample(
+                    self.model,
+                    (size, length),
+                    drawing,
+                    clamp=clamp,
+                    generator=generator,
+                    device=self.device,
+                    on_step=on_step,
+                )
+        except ValueError as error:
+            raise DataError(f"{self.experiment.name}: {error}") from error

@@ -1,38 +1,43 @@
-"""Texts drawn from a run, freely or around a given prefix and suffix."""
+"""Texts drawn from a run, freely or around given text: a prefix, a suffix, or pieces at any place."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 from sedd.atomic import write_text
-from sedd.config import Experiment, changed_only_in_use, sampling_steps, text_length
+from sedd.config import Measured, changed_only_in_use, sampling_steps, text_length
+from sedd.distributed import World
 from sedd.errors import ConfigError, DataError, Problem
+from sedd.evaluate.parts import parts_folder, remove_parts, work_off
 from sedd.evaluate.run import Run
-from sedd.objective import Drawing
+from sedd.objective.objective import Clamp
 from sedd.progress import progress
 from sedd.seeds import generator
 
+M = TypeVar("M", bound=Measured)
+
 
 def asked_for(
-    experiment: Experiment,
+    experiment: M,
     *,
     count: int | None = None,
     sampler: str | None = None,
     steps: int | None = None,
+    precision: str | None = None,
     top_p: float | None = None,
     temperature: float | None = None,
-) -> Experiment:
+) -> M:
     """The experiment with what is not None in its `sampling` section. Raises ConfigError if that cannot be."""
     given = {
         "count": count,
         "sampler": sampler,
         "steps": steps,
+        "precision": precision,
         "top_p": top_p,
         "temperature": temperature,
     }
@@ -49,25 +54,22 @@ def draw_samples(
     *,
     prefix: str = "",
     suffix: str = "",
+    pieces: Mapping[int, str] | None = None,
     seed: int,
+    out: Path | None = None,
+    world: World | None = None,
 ) -> list[dict[str, Any]]:
-    """Draw texts as the experiment's `sampling` section asks, each with what its JSON line says.
+    """Draw texts as the experiment's `sampling` section asks, each with what its JSON line says; the same in every process.
 
-    Raises DataError if prefix and suffix leave nothing to draw, or if the model cannot draw so.
+    out: the file that they are for, beside which parts are kept until they are removed.
+    pieces: given texts, by the number of the token they begin at.
+    Raises DataError if what is given does not fit or leaves nothing to draw, or if the model cannot draw so.
     """
     settings, steps = run.experiment.sampling, sampling_steps(run.experiment)
     length, count = text_length(run.experiment), settings.count
     before, after = run.tokenizer.encode_part(prefix), run.tokenizer.encode_part(suffix)
-    clamp = clamped(before, after, length)
-    drawing = Drawing(
-        settings.sampler,
-        steps,
-        denoise=settings.denoise,
-        precision=settings.precision,
-        top_p=settings.top_p,
-        temperature=settings.temperature,
-    )
-    name = run.experiment.name
+    inside = {at: run.tokenizer.encode_part(text) for at, text in (pieces or {}).items()}
+    clamp = clamped(before, after, length, inside)
     made = {
         "sampler": settings.sampler,
         "steps": steps,
@@ -79,67 +81,90 @@ def draw_samples(
         "checkpoint_step": run.step,
         "prefix": run.tokenizer.decode(before),
         "suffix": run.tokenizer.decode(after),
+        "pieces": {str(at): run.tokenizer.decode(tokens) for at, tokens in inside.items()},
     }
     provenance = run.provenance(seed, 0.0)
     provenance.pop("seconds")
-    texts: list[dict[str, Any]] = []
-    batches = -(-count // settings.batch_size)
-    with progress(f"sample {name}", batches * (steps + 1), "step") as bar, refusals_of(name):
-        for batch in range(batches):
-            size = min(settings.batch_size, count - len(texts))
-            with run.autocast():
-                drawn = run.objective.sample(
-                    run.model,
-                    (size, length),
-                    drawing,
-                    clamp=clamp,
-                    generator=generator(seed, "sample", batch),
-                    device=run.device,
-                    on_step=lambda step, x: bar.update(),
-                )
-            for tokens in drawn.tolist():
-                texts.append(
-                    {
-                        "index": len(texts),
-                        "text": run.tokenizer.decode(tokens),
-                        "tokens": tokens,
-                        "prefix_tokens": len(before),
-                        "suffix_tokens": len(after),
-                        "settings": made,
-                        "seed": seed,
-                        "provenance": provenance,
-                    }
-                )
-    return texts
+    sizes = [min(settings.batch_size, count - at) for at in range(0, count, settings.batch_size)]
+    with progress(f"sample {run.experiment.name}", count, "text") as bar:
 
+        def work(batch: int) -> list[list[int]]:
+            return run.draw(
+                sizes[batch],
+                length,
+                run.drawing(steps),
+                clamp=clamp,
+                generator=generator(seed, "sample", batch),
+                on_step=lambda step, x: bar.note(step=f"{step + 1}/{steps}"),
+            ).tolist()
 
-@contextlib.contextmanager
-def refusals_of(name: str) -> Iterator[None]:
-    """Tell the user what the model of that name cannot draw."""
-    try:
-        yield
-    except ValueError as error:
-        raise DataError(f"{name}: {error}") from error
+        parts = work_off(
+            len(sizes),
+            work,
+            folder=None if out is None else parts_folder(out),
+            identity={
+                **made,
+                "checkpoint": run.checkpoint_sha256,
+                "sizes": sizes,
+                "seed": seed,
+                "sampling": run.experiment.sections("sampling"),
+            },
+            world=world or World(run.device),
+            on_done=lambda batch: bar.update(sizes[batch]),
+        )
+    return [
+        {
+            "index": index,
+            "text": run.tokenizer.decode(tokens),
+            "tokens": tokens,
+            "prefix_tokens": len(before),
+            "suffix_tokens": len(after),
+            "settings": made,
+            "seed": seed,
+            "provenance": provenance,
+        }
+        for index, tokens in enumerate(tokens for part in parts for tokens in part.values)
+    ]
 
 
 def clamped(
-    before: list[int], after: list[int], length: int
-) -> tuple[torch.Tensor, torch.Tensor] | None:
+    before: Sequence[int],
+    after: Sequence[int],
+    length: int,
+    inside: Mapping[int, Sequence[int]] | None = None,
+) -> Clamp | None:
     """The given tokens in their places, and where they are: both (length,). None if nothing is given."""
-    if not before and not after:
-        return None
-    free = length - len(before) - len(after)
-    if free < 1:
+    tokens, given = torch.zeros(length, dtype=torch.long), torch.zeros(length, dtype=torch.bool)
+    if len(before) + len(after) >= length:
         raise DataError(
             f"the prefix has {len(before)} tokens and the suffix {len(after)}: of the {length} tokens of a text "
             "none is left to draw; shorten them, or raise sampling.length"
         )
-    tokens = torch.tensor([*before, *[0] * free, *after])
-    given = torch.ones(length, dtype=torch.bool)
-    given[len(before) : length - len(after)] = False
-    return tokens, given
+    for at, piece in {0: before, **{length - len(after): after}}.items():
+        place(tokens, given, at, piece)
+    for at, piece in (inside or {}).items():
+        place(tokens, given, at, piece)
+    if bool(given.all()):
+        raise DataError(
+            f"all {length} tokens of a text are given: none is left to draw; give less, or raise sampling.length"
+        )
+    return (tokens, given) if bool(given.any()) else None
+
+
+def place(tokens: torch.Tensor, given: torch.Tensor, at: int, piece: Sequence[int]) -> None:
+    """Put a piece at its place. Raises DataError if it reaches outside, or over another one."""
+    length = len(tokens)
+    if at < 0 or at + len(piece) > length:
+        raise DataError(
+            f"a piece of {len(piece)} tokens at token {at} reaches outside the {length} tokens of a text"
+        )
+    if bool(given[at : at + len(piece)].any()):
+        raise DataError(f"the piece of {len(piece)} tokens at token {at} lies over another")
+    tokens[at : at + len(piece)] = torch.tensor(piece, dtype=torch.long)
+    given[at : at + len(piece)] = True
 
 
 def write_samples(texts: list[dict[str, Any]], path: Path) -> None:
-    """One JSON a line."""
+    """One JSON a line. What was kept of them while they were drawn is removed."""
     write_text(path, "".join(json.dumps(text, ensure_ascii=False) + "\n" for text in texts))
+    remove_parts(path)

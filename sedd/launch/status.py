@@ -115,7 +115,8 @@ def settings_of(run: str, record: JobRecord | None) -> Experiment | None:
     with contextlib.suppress(FileNotFoundError, ValueError, ConfigError):
         if record is not None:
             return Experiment.model_validate_json(Path(record.settings).read_text("utf-8"))
-        return experiment_from(run_dir(run) / "config.yaml")
+        found = experiment_from(run_dir(run) / "config.yaml")
+        return found if isinstance(found, Experiment) else None
     return None
 
 

@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sedd.config import Experiment, checkpoint_steps, load_experiment
-from sedd.config.table import TableConfig
+from sedd.config import Experiment, checkpoint_steps, load_subject, measured_steps
+from sedd.config.table import BaselineRow, Column, OurRow, TableConfig
 from sedd.errors import DataError
-from sedd.paths import evaluation_file, run_dir
+from sedd.paths import evaluation_file, generative_file, mauve_file, run_dir
 
 
 class Record(BaseModel):
@@ -30,8 +30,9 @@ class Unigram(Record):
 
     text_nats_per_token: float = Field(ge=0)
     text_bits_per_character: float = Field(ge=0)
-    train_nats_per_token: float = Field(ge=0)
-    train_bits_per_character: float = Field(ge=0)
+    # of a model that is not trained here, the training text is not known
+    train_nats_per_token: float = Field(default=math.nan, ge=0, allow_inf_nan=True)
+    train_bits_per_character: float = Field(default=math.nan, ge=0, allow_inf_nan=True)
 
     @property
     def text_perplexity(self) -> float:
@@ -54,13 +55,24 @@ class Provenance(Record):
     created: str
 
 
-class Evaluation(Record):
-    """One checkpoint measured on one text, with its standard error. bound: an upper bound, not the number itself."""
+class Measurement(Record):
+    """One number, or a few of one kind, measured of one checkpoint."""
 
     experiment: str
     step: int
+    provenance: Provenance
+
+    def what(self) -> str:
+        """What was measured, and on how much."""
+        raise NotImplementedError
+
+
+class Evaluation(Measurement):
+    """The likelihood of one text, with its standard error. bound: its perplexity is an upper bound."""
+
     dataset: str
     split: str
+    protocol: str = "standard"
     tokenizer: str
     bound: bool = True
     nats_per_token: float
@@ -73,12 +85,67 @@ class Evaluation(Record):
     num_characters: int
     num_draws: int
     unigram: Unigram
-    provenance: Provenance
+
+    def what(self) -> str:
+        times = f", {self.num_draws} times each" if self.bound else ""
+        return (
+            f"{self.split} split of {self.dataset} (protocol {self.protocol}), "
+            f"{self.num_sequences:,} sequences, {self.num_tokens:,} tokens{times}"
+        )
 
     @property
     def perplexity_standard_error(self) -> float:
         """To first order: d exp(x) = exp(x) dx."""
         return self.perplexity * self.standard_error
+
+
+class Judgement(Measurement):
+    """What a judge says of texts drawn in one way."""
+
+    judge: str
+    sampler: str
+    steps: int
+    precision: str
+    corpus_perplexity: float = Field(gt=0)
+    corpus_perplexity_standard_error: float = Field(ge=0)
+    mean_sequence_perplexity: float = Field(gt=0)
+    mean_sequence_perplexity_standard_error: float = Field(ge=0)
+    entropy_nats: float = Field(ge=0)
+    num_sequences: int
+    num_tokens: int
+
+    @property
+    def entropy_bits(self) -> float:
+        return self.entropy_nats / math.log(2)
+
+    def what(self) -> str:
+        return (
+            f"{self.num_sequences:,} texts by {self.sampler} in {self.steps} steps with {self.precision} draws, "
+            f"{self.num_tokens:,} tokens judged by {self.judge}"
+        )
+
+
+class Resemblance(Measurement):
+    """The MAUVE of texts written around real ones. standard_error: None if each had one text only."""
+
+    task: str
+    mauve: float
+    standard_error: float | None = Field(ge=0)
+    featurizer: str
+    num_references: int
+    samples_per_reference: int
+    sampler: str
+    steps: int
+
+    @property
+    def judge(self) -> str:
+        return self.featurizer
+
+    def what(self) -> str:
+        return (
+            f"{self.task}, {self.num_references:,} real texts with {self.samples_per_reference} written around each by "
+            f"{self.sampler} in {self.steps} steps, features of {self.featurizer}"
+        )
 
 
 class Sample(Record):
@@ -94,8 +161,8 @@ class Sample(Record):
 
 
 R = TypeVar("R", bound=Record)
-# by a row's experiment, its step (None: the last) and a column's dataset; None where no file is
-Evaluations = Mapping[tuple[str, int | None, str], Evaluation | None]
+# by the places of a row and a column in the table; None where no file is
+Numbers = Mapping[tuple[int, str], Measurement | None]
 
 
 def read_evaluation(experiment: str, step: int, dataset: str) -> Evaluation | None:
@@ -104,28 +171,70 @@ def read_evaluation(experiment: str, step: int, dataset: str) -> Evaluation | No
     if not path.is_file():
         return None
     found = parse(Evaluation, path.read_bytes(), f"{path}")
-    place, content = (experiment, step, dataset), (found.experiment, found.step, found.dataset)
-    if place != content:
-        raise DataError(
-            f"{path}: holds the numbers of {content}, its place is that of {place}; "
-            f"measure again: sedd perplexity {experiment} --step {step} --dataset {dataset}"
-        )
+    again = f"sedd perplexity {experiment} --step {step} --dataset {dataset}"
+    _check_place(
+        path, (found.experiment, found.step, found.dataset), (experiment, step, dataset), again
+    )
     return found
 
 
-def table_evaluations(table: TableConfig) -> Evaluations:
+def read_judgement(row: OurRow, step: int, judge: str, steps: int) -> Judgement | None:
+    """What a judge says of the texts that a row and a column ask for, or None if it was not asked."""
+    drawn = row.sampler, steps, row.precision
+    path = generative_file(row.experiment, step, judge, *drawn)
+    if not path.is_file():
+        return None
+    found = parse(Judgement, path.read_bytes(), f"{path}")
+    content = found.experiment, found.step, found.judge, found.sampler, found.steps, found.precision
+    place = row.experiment, step, judge, *drawn
+    _check_place(path, content, place, f"sedd generative {row.experiment} --step {step}")
+    return found
+
+
+def read_resemblance(experiment: str, step: int, task: str) -> Resemblance | None:
+    """The MAUVE of one checkpoint, or None if it was not measured."""
+    path = mauve_file(experiment, step, task)
+    if not path.is_file():
+        return None
+    found = parse(Resemblance, path.read_bytes(), f"{path}")
+    again = f"sedd mauve {experiment} --step {step} --task {task}"
+    _check_place(path, (found.experiment, found.step, found.task), (experiment, step, task), again)
+    return found
+
+
+def _check_place(path: Path, content: object, place: object, again: str) -> None:
+    if place != content:
+        raise DataError(
+            f"{path}: holds the numbers of {content}, its place is that of {place}; measure again: {again}"
+        )
+
+
+def table_numbers(table: TableConfig) -> Numbers:
     """Every number that the table has a cell for, at its row's step or the last checkpoint."""
-    wanted = {(row.experiment, row.step) for row in table.rows if row.kind != "published"}
     return {
-        (name, step, column.dataset): read_evaluation(name, step or last_step(name), column.dataset)
-        for name, step in wanted
-        for column in table.columns.values()
+        (number, name): _number(row, column)
+        for number, row in enumerate(table.rows)
+        if row.kind != "published"
+        for name, column in table.columns.items()
     }
+
+
+def _number(row: OurRow | BaselineRow, column: Column) -> Measurement | None:
+    step = row.step if row.step is not None else last_step(row.experiment)
+    if column.dataset is not None:
+        return read_evaluation(row.experiment, step, column.dataset)
+    if row.kind != "ours":
+        return None
+    if column.steps is not None:
+        judge = load_subject(row.experiment).generative.judge
+        return read_judgement(row, step, judge, column.steps)
+    assert column.task is not None, "a column says what it is of"
+    return read_resemblance(row.experiment, step, column.task)
 
 
 def last_step(experiment: str) -> int:
     """The step that a finished run ends at."""
-    return checkpoint_steps(load_experiment(experiment))[-1]
+    return measured_steps(load_subject(experiment))[-1]
 
 
 def run_evaluations(experiment: Experiment) -> list[Evaluation]:

@@ -21,6 +21,12 @@ GROUPS: dict[Origin, str] = {
 
 
 DASH = "–"  # the paper has no number here
+SPREAD = {
+    "perplexity": " over sequences and times",
+    "bits_per_character": " over sequences and times",
+    "generative_perplexity": " over texts",
+    "mauve": " over the texts written for each real one",
+}
 
 
 @dataclass(frozen=True)
@@ -128,6 +134,8 @@ def cell_text(cell: Cell, style: Style) -> str:
         text = f"{style.bound} {text}"
     if cell.standard_error is not None:
         text = f"{text} {style.plus_minus} {cell.standard_error:.{cell.decimals}f}"
+    if cell.entropy_bits is not None:
+        return f"{style.number(text)} [{style.number(f'{cell.entropy_bits:.2f}')}]"
     return style.number(text)
 
 
@@ -151,7 +159,9 @@ def legend(table: Table, style: Style) -> list[str]:
     if any(cell.bound for cell in cells):
         sentences.append(f"{style.bound}: an upper bound.")
     if any(cell.standard_error is not None for cell in cells):
-        sentences.append(f"{style.plus_minus}: one standard error over sequences and times.")
+        sentences.append(f"{style.plus_minus}: one standard error{SPREAD[table.config.metric]}.")
+    if any(cell.entropy_bits is not None for cell in cells):
+        sentences.append("[ ]: entropy of a text's own token frequencies, in bits.")
     if any(cell.why_missing == NOT_RUN for cell in cells):
         sentences.append(f"{NOT_RUN}: not measured in this build.")
     if any(cell.why_missing == NOT_PUBLISHED for cell in cells):
@@ -162,10 +172,14 @@ def legend(table: Table, style: Style) -> list[str]:
 def verdict_rule(table: Table, style: Style) -> str:
     """What the verdicts mean, in one sentence."""
     tolerance = 100 * (table.config.tolerance or 0)
+    better = "smaller" if table.quantity.is_better_low else "larger"
+    other = "judge: the published number is by another judge"
+    if table.config.metric in ("perplexity", "bits_per_character"):
+        other = "split, protocol: the published number is of another part of the text, or counts its empty rows"
     return (
         f"Ours minus published. It matches within {tolerance:g} {style.percent} of the published "
-        "number, widened by two standard errors of ours; smaller is better. "
-        "other split: the published number is of another part of the text, and is not compared."
+        f"number, widened by two standard errors of ours; {better} is better. "
+        f"other {other}, and is not compared."
     )
 
 
@@ -181,8 +195,7 @@ def origins(table: Table, style: Style) -> list[str]:
             lines.append(
                 style.escape(
                     f"{row.label}, {column.label}: {found.experiment} at step {found.step}, "
-                    f"{found.split} split of {found.dataset}, {found.num_sequences:,} sequences, "
-                    f"{found.num_tokens:,} tokens, {found.num_draws} times each; seed {by.seed}, "
+                    f"{found.what()}; {by.device}, {by.seconds:g} s, seed {by.seed}, "
                     f"checkpoint {by.checkpoint_sha256[:12]}, settings {by.config_sha256[:12]}, "
                     f"code {by.code_version}"
                 )
@@ -192,8 +205,23 @@ def origins(table: Table, style: Style) -> list[str]:
 
 def source(table: Table) -> str:
     """Where the published numbers were read, without the address."""
-    found = table.config.source
-    return f"{found.paper}, arXiv:{found.arxiv}, Table {found.table}"
+    sources = [table.config.source, *(row.source for row in table.rows if row.source)]
+    told = [f"{one.paper}, arXiv:{one.arxiv}, {place(one.table)}" for one in sources]
+    return "; ".join(dict.fromkeys(told))
+
+
+def place(table: str) -> str:
+    """A number of the paper's is that of a table; anything else says itself."""
+    return f"Table {table}" if table.isdecimal() else table
+
+
+def missing(table: Table, style: Style) -> list[str]:
+    """One line for each kind of number that a row of ours lacks, with the commands that make it."""
+    return [
+        style.escape(f"{row.label}{f' ({row.size})' if row.size else ''}, {line}")
+        for row in table.rows
+        for line in row.missing
+    ]
 
 
 def _has_sizes(table: Table) -> bool:

@@ -32,6 +32,8 @@ def render_markdown(table: Table) -> str:
         parts += ["## Ours against the published numbers", rule, _pipes(compared)]
     if lines := layout.origins(table, STYLE):
         parts += ["## Where our numbers come from", "\n".join(f"- {line}" for line in lines)]
+    if lines := layout.missing(table, STYLE):
+        parts += ["## How to get what was not run", "\n".join(f"- {line}" for line in lines)]
     return "\n\n".join(parts) + "\n"
 
 

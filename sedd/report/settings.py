@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from sedd.config import TRAINING_SECTIONS, Experiment, ModelConfig, sampling_steps
+from sedd.config import TRAINING_SECTIONS, Experiment, ModelConfig, Subject, sampling_steps
 from sedd.config.experiments import experiment_from, preset_of, resolved_file
 from sedd.errors import ConfigError
 from sedd.paths import samples_file
@@ -32,7 +32,7 @@ class Setting:
     meaning: str
 
 
-def settings_of(experiment: Experiment, preset: ModelConfig | None = None) -> list[Setting]:
+def settings_of(experiment: Subject, preset: ModelConfig | None = None) -> list[Setting]:
     """Every setting, in the order of the file's sections; those of the model beside the preset's."""
     own = preset.model_dump() if preset else {}
     lines = _walk(experiment, "", {f"model.{key}": value for key, value in own.items()})

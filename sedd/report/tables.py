@@ -1,13 +1,14 @@
 """Fill a table: published numbers, ours, and how far ours lie from the published ones.
 
 A cell is a number or says why there is none. Ours is compared only with a published number of the
-same text and the same split, and only in rows that name the published row they reproduce.
+same text, split and protocol, or of the same judge, and only in rows that name the published row they reproduce.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from sedd.config.table import (
@@ -16,54 +17,53 @@ from sedd.config.table import (
     Metric,
     OurRow,
     PublishedRow,
+    PublishedSource,
     TableConfig,
     load_table,
     reproduced,
 )
 from sedd.errors import DataError
-from sedd.report.collect import Evaluation, Evaluations, Unigram, table_evaluations
+from sedd.report.collect import (
+    Evaluation,
+    Judgement,
+    Measurement,
+    Numbers,
+    Resemblance,
+    Unigram,
+    table_numbers,
+)
+from sedd.report.missing import missing_commands
 
 Origin = Literal["published", "ours", "baseline"]
-Verdict = Literal["matches", "better", "worse", "other split"]
+Verdict = Literal["matches", "better", "worse", "other split", "other protocol", "other judge"]
 NOT_RUN = "not run"
 NOT_PUBLISHED = "not published"
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """How a metric is read from an evaluation and printed. Smaller is better."""
+    """How a metric is read from a measurement and printed."""
 
     title: str
     decimals: int
-    measured: Callable[[Evaluation], tuple[float, float]]
-    unigram_text: Callable[[Unigram], float]
-    unigram_train: Callable[[Unigram], float]
+    is_better_low: bool = True
+    published_decimals: int = 2
 
 
 QUANTITIES: dict[Metric, Quantity] = {
-    "perplexity": Quantity(
-        title="perplexity a token",
-        decimals=2,
-        measured=lambda found: (found.perplexity, found.perplexity_standard_error),
-        unigram_text=lambda unigram: unigram.text_perplexity,
-        unigram_train=lambda unigram: unigram.train_perplexity,
-    ),
-    "bits_per_character": Quantity(
-        title="bits per character",
-        decimals=3,
-        measured=lambda found: (found.bits_per_character, found.bits_per_character_standard_error),
-        unigram_text=lambda unigram: unigram.text_bits_per_character,
-        unigram_train=lambda unigram: unigram.train_bits_per_character,
-    ),
+    "perplexity": Quantity("perplexity a token", 2),
+    "bits_per_character": Quantity("bits per character", 3),
+    "generative_perplexity": Quantity("generative perplexity", 2),
+    "mauve": Quantity("MAUVE", 3, is_better_low=False, published_decimals=3),
 }
-PUBLISHED_DECIMALS = 2
 
 
 @dataclass(frozen=True)
 class Cell:
     """A number with its standard error, or, where `value` is None, why there is none.
 
-    bound: the number is an upper bound. evaluation: where a number of ours was read.
+    bound: the number is an upper bound. entropy_bits: of the texts that were judged. evaluation: where a number of ours
+    was read.
     """
 
     decimals: int
@@ -71,7 +71,8 @@ class Cell:
     bound: bool = False
     standard_error: float | None = None
     why_missing: str = ""
-    evaluation: Evaluation | None = None
+    entropy_bits: float | None = None
+    evaluation: Measurement | None = None
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Row:
-    """Cells and comparisons stand in the order of the table's columns."""
+    """Cells and comparisons stand in the order of the table's columns.
+
+    source: of published numbers, where it is not the table's. missing: how to get what is not there.
+    """
 
     label: str
     size: str | None
@@ -94,6 +98,8 @@ class Row:
     cells: list[Cell]
     comparisons: list[Comparison | None]
     compared_to: str | None = None
+    source: PublishedSource | None = None
+    missing: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -111,29 +117,40 @@ def make_table(
 ) -> Table:
     """The table of config/tables/NAME.yaml with what stands under results/ now; the rest as in `load_table`."""
     config = load_table(name, overrides, rename=rename, writes=writes)
-    return build_table(rename or name, config, table_evaluations(config))
+    return build_table(rename or name, config, table_numbers(config))
 
 
-def build_table(name: str, config: TableConfig, evaluations: Evaluations) -> Table:
+def build_table(name: str, config: TableConfig, numbers: Numbers) -> Table:
     """Put each number into its cell.
 
-    evaluations: by (experiment, step of the row or None, dataset).
+    numbers: by the row's place and the column's name.
     Raises DataError if one was measured in another vocabulary than the table's.
     """
     quantity = QUANTITIES[config.metric]
     rows = []
-    for row in config.rows:
+    for place, row in enumerate(config.rows):
         if row.kind == "published":
-            rows.append(_published(row, config))
-        elif row.kind == "ours":
-            rows.append(_ours(row, config, quantity, evaluations))
+            rows.append(_published(row, config, quantity))
+            continue
+        found = {key: numbers[place, key] for key in config.columns}
+        for key, number in found.items():
+            _check_vocabulary(row, config, key, number)
+        if row.kind == "ours":
+            rows.append(_ours(row, config, quantity, found))
         else:
-            rows.append(_baseline(row, config, quantity, evaluations))
+            rows.append(_baseline(row, quantity, found))
     return Table(name, config, quantity, rows)
 
 
-def verdict(ours: float, standard_error: float, published: float, tolerance: float) -> Verdict:
-    """Whether ours reproduces the published number; smaller is better.
+def verdict(
+    ours: float,
+    standard_error: float,
+    published: float,
+    tolerance: float,
+    *,
+    is_better_low: bool = True,
+) -> Verdict:
+    """Whether ours reproduces the published number.
 
     It matches if it lies within the tolerance, a share of the published number, widened by two
     standard errors of ours.
@@ -141,70 +158,121 @@ def verdict(ours: float, standard_error: float, published: float, tolerance: flo
     difference = ours - published
     if abs(difference) <= tolerance * published + 2 * standard_error:
         return "matches"
-    return "better" if difference < 0 else "worse"
+    return "better" if (difference < 0) == is_better_low else "worse"
 
 
-def _published(row: PublishedRow, config: TableConfig) -> Row:
+def _published(row: PublishedRow, config: TableConfig, quantity: Quantity) -> Row:
     cells = []
+    decimals = quantity.published_decimals
     for key in config.columns:
         if (found := row.values.get(key)) is None:
-            cells.append(Cell(PUBLISHED_DECIMALS, why_missing=NOT_PUBLISHED))
+            cells.append(Cell(decimals, why_missing=NOT_PUBLISHED))
         else:
-            cells.append(Cell(PUBLISHED_DECIMALS, value=found.value, bound=found.bound))
-    return Row(row.label, row.size, "published", cells, [None] * len(cells))
+            cells.append(Cell(decimals, found.value, found.bound, entropy_bits=found.entropy_bits))
+    return Row(row.label, row.size, "published", cells, [None] * len(cells), source=row.source)
 
 
-def _ours(row: OurRow, config: TableConfig, quantity: Quantity, evaluations: Evaluations) -> Row:
+def _ours(
+    row: OurRow, config: TableConfig, quantity: Quantity, numbers: Mapping[str, Measurement | None]
+) -> Row:
     cells, comparisons = [], []
     published = reproduced(row, config.rows)
     for key, column in config.columns.items():
-        evaluation = _evaluation(row, column, config, evaluations)
-        if evaluation is None:
-            cell = Cell(quantity.decimals, why_missing=NOT_RUN)
-        else:
-            value, error = quantity.measured(evaluation)
-            cell = Cell(quantity.decimals, value, evaluation.bound, error, evaluation=evaluation)
+        cell = _cell(row, config.metric, quantity, numbers[key])
         cells.append(cell)
-        found = published.values.get(key) if published else None
-        comparisons.append(_compare(cell, found.value, column, config) if found else None)
-    return Row(row.label, row.size, "ours", cells, comparisons, row.compare_to)
+        value = published.values.get(key) if published else None
+        comparisons.append(_compare(cell, value.value, column, config) if value else None)
+    return Row(
+        row.label,
+        row.size,
+        "ours",
+        cells,
+        comparisons,
+        row.compare_to,
+        missing=missing_commands(row, config, cells),
+    )
+
+
+def _cell(row: OurRow, metric: Metric, quantity: Quantity, found: Measurement | None) -> Cell:
+    """A number of ours in its metric."""
+    decimals = quantity.decimals
+    match found:
+        case Evaluation() if metric == "perplexity":
+            error = found.perplexity_standard_error
+            return Cell(decimals, found.perplexity, found.bound, error, evaluation=found)
+        case Evaluation():
+            value, error = found.bits_per_character, found.bits_per_character_standard_error
+            return Cell(decimals, value, found.bound, error, evaluation=found)
+        case Judgement():
+            value, error = (
+                found.mean_sequence_perplexity,
+                found.mean_sequence_perplexity_standard_error,
+            )
+            if row.mean == "corpus":
+                value, error = found.corpus_perplexity, found.corpus_perplexity_standard_error
+            bits = found.entropy_bits
+            return Cell(decimals, value, False, error, entropy_bits=bits, evaluation=found)
+        case Resemblance():
+            return Cell(decimals, found.mauve, False, found.standard_error, evaluation=found)
+    return Cell(decimals, why_missing=NOT_RUN)
 
 
 def _compare(cell: Cell, published: float, column: Column, config: TableConfig) -> Comparison:
     if cell.value is None or cell.evaluation is None:
         return Comparison(published, None, None, None)
-    if cell.evaluation.split != column.split:
-        return Comparison(published, None, None, "other split")
+    if (other := _other(cell.evaluation, column, config)) is not None:
+        return Comparison(published, None, None, other)
     assert config.tolerance is not None, "a table that compares has a tolerance"
-    assert cell.standard_error is not None, "a measured number has a standard error"
     difference = cell.value - published
-    judged = verdict(cell.value, cell.standard_error, published, config.tolerance)
+    judged = verdict(
+        cell.value,
+        cell.standard_error or 0.0,
+        published,
+        config.tolerance,
+        is_better_low=QUANTITIES[config.metric].is_better_low,
+    )
     return Comparison(published, difference, difference / published, judged)
 
 
+def _other(found: Measurement, column: Column, config: TableConfig) -> Verdict | None:
+    """Why a number of ours does not compare with the published one, if it does not."""
+    if isinstance(found, Evaluation) and found.split != column.split:
+        return "other split"
+    if isinstance(found, Evaluation) and column.protocol not in (None, found.protocol):
+        return "other protocol"
+    if isinstance(found, Judgement | Resemblance) and found.judge != config.judge:
+        return "other judge"
+    return None
+
+
 def _baseline(
-    row: BaselineRow, config: TableConfig, quantity: Quantity, evaluations: Evaluations
+    row: BaselineRow, quantity: Quantity, numbers: Mapping[str, Measurement | None]
 ) -> Row:
-    score = quantity.unigram_text if row.kind == "unigram_text" else quantity.unigram_train
     cells = []
-    for column in config.columns.values():
-        evaluation = _evaluation(row, column, config, evaluations)
-        if evaluation is None:
+    for found in numbers.values():
+        value = None
+        if isinstance(found, Evaluation):
+            value = _unigram(row.kind, quantity, found.unigram)
+        if value is None or math.isnan(value):
             cells.append(Cell(quantity.decimals, why_missing=NOT_RUN))
         else:
-            value = score(evaluation.unigram)
-            cells.append(Cell(quantity.decimals, value, evaluation=evaluation))
+            cells.append(Cell(quantity.decimals, value, evaluation=found))
     return Row(row.label, row.size, "baseline", cells, [None] * len(cells))
 
 
-def _evaluation(
-    row: OurRow | BaselineRow, column: Column, config: TableConfig, evaluations: Evaluations
-) -> Evaluation | None:
-    found = evaluations[row.experiment, row.step, column.dataset]
-    if found is not None and found.tokenizer != config.tokenizer:
+def _unigram(kind: str, quantity: Quantity, unigram: Unigram) -> float:
+    is_text = kind == "unigram_text"
+    if quantity is QUANTITIES["perplexity"]:
+        return unigram.text_perplexity if is_text else unigram.train_perplexity
+    return unigram.text_bits_per_character if is_text else unigram.train_bits_per_character
+
+
+def _check_vocabulary(
+    row: OurRow | BaselineRow, config: TableConfig, key: str, found: Measurement | None
+) -> None:
+    if isinstance(found, Evaluation) and found.tokenizer != config.tokenizer:
         raise DataError(
-            f"row {row.label!r}, column {column.label!r}: {row.experiment} was measured with the "
+            f"row {row.label!r}, column {config.columns[key].label!r}: {row.experiment} was measured with the "
             f"tokenizer {found.tokenizer!r}, the table is of {config.tokenizer!r}, and the two do "
             "not compare; choose another experiment for the row"
         )
-    return found

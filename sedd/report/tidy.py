@@ -8,11 +8,27 @@ import io
 from sedd.report.layout import source
 from sedd.report.tables import NOT_RUN, Cell, Comparison, Row, Table
 
-MEASUREMENT = ("experiment", "step", "split", "num_sequences", "num_tokens", "num_draws")
-PROVENANCE = ("seed", "config_sha256", "checkpoint_sha256", "code_version", "device", "created")
+MEASUREMENT = (
+    *(
+        "experiment",
+        "step",
+        "split",
+        "protocol",
+        "judge",
+        "featurizer",
+        "sampler",
+        "steps",
+        "precision",
+    ),
+    *("num_sequences", "num_references", "samples_per_reference", "num_tokens", "num_draws"),
+)
+PROVENANCE = (
+    *("seed", "config_sha256", "checkpoint_sha256", "code_version"),
+    *("device", "seconds", "created"),
+)
 FIELDS = (
     *("table", "metric", "row", "size", "origin", "column", "dataset", "status"),
-    *("bound", "value", "standard_error"),
+    *("bound", "value", "standard_error", "entropy_bits"),
     *("compared_to", "published", "difference", "relative_difference", "verdict"),
     *MEASUREMENT,
     *PROVENANCE,
@@ -47,6 +63,7 @@ def _line(
         "bound": "<=" if cell.bound else "",
         "value": cell.value,
         "standard_error": cell.standard_error,
+        "entropy_bits": cell.entropy_bits,
     }
     if comparison is not None:
         line |= {

@@ -49,6 +49,9 @@ def render_text(table: Table, width: int = 100) -> str:
     if compared := layout.comparisons(table, TERMINAL):
         rule = layout.verdict_rule(table, TERMINAL)
         parts += [*_folded(compared, width), textwrap.fill(rule, width)]
+    if lines := layout.missing(table, TERMINAL):
+        told = [textwrap.fill(line, width, subsequent_indent="  ") for line in lines]
+        parts.append("\n".join(["How to get what was not run", *told]))
     return "\n\n".join(parts)
 
 

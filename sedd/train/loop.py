@@ -15,11 +15,11 @@ from sedd import checkpoint
 from sedd.build import build_objective
 from sedd.config import Experiment, checkpoint_steps, write_resolved
 from sedd.data.dataset import TokenBlocks, shuffled_indices, unigram_counts
+from sedd.distributed import World, world
 from sedd.errors import ConfigError, Problem
 from sedd.paths import checkpoint_file, run_dir, tokens_dir
 from sedd.publish import publish
 from sedd.train.disk import refusals_told
-from sedd.train.distributed import World, world
 from sedd.train.folder import open_folder, sole_writer
 from sedd.train.loss import TrainingLoss
 from sedd.train.records import Records

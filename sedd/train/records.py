@@ -8,9 +8,9 @@ from types import TracebackType
 
 from sedd.build import device_name
 from sedd.config import Experiment
+from sedd.distributed import World
 from sedd.progress import Progress, progress
 from sedd.provenance import code_version, now
-from sedd.train.distributed import World
 from sedd.train.log import MetricsLog
 from sedd.train.saves import Saver
 from sedd.train.state import TrainState

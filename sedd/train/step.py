@@ -19,9 +19,9 @@ from sedd.build import autocast
 from sedd.config import Experiment, Training
 from sedd.config.training import parts_per_device
 from sedd.diffusion import sample_times
+from sedd.distributed import World
 from sedd.objective import Noised, Objective
 from sedd.seeds import generator
-from sedd.train.distributed import World
 from sedd.train.state import TrainState
 
 # (batch, draws) -> (B,) nats: a `TrainingLoss`, wrapped or not

@@ -9,9 +9,9 @@ import torch
 from sedd.build import autocast
 from sedd.config import Experiment
 from sedd.data.dataset import TokenBlocks
+from sedd.distributed import World
 from sedd.objective import Noised, Objective
 from sedd.seeds import generator
-from sedd.train.distributed import World
 from sedd.train.state import TrainState
 
 

@@ -9,9 +9,9 @@ import torch
 from processes import finish, start
 from test_resume import OVERRIDES, assert_same, experiment, state
 
+from sedd.distributed import World
 from sedd.paths import checkpoint_file, metrics_file, train_dir
 from sedd.train import train
-from sedd.train.distributed import World
 from sedd.train.saves import state_steps
 
 # 24 sequences, so that 1, 2, 3 and 4 processes have equal shares; dropout is on, as in the preset

@@ -7,7 +7,7 @@ import torch
 from sedd.build import build_objective
 from sedd.config import load_experiment
 from sedd.diffusion import score_entropy_loss
-from sedd.train.distributed import World
+from sedd.distributed import World
 from sedd.train.loss import TrainingLoss
 from sedd.train.state import TrainState
 from sedd.train.step import draw_times, learning_rate, train_step

@@ -5,17 +5,24 @@ import sys
 from pathlib import Path
 
 from sedd.config import (
+    Experiment,
     check_project,
     checkpoint_steps,
     device_problems,
+    drawings,
     load_cluster,
     load_dataset,
-    load_experiment,
     load_project,
+    load_subject,
     load_table,
+    measured_split,
+    measured_steps,
+    needed_tokens,
+    reference_dataset,
     sampling_steps,
     training_identity,
 )
+from sedd.config import training_tokens as training_tokens_of
 from sedd.errors import ConfigError, SeddError
 from sedd.paths import (
     checkpoint_file,
@@ -23,8 +30,11 @@ from sedd.paths import (
     comparison_file,
     evaluation_file,
     experiment_file,
+    figure_stem,
     figures_dir,
     front_page_file,
+    grid_file,
+    mauve_file,
     report_file,
     samples_file,
     table_file,
@@ -63,9 +73,13 @@ shell.prefix(prefix.replace("{", "{{").replace("}", "}}"))
 TRAINING_CORES_HERE = (
     CLUSTER.num_devices * CLUSTER.cpus_per_task if CLUSTER.executor == "local" else 1
 )
-EXPERIMENTS = {name: load_experiment(name) for name in PROJECT.experiments}
+EXPERIMENTS = {name: load_subject(name) for name in PROJECT.experiments}
+# the others are models that others trained, which have no checkpoint and no page
+TRAINED = {
+    name: one for name, one in EXPERIMENTS.items() if isinstance(one, Experiment)
+}
 TABLES = {name: load_table(name) for name in PROJECT.tables}
-for name, experiment in EXPERIMENTS.items():
+for name, experiment in TRAINED.items():
     if problems := device_problems(experiment, CLUSTER):
         sys.exit(f"{ConfigError(f'{name} on cluster {PROJECT.cluster}', problems)}")
 
@@ -74,18 +88,24 @@ wildcard_constraints:
     experiment=r"[A-Za-z0-9][A-Za-z0-9_.-]*",
     step=r"\d+",
     dataset=r"[A-Za-z0-9_-]+",
-    split="train|validation|test",
+    split="train|validation|test|paper",
     sampler="euler|analytic|first_hitting|ancestral",
+    steps=r"\d+",
+    draws="(_float32)?",
+    judge=r"[A-Za-z0-9_.-]+",
+    task="standard|infill",
 
 
 # the other pages of results/reports are of all runs
 RUN_PAGE = r"(?!(index|compare)\.html$)[A-Za-z0-9][A-Za-z0-9_.-]*"
+# the files in results/figures are of tables
+RUN_FIGURES = r"(?!.*\.(pdf|png)$)[A-Za-z0-9][A-Za-z0-9_.-]*"
 
 
 def experiment_of(name):
     """An experiment of the build, or any other that a target names."""
     try:
-        return EXPERIMENTS.get(name) or load_experiment(name)
+        return EXPERIMENTS.get(name) or load_subject(name)
     except SeddError as error:
         raise WorkflowError(f"{error}") from None
 
@@ -120,28 +140,26 @@ def tokens(dataset, tokenizer, split):
 
 def all_tokens():
     """Every split that the build's experiments train on, validate on or are measured on."""
-    wanted = []
-    for experiment in EXPERIMENTS.values():
-        data = experiment.data
-        for split in ("train", "validation"):
-            wanted += tokens(data.dataset, data.tokenizer, split)
-        for dataset in experiment.evaluation.datasets:
-            wanted += tokens(dataset, data.tokenizer, "test")
-    return wanted
+    return [
+        path
+        for experiment in EXPERIMENTS.values()
+        for split in needed_tokens(experiment)
+        for path in tokens(*split)
+    ]
 
 
 def all_checkpoints():
     """Every checkpoint of every experiment of the build."""
     return [
         str(checkpoint_file(name, step))
-        for name, experiment in EXPERIMENTS.items()
+        for name, experiment in TRAINED.items()
         for step in checkpoint_steps(experiment)
     ]
 
 
 def evaluated_steps(experiment):
     """The checkpoints that are sampled and measured: all of them, or the last."""
-    steps = checkpoint_steps(experiment)
+    steps = measured_steps(experiment)
     return steps[-1:] if experiment.evaluation.checkpoints == "last" else steps
 
 
@@ -158,19 +176,39 @@ def evaluations(name):
 def samples(name):
     """Every sample file of one experiment."""
     experiment = experiment_of(name)
-    sampler, steps = experiment.sampling.sampler, sampling_steps(experiment)
+    sampling = experiment.sampling
+    drawn = sampling.sampler, sampling_steps(experiment), sampling.precision
     return [
-        str(samples_file(name, step, sampler, steps))
-        for step in evaluated_steps(experiment)
+        str(samples_file(name, step, *drawn)) for step in evaluated_steps(experiment)
     ]
 
 
+def last_step(name):
+    """The checkpoint whose texts are judged, and followed from noise."""
+    return measured_steps(experiment_of(name))[-1]
+
+
 def trace(name):
-    """One text of the last checkpoint, from noise to its end."""
+    """One text of the last checkpoint, from noise to its end; nothing of a model that does not begin from noise."""
     experiment = experiment_of(name)
+    if experiment.objective.type == "autoregressive":
+        return []
     sampler, steps = experiment.sampling.sampler, sampling_steps(experiment)
-    step = evaluated_steps(experiment)[-1]
-    return [f"{trace_stem(name, step, sampler, steps)}.json"]
+    return [f"{trace_stem(name, last_step(name), sampler, steps)}.json"]
+
+
+def judgements(name):
+    """What the judge says of all texts that one experiment has drawn for it."""
+    experiment = experiment_of(name)
+    judge = experiment.generative.judge
+    wanted = drawings(experiment)
+    return [str(grid_file(name, last_step(name), judge))] if wanted else []
+
+
+def resemblances(name):
+    """The MAUVE of one experiment."""
+    tasks = experiment_of(name).mauve.tasks
+    return [str(mauve_file(name, last_step(name), task)) for task in tasks]
 
 
 def all_tables():
@@ -181,15 +219,25 @@ def all_tables():
 
 def all_run_pages():
     """One page an experiment."""
-    return [str(report_file(name)) for name in EXPERIMENTS] if PROJECT.reports else []
+    return [str(report_file(name)) for name in TRAINED] if PROJECT.reports else []
 
 
 def all_reports():
-    """One page an experiment, its pictures as files, and the pages of all runs."""
+    """One page a run, its pictures as files, and the pages of all runs."""
     if not PROJECT.reports:
         return []
-    figures = [str(figures_dir(name)) for name in EXPERIMENTS]
+    figures = [str(figures_dir(name)) for name in TRAINED]
     return all_run_pages() + figures + [str(comparison_file()), str(front_page_file())]
+
+
+def all_figures():
+    """A picture of each table whose columns are numbers of steps."""
+    return [
+        f"{figure_stem(name)}.{form}"
+        for name, table in TABLES.items()
+        if table.metric == "generative_perplexity"
+        for form in ("pdf", "png")
+    ]
 
 
 # What the rules read of the configuration, so that an edit re-runs what depends on it and nothing else.
@@ -209,22 +257,83 @@ def dataset_settings(wildcards):
 
 def training_settings(wildcards):
     """What the weights depend on; the rest of the experiment may change without training again."""
-    return training_identity(experiment_of(wildcards.experiment))
+    return training_identity(trained(wildcards))
 
 
 def training_tokens(wildcards):
     """The tokens to train and to validate on."""
-    data = experiment_of(wildcards.experiment).data
-    return tokens(data.dataset, data.tokenizer, "train") + tokens(
-        data.dataset, data.tokenizer, "validation"
+    splits = training_tokens_of(trained(wildcards))
+    return [path for split in splits for path in tokens(*split)]
+
+
+def trained(wildcards):
+    """An experiment that is trained here."""
+    experiment = experiment_of(wildcards.experiment)
+    if not isinstance(experiment, Experiment):
+        raise WorkflowError(
+            f"{experiment.name}: {experiment.pretrained} is measured as it is, and has no checkpoint here"
+        )
+    return experiment
+
+
+def checkpoint(wildcards):
+    """The weights that are used: a checkpoint of ours, or none of our files."""
+    if not isinstance(experiment_of(wildcards.experiment), Experiment):
+        return []
+    return [str(checkpoint_file(wildcards.experiment, int(wildcards.step)))]
+
+
+def checkpoint_of_judge(name):
+    """The weights of a judge, if it is a run of ours."""
+    if not experiment_file(name).is_file():
+        return []
+    judge = experiment_of(name)
+    if not isinstance(judge, Experiment):
+        return []
+    return [str(checkpoint_file(name, last_step(name)))]
+
+
+def judged(wildcards):
+    """The texts that a judge reads, and the judge."""
+    name, step = wildcards.experiment, int(wildcards.step)
+    texts = [
+        str(samples_file(name, step, *drawn)) for drawn in drawings(experiment_of(name))
+    ]
+    return texts + checkpoint_of_judge(model_name(wildcards.judge))
+
+
+def compared(wildcards):
+    """The weights that write, the real texts, and the model that reads both."""
+    experiment = experiment_of(wildcards.experiment)
+    real = tokens(
+        reference_dataset(experiment),
+        experiment.data.tokenizer,
+        experiment.mauve.split,
     )
+    reader = checkpoint_of_judge(experiment.mauve.featurizer)
+    return checkpoint(wildcards) + real + reader
+
+
+def model_name(folder):
+    """A model's name: a hub id's slash is spelled `--` in folder names."""
+    return folder.replace("--", "/")
+
+
+def judge_name(wildcards):
+    """The judge, as --judge has it."""
+    return model_name(wildcards.judge)
+
+
+def precision(wildcards):
+    """Of the random draws, as --precision has it."""
+    return "float32" if wildcards.draws else "float64"
 
 
 def checkpoint_before(wildcards):
     """The checkpoint that this one is trained on from: so a run has one trainer at a time."""
     earlier = [
         step
-        for step in checkpoint_steps(experiment_of(wildcards.experiment))
+        for step in checkpoint_steps(trained(wildcards))
         if step < int(wildcards.step)
     ]
     return [str(checkpoint_file(wildcards.experiment, earlier[-1]))] if earlier else []
@@ -260,12 +369,29 @@ def evaluation_settings(wildcards):
     return {"seed": experiment.seed, **chosen}
 
 
+def judging_settings(wildcards):
+    """What a judgement depends on beside the texts and the judge's weights."""
+    return experiment_of(wildcards.experiment).sections("generative")
+
+
+def comparing_settings(wildcards):
+    """What a MAUVE score depends on beside the weights and the real texts; which other tasks there are changes nothing."""
+    experiment = experiment_of(wildcards.experiment)
+    settings = experiment.sections("seed", "sampling", "mauve")
+    settings["mauve"].pop("tasks")
+    return settings
+
+
 def evaluation_tokens(wildcards):
     """The text to measure, and the training text, whose frequencies make the unigram baseline."""
-    data = experiment_of(wildcards.experiment).data
-    return tokens(wildcards.dataset, data.tokenizer, "test") + tokens(
-        data.dataset, data.tokenizer, "train"
+    experiment = experiment_of(wildcards.experiment)
+    measured = (
+        wildcards.dataset,
+        experiment.data.tokenizer,
+        measured_split(experiment),
     )
+    splits = [measured, *training_tokens_of(experiment)[:1]]
+    return [path for split in splits for path in tokens(*split)]
 
 
 def table_settings(wildcards):
@@ -279,8 +405,10 @@ def report_settings(wildcards):
 
 
 def table_inputs(wildcards):
-    """Every perplexity of the build's experiments: a table takes those it has rows for."""
-    return [path for name in EXPERIMENTS for path in evaluations(name)]
+    """Every number of the table's kind of the build's experiments: a table takes those it has rows for."""
+    kinds = {"generative_perplexity": judgements, "mauve": resemblances}
+    numbers = kinds.get(TABLES[wildcards.table].metric, evaluations)
+    return [path for name in EXPERIMENTS for path in numbers(name)]
 
 
 def report_inputs(wildcards):
@@ -291,9 +419,9 @@ def report_inputs(wildcards):
 
 def comparison_inputs(wildcards):
     """What the runs are compared by: their perplexities, and so, before them, their curves."""
-    return [path for name in EXPERIMENTS for path in evaluations(name)]
+    return [path for name in TRAINED for path in evaluations(name)]
 
 
 def comparison_settings(wildcards):
     """The settings in which runs may differ."""
-    return [experiment.model_dump(mode="json") for experiment in EXPERIMENTS.values()]
+    return [experiment.model_dump(mode="json") for experiment in TRAINED.values()]

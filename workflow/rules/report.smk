@@ -24,6 +24,29 @@ rule table:
         "sedd table {wildcards.table:q} 2>&1 | tee -i {log:q}"
 
 
+rule figure:
+    input:
+        ancient("config/tables/{table}.yaml"),
+        table_inputs,
+    output:
+        pdf="results/figures/{table}.pdf",
+        png=report(
+            "results/figures/{table}.png",
+            caption="../report/table.rst",
+            category="Figures",
+        ),
+    log:
+        "logs/figure/{table}.log",
+    localrule: True
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=table_settings,
+    shell:
+        "sedd figure {wildcards.table:q} 2>&1 | tee -i {log:q}"
+
+
 rule report:
     input:
         ancient("config/experiments/{experiment}.yaml"),
@@ -63,6 +86,8 @@ rule figures:
         ),
     log:
         "logs/figures/{experiment}.log",
+    wildcard_constraints:
+        experiment=RUN_FIGURES,
     localrule: True
     resources:
         mem_mb=1000,
@@ -91,7 +116,7 @@ rule compare:
         runtime=10,
     params:
         settings=comparison_settings,
-        experiments=list(EXPERIMENTS),
+        experiments=list(TRAINED),
     shell:
         "sedd compare {params.experiments:q} 2>&1 | tee -i {log:q}"
 
@@ -114,7 +139,7 @@ rule overview:
         mem_mb=1000,
         runtime=10,
     params:
-        experiments=list(EXPERIMENTS),
+        experiments=list(TRAINED),
         tables=[f"--table={name}" for name in TABLES],
     shell:
         "sedd overview {params.experiments:q} {params.tables:q} 2>&1 | tee -i {log:q}"

@@ -1,18 +1,20 @@
 rule sample:
     input:
-        "results/runs/{experiment}/checkpoints/step_{step}.pt",
+        checkpoint,
     output:
-        "results/runs/{experiment}/samples/step_{step}/{sampler}_{steps}.jsonl",
+        "results/runs/{experiment}/samples/step_{step}/{sampler}_{steps}{draws}.jsonl",
     log:
-        "logs/sample/{experiment}.step_{step}.{sampler}_{steps}.log",
+        "logs/sample/{experiment}.step_{step}.{sampler}_{steps}{draws}.log",
     threads: 1
     resources:
         **short_job(computes=True),
     params:
         settings=sampling_settings,
+        precision=precision,
     shell:
         "sedd sample {wildcards.experiment:q} --step {wildcards.step}"
-        " --sampler {wildcards.sampler} --steps {wildcards.steps} --out {output:q} 2>&1 | tee -i {log:q}"
+        " --sampler {wildcards.sampler} --steps {wildcards.steps} --precision {params.precision}"
+        " --out {output:q} 2>&1 | tee -i {log:q}"
 
 
 # One text from noise to its end, to be watched on the run's page.

@@ -1,4 +1,4 @@
-"""One run in several processes, each with its own device and an equal share of every batch.
+"""One piece of work in several processes, each with its own device: training, or measuring.
 
 The processes find one another by the variables of torchrun (RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR, MASTER_PORT), whoever
 set them: torchrun, or a launcher. Tensors on a CPU travel by gloo, also beside GPUs, so that what is agreed on between two
@@ -25,7 +25,7 @@ PATIENCE = timedelta(minutes=30)  # for a process that never comes
 
 @dataclass(frozen=True)
 class World:
-    """The processes of a run, as one of them sees it; alone, nothing is sent."""
+    """The processes of one piece of work, as one of them sees it; alone, nothing is sent."""
 
     device: torch.device
     rank: int = 0
@@ -72,13 +72,17 @@ class World:
         dist.broadcast_object_list(box, src=0)
         return box[0]
 
+    def gathered(self, value: T) -> list[T]:
+        """The values of all processes, in the order of ranks."""
+        if self.size == 1:
+            return [value]
+        values: list[Any] = [None] * self.size
+        dist.all_gather_object(values, value)
+        return values
+
     def joined(self, rows: Tensor) -> Tensor:
         """Rows of all processes in the order of ranks; they may be of unequal number. On the CPU."""
-        if self.size == 1:
-            return rows.cpu()
-        parts: list[Any] = [None] * self.size
-        dist.all_gather_object(parts, rows.cpu())
-        return torch.cat(parts)
+        return torch.cat(self.gathered(rows.cpu()))
 
 
 @contextlib.contextmanager
