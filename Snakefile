@@ -46,6 +46,12 @@ rule reports:
 rule checkpoints:
     input:
         all_checkpoints(),
+        all_curves(),
+
+
+rule evaluations:
+    input:
+        all_evaluations(),
 
 
 rule data:

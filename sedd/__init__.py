@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sedd.evaluate.sample_text import sample_text
     from sedd.pretrained import load_model
 
-__all__ = ["load_model"]
+__all__ = ["load_model", "sample_text"]
 
 
 def __getattr__(name: str) -> Any:
@@ -16,4 +17,8 @@ def __getattr__(name: str) -> Any:
         from sedd.pretrained import load_model
 
         return load_model
+    if name == "sample_text":
+        from sedd.evaluate.sample_text import sample_text
+
+        return sample_text
     raise AttributeError(f"module 'sedd' has no attribute {name!r}")

@@ -50,6 +50,11 @@ def metrics_file(experiment: str) -> Path:
     return train_dir(experiment) / "metrics.jsonl"
 
 
+def curves_dir(experiment: str) -> Path:
+    """The trainer's metrics as others get them: `train.csv`, `validation.csv`."""
+    return run_dir(experiment) / "curves"
+
+
 def checkpoint_file(experiment: str, step: int) -> Path:
     return run_dir(experiment) / "checkpoints" / f"step_{step}.pt"
 
@@ -153,9 +158,9 @@ def comparison_file() -> Path:
     return RESULTS / "reports" / "compare.html"
 
 
-def sample_log(experiment: str, step: int, sampler: str, steps: int) -> Path:
-    """What the rule's job said, whether it ended well or not."""
-    return LOGS / "sample" / f"{experiment}.step_{step}.{sampler}_{steps}.log"
+def sample_log(experiment: str, step: int, samples: str) -> Path:
+    """What the rule's job said, whether it ended well or not. samples: the stem of their file."""
+    return LOGS / "sample" / f"{experiment}.step_{step}.{samples}.log"
 
 
 def perplexity_log(experiment: str, step: int, dataset: str) -> Path:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from sedd.build import build_objective
+from sedd.build import build_objective, choose_device
 from sedd.checkpoint import find_checkpoint, load_trained, steps_present
 from sedd.config.source import read_source
 from sedd.data.hub import is_reachable
@@ -33,16 +33,18 @@ Loaded = tuple[ScoreFunction, Graph, Noise]
 
 
 def load_model(
-    source: str | Path, device: torch.device | str = "cpu", *, step: int | None = None
+    source: str | Path, device: torch.device | str | None = None, *, step: int | None = None
 ) -> Loaded:
     """`(model, graph, noise)`, the model, `model(x, sigma) -> log_score`, in evaluation mode with its averaged weights.
 
     source: a run's name, its folder, or one of its checkpoints; a folder of a published model, in the hub's form or
         as the official code writes it; or the id of a hub repository, such as louaaron/sedd-small.
+    device: where the model is put; None: on the GPU if there is one.
     step: which checkpoint of a run; the newest by default.
     Raises CheckpointError that says what was tried. Nothing is unpickled but tensors and plain values.
     """
     path = Path(source)
+    device = choose_device() if device is None else device
     if path.is_file():
         return from_checkpoint(path, device)
     if (path / "checkpoints").is_dir():
@@ -87,7 +89,10 @@ def from_experiment_folder(folder: Path, device: torch.device | str) -> Loaded:
     content = read_tensors(path)
     model, graph, noise = build(settings, folder / ".hydra" / "config.yaml")
     names = [name for name, _ in model.named_parameters()]
-    shadow = content["ema"]["shadow_params"]
+    ema = content.get("ema") if isinstance(content, dict) else None
+    shadow = ema.get("shadow_params") if isinstance(ema, dict) else None
+    if not isinstance(shadow, list):
+        raise CheckpointError(f"{path}: has no average of the weights, ema.shadow_params")
     if len(shadow) != len(names):
         raise CheckpointError(
             f"{path}: the average has {len(shadow)} tensors, the network {len(names)} parameters"
@@ -187,6 +192,10 @@ def build(settings: Mapping[str, Any], path: Path) -> tuple[DiffusionTransformer
         raise CheckpointError(
             f"{path}: not the configuration of a published SEDD model: {error} is missing or not known"
         ) from error
+    except (TypeError, ValueError) as error:  # a section that is no mapping, a size that cannot be
+        raise CheckpointError(
+            f"{path}: not the configuration of a published SEDD model: {error}"
+        ) from error
     return model, graph, noise
 
 
@@ -197,6 +206,10 @@ def finish(
     device: torch.device | str,
 ) -> DiffusionTransformer:
     """The network with these weights, ready to be used. Raises CheckpointError if they do not fit."""
+    if not isinstance(weights, Mapping) or not all(
+        isinstance(tensor, torch.Tensor) for tensor in weights.values()
+    ):
+        raise CheckpointError(f"{path}: holds no mapping from names to tensors")
     wanted = {name: tuple(tensor.shape) for name, tensor in model.named_parameters()}
     found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     wrong = sorted(name for name, shape in wanted.items() if found.get(name) != shape)

@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from sedd.bench import Settings, render, run_bench
 from sedd.bench.flops import forward_flops_per_token, train_flops_per_token
+from sedd.bench.index import index
 from sedd.bench.measure import in_turn, peak_memory, restart_peak
 from sedd.bench.plain import plain_graph
 from sedd.bench.work import bounding, heading, make_plain, sampling, training
@@ -252,3 +253,15 @@ def test_the_verb_prints_a_table_and_writes_the_same_as_json(project):
     assert measured["settings"]["vocab"] == 50
     assert measured["torch"] == torch.__version__
     assert measured["code_version"].startswith("0.")
+
+
+@pytest.mark.usefixtures("project")
+def test_the_index_has_a_row_for_each_measurement_of_both_paths(tmp_path):
+    both = run_bench(Settings("train", plain=True, **TINY))
+    alone = run_bench(Settings("sample", **TINY))
+    for name, measured in {"both": both, "alone": alone}.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(measured))
+    (row,) = [line for line in index(tmp_path).splitlines() if line.startswith("| train")]
+    assert f"{both['plain_to_fast']['time']:.2f}" in row
+    assert row.count("|") == 15
+    assert "| sample" not in index(tmp_path)

@@ -9,7 +9,7 @@ import pytest
 from project import command
 
 VERBS = [
-    *("tokenize", "train", "status", "cancel", "sample", "perplexity"),
+    *("tokenize", "train", "status", "cancel", "sample", "perplexity", "curves"),
     *("table", "report", "figures", "compare", "overview", "export", "bench"),
 ]
 

@@ -1,5 +1,7 @@
 """`load_model` on every form that a model comes in, published ones against their stored outputs."""
 
+import ast
+import functools
 import json
 import os
 import subprocess
@@ -7,19 +9,22 @@ import sys
 from pathlib import Path
 
 import pytest
+import tokenizers
 import torch
 from hub import serve
 from safetensors.torch import load_file
 
-from sedd import load_model
+from sedd import load_model, sample_text
 from sedd.config import load_experiment
 from sedd.diffusion import Absorb, Uniform, sample
-from sedd.errors import CheckpointError
+from sedd.errors import CheckpointError, DataError
 from sedd.evaluate import open_run
 from sedd.train import train
 
 GOLDEN = Path(__file__).parent / "data" / "golden"
 KINDS = {"absorb": Absorb, "uniform": Uniform}
+load_on_cpu = functools.partial(load_model, device="cpu")
+WORDS = ["w0", "<eos>", *(f"w{n}" for n in range(2, 37))]  # as many as the stored models know
 
 
 def assert_log_score(loaded, kind: str, name: str = "log_score") -> None:
@@ -38,19 +43,19 @@ def assert_log_score(loaded, kind: str, name: str = "log_score") -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_published_folder_gives_the_stored_log_scores(kind):
-    assert_log_score(load_model(GOLDEN / kind / "hub"), kind)
+    assert_log_score(load_on_cpu(GOLDEN / kind / "hub"), kind)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_official_experiment_gives_the_log_scores_of_its_averaged_weights(kind):
-    assert_log_score(load_model(GOLDEN / kind / "experiment"), kind, "ema.log_score")
+    assert_log_score(load_on_cpu(GOLDEN / kind / "experiment"), kind, "ema.log_score")
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_older_form_with_pytorch_model_bin_loads_too(kind, tmp_path):
     (tmp_path / "config.json").write_text((GOLDEN / kind / "hub/config.json").read_text())
     torch.save(load_file(GOLDEN / kind / "hub/model.safetensors"), tmp_path / "pytorch_model.bin")
-    assert_log_score(load_model(tmp_path), kind)
+    assert_log_score(load_on_cpu(tmp_path), kind)
 
 
 def test_a_hub_repository_is_fetched_and_used_in_three_lines(tmp_path):
@@ -78,9 +83,75 @@ def test_a_hub_repository_is_fetched_and_used_in_three_lines(tmp_path):
     assert fetched == {"config.json", "model.safetensors"}
 
 
+def test_text_goes_in_and_comes_out_with_the_vocabulary_named(tmp_path, monkeypatch):
+    """As the README says it, with a model and a tokenizer from the hub."""
+    vocabulary = tokenizers.Tokenizer(
+        tokenizers.models.WordLevel({word: n for n, word in enumerate(WORDS)}, unk_token="w0")
+    )
+    vocabulary.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
+    for name, files in {
+        "sedd-golden": [
+            (GOLDEN / "absorb" / "hub" / file, file)
+            for file in ("config.json", "model.safetensors")
+        ],
+        "words": [],
+    }.items():
+        folder = tmp_path / "root" / "models" / "someone" / name
+        folder.mkdir(parents=True)
+        for source, file in files:
+            (folder / file).write_bytes(source.read_bytes())
+    vocabulary.save(str(tmp_path / "root/models/someone/words/tokenizer.json"))
+    program = (
+        "from sedd import load_model, sample_text\n"
+        "loaded = load_model('someone/sedd-golden')\n"
+        "given = dict(tokenizer='someone/words', length=24, steps=4)\n"
+        "print(sample_text(loaded, **given)[0])\n"
+        "print(sample_text(loaded, prefix='w3 w4', suffix='w5', seed=1, count=2, **given))\n"
+    )
+    with serve(tmp_path / "root") as url:
+        result = subprocess.run(
+            [sys.executable, "-c", program],
+            env={
+                **os.environ,
+                "HF_ENDPOINT": url,
+                "HF_HOME": str(tmp_path / "home"),
+                "HF_HUB_OFFLINE": "0",
+            },
+            capture_output=True,
+            text=True,
+        )
+    assert result.returncode == 0, result.stderr
+    free, around = result.stdout.strip().splitlines()
+    assert len(free.split()) == 24
+    first, second = ast.literal_eval(around)
+    assert first != second
+    for text in (first, second):
+        assert text.split()[:2] == ["w3", "w4"]
+        assert text.split()[-1] == "w5"
+        assert set(text.split()) <= set(WORDS)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch finds no NVIDIA GPU")
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_is_put_on_the_gpu_if_there_is_one_and_samples_there(kind):
+    model, graph, noise = load_model(GOLDEN / kind / "hub")
+    assert next(model.parameters()).is_cuda
+    x = sample(model, graph, noise, (2, 24), 4, device="cuda")
+    assert x.is_cuda
+    assert int(x.max()) < graph.vocab_size
+    loaded = load_model(GOLDEN / kind / "hub", device="cpu")
+    assert not next(loaded[0].parameters()).is_cuda
+
+
+def test_a_vocabulary_that_is_not_the_models_is_told():
+    with pytest.raises(DataError, match=r"37 tokens and the tokenizer 'text8' 27"):
+        sample_text(load_on_cpu(GOLDEN / "absorb" / "hub"), tokenizer="text8", length=10)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_published_model_samples_around_a_given_prefix_and_suffix(kind):
-    model, graph, noise = load_model(GOLDEN / kind / "hub")
+    model, graph, noise = load_on_cpu(GOLDEN / kind / "hub")
     tokens = torch.arange(24)
     given = (tokens < 3) | (tokens >= 20)
     x = sample(
@@ -104,10 +175,10 @@ def test_a_run_loads_by_name_folder_and_checkpoint_alike(corpus):
     x, sigma = torch.full((1, 5), 27), torch.tensor([0.5])
     wanted = run.model(x, sigma)
     for source in ("mine", "results/runs/mine", "results/runs/mine/checkpoints/step_60.pt"):
-        model, graph, _ = load_model(source)
+        model, graph, _ = load_on_cpu(source)
         assert torch.equal(model(x, sigma), wanted)
         assert graph.vocab_size == 27
-    earlier, *_ = load_model("mine", step=30)
+    earlier, *_ = load_on_cpu("mine", step=30)
     assert not torch.equal(earlier(x, sigma), wanted)
 
 
@@ -116,7 +187,7 @@ def test_anything_else_gets_one_error_that_says_what_was_tried(project, monkeypa
     with pytest.raises(
         CheckpointError, match=r"no run under results/runs.*config\.json.*hub has none"
     ):
-        load_model("no/such-model")
+        load_on_cpu("no/such-model")
 
 
 def test_a_file_that_would_run_code_when_unpickled_is_refused(tmp_path):
@@ -129,7 +200,7 @@ def test_a_file_that_would_run_code_when_unpickled_is_refused(tmp_path):
     torch.save({"weight": Trap()}, tmp_path / "pytorch_model.bin")
     for source in (tmp_path / "trap.pt", tmp_path):
         with pytest.raises(CheckpointError, match="cannot be read"):
-            load_model(source)
+            load_on_cpu(source)
     assert not (tmp_path / "sprung").exists()
 
 
@@ -141,14 +212,51 @@ def test_weights_that_do_not_fit_are_told_by_name_and_shape(tmp_path):
         (GOLDEN / "absorb/hub/model.safetensors").read_bytes()
     )
     with pytest.raises(CheckpointError, match=r"blocks\.0\..*wants .*found"):
-        load_model(tmp_path)
+        load_on_cpu(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"model": {}}, "has no average of the weights"),
+        ({"ema": {"shadow_params": [torch.ones(2)]}}, "the average has 1 tensors"),
+        ([torch.ones(2)], "has no average of the weights"),
+    ],
+)
+def test_an_official_checkpoint_without_its_average_is_told(tmp_path, content, message):
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / "checkpoints-meta").mkdir()
+    text = (GOLDEN / "absorb/experiment/.hydra/config.yaml").read_text()
+    (tmp_path / ".hydra/config.yaml").write_text(text)
+    torch.save(content, tmp_path / "checkpoints-meta/checkpoint.pth")
+    with pytest.raises(CheckpointError, match=message):
+        load_on_cpu(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"model": 3}, "not the configuration"), ({"tokens": 0}, "vocab_size must be at least 2")],
+)
+def test_a_published_configuration_that_cannot_be_is_told(tmp_path, change, message):
+    settings = json.loads((GOLDEN / "absorb/hub/config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**settings, **change}))
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    with pytest.raises(CheckpointError, match=message):
+        load_on_cpu(tmp_path)
+
+
+def test_weights_that_are_no_tensors_are_told(tmp_path):
+    (tmp_path / "config.json").write_text((GOLDEN / "absorb/hub/config.json").read_text())
+    torch.save([1, 2], tmp_path / "pytorch_model.bin")
+    with pytest.raises(CheckpointError, match="holds no mapping from names to tensors"):
+        load_on_cpu(tmp_path)
 
 
 def test_a_folder_with_a_foreign_configuration_is_told(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
     (tmp_path / "model.safetensors").write_bytes(b"")
     with pytest.raises(CheckpointError, match="'tokens' is missing or not known"):
-        load_model(tmp_path)
+        load_on_cpu(tmp_path)
     (tmp_path / "config.json").write_text((GOLDEN / "absorb/hub/config.json").read_text())
     with pytest.raises(CheckpointError, match=r"model\.safetensors: cannot be read as weights"):
-        load_model(tmp_path)
+        load_on_cpu(tmp_path)

@@ -39,6 +39,7 @@ for command in (
     judged.generative,
     judged.mauve,
     judged.evaluate,
+    results.curves,
     results.table,
     results.figure,
     results.report,

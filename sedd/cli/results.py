@@ -1,4 +1,4 @@
-"""`sedd table`, `report`, `figures`, `compare` and `overview`: what is made of the numbers. No torch."""
+"""`sedd curves`, `table`, `report`, `figures`, `compare` and `overview`: what is made of the numbers. No torch."""
 
 from __future__ import annotations
 
@@ -36,6 +36,23 @@ def table(
         typer.echo(path)
 
 
+def curves(
+    name: Annotated[str, typer.Argument(metavar="RUN", help="A run that was trained here.")],
+) -> None:
+    """Write the loss curves of a run as CSV.
+
+    Writes results/runs/RUN/curves/train.csv, validation.csv and start.csv, one line for each step that the trainer logged,
+    to be kept with the checkpoints: `sedd report` draws them where the run was not trained.
+
+    \b
+    Example: sedd curves tiny_absorb
+    """
+    from sedd.report import write_curves
+
+    for path in write_curves(load_experiment(name)):
+        typer.echo(path)
+
+
 def figure(
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="A table of generative perplexities.")
@@ -59,7 +76,7 @@ def report(name: Name, overrides: Overrides = None, rename: Rename = None) -> No
     """Make the page of a run.
 
     Writes results/reports/NAME.html, with pictures and data inside: it opens from disk, offline. It can be made while the run is
-    still training: what is not there yet says so.
+    still training: what is not there yet says so. Beside it stands NAME.json, the numbers of the last checkpoint.
 
     \b
     Example: sedd report tiny_absorb

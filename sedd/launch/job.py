@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import sys
 import time
@@ -18,6 +19,8 @@ from sedd.launch.failure import failure_file, note_failure
 from sedd.launch.record import read_record
 from sedd.paths import jobs_dir
 
+PORTS = (10_000, 32_000)
+"""where the first process may listen: below those that systems lend to connections"""
 SECONDS_TO_BE_ENDED = 300
 """how long a job that Slurm told to end waits for the end"""
 
@@ -89,6 +92,9 @@ class TrainJob:
             if self.visible_devices is not None:
                 os.environ["CUDA_VISIBLE_DEVICES"] = self.visible_devices
         if place.num_tasks > 1:
+            # submitit's own choice may be a port that the system has lent to some connection
+            port = random.Random(place.job_id).randint(*PORTS)
+            os.environ.setdefault("MASTER_PORT", str(port))
             TorchDistributedEnvironment().export(set_cuda_visible_devices=False, overwrite=True)
             if place.cluster == "local":
                 # the machine's name may not resolve, and need not

@@ -27,18 +27,22 @@ def submitit_folder(run: str) -> Path:
 
 def job_processes(run: str) -> list[psutil.Process]:
     """Controllers and training processes of the run's jobs that are alive on this machine."""
-    return all_job_processes().get(str(submitit_folder(run)), [])
-
-
-def all_job_processes() -> dict[str, list[psutil.Process]]:
-    """The same of all runs, by the folder that submitit was given."""
-    found: dict[str, list[psutil.Process]] = {}
+    folder = str(submitit_folder(run))
+    found = []
     for process in psutil.process_iter(["cmdline", "status"]):
         line = process.info["cmdline"] or []  # a zombie has none
-        is_job = any(word.startswith("submitit.") for word in line)
+        is_job = folder in line and any(word.startswith("submitit.") for word in line)
         if is_job and process.info["status"] != psutil.STATUS_ZOMBIE:
-            found.setdefault(line[-1], []).append(process)
+            found.append(process)
     return found
+
+
+def is_alive(run: str, controller: int) -> bool:
+    """Whether a job of the run is alive: by its controller, which costs little to look at, or by what outlived it."""
+    with contextlib.suppress(psutil.Error):
+        if str(submitit_folder(run)) in psutil.Process(controller).cmdline():
+            return True
+    return bool(job_processes(run))
 
 
 def is_trainer(process: psutil.Process) -> bool:

@@ -14,6 +14,7 @@ __all__ = [
     "make_table",
     "render_text",
     "write_comparison",
+    "write_curves",
     "write_figures",
     "write_front_page",
     "write_report",
@@ -22,10 +23,17 @@ __all__ = [
 
 
 def write_report(experiment: Experiment, out: Path) -> Path:
-    """Write the page of a run to `out` and return it; see sedd.report.run."""
+    """Write the page of a run to `out`, its numbers beside it, and return it; see sedd.report.run."""
     from sedd.report.run import write_report as write
 
     return write(experiment, out)
+
+
+def write_curves(experiment: Experiment) -> list[Path]:
+    """Write a run's curves as CSV and return the files; see sedd.report.curves."""
+    from sedd.report.curves import write_curves as write
+
+    return write(experiment)
 
 
 def write_figures(experiment: Experiment, folder: Path) -> list[Path]:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sedd.config import Experiment
-from sedd.paths import metrics_file, report_file
+from sedd.paths import report_file
+from sedd.report.curves import run_metrics
 from sedd.report.figures import COLOURS, METRICS, loss_figure, metric_figure, perplexity_figure
 from sedd.report.interactive import bokeh_script, embedded
-from sedd.report.metrics import read_metrics
 from sedd.report.page import own_script, write_page
 from sedd.report.perplexities import perplexities
-from sedd.report.quality import generative_scores, quality_figures
+from sedd.report.quality import judgements, quality_figures
 from sedd.report.settings import settings_of
 
 
@@ -29,13 +29,13 @@ class Difference:
 def write_comparison(experiments: Sequence[Experiment], out: Path) -> Path:
     """Write the page of these runs. Raises DataError that names the file if metrics are malformed."""
     names = [experiment.name for experiment in experiments]
-    metrics = {name: read_metrics(metrics_file(name)) for name in names}
+    metrics = {experiment.name: run_metrics(experiment) for experiment in experiments}
     numbers = {experiment.name: perplexities(experiment) for experiment in experiments}
     figures = [
         loss_figure(metrics),
         perplexity_figure({name: found.evaluations for name, found in numbers.items()}),
         *(metric_figure(metrics, column) for column in METRICS),
-        *quality_figures({one.name: generative_scores(one) for one in experiments}),
+        *quality_figures({one.name: judgements(one) for one in experiments}),
     ]
     drawn = [figure for figure in figures if figure]
     return write_page(

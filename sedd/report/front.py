@@ -8,10 +8,11 @@ from pathlib import Path
 
 from sedd.config import load_experiment
 from sedd.errors import ConfigError, DataError
-from sedd.paths import metrics_file, report_file
+from sedd.paths import report_file
 from sedd.report.collect import Evaluation
+from sedd.report.curves import run_metrics
 from sedd.report.html import html_table
-from sedd.report.metrics import curve, read_metrics, total
+from sedd.report.metrics import curve, total
 from sedd.report.page import own_script, write_page
 from sedd.report.perplexities import perplexities
 from sedd.report.run import run_progress
@@ -52,7 +53,7 @@ def _line(name: str) -> RunLine:
     has_page = report_file(name).is_file()
     try:
         experiment = load_experiment(name)
-        metrics = read_metrics(metrics_file(name))
+        metrics = run_metrics(experiment)
     except (ConfigError, DataError) as error:
         problem = f"cannot be read: {error}"
         return RunLine(name, "", "", 0, 0, None, {}, 0.0, has_page, problem)

@@ -66,8 +66,9 @@ def _plot(figure: Figure) -> Any:
     for axis in (plot.xaxis, plot.yaxis):
         axis.axis_label_text_font_style = "normal"
         axis.minor_tick_line_color = None
-    if not figure.is_log_x:
-        plot.xaxis.formatter = NumeralTickFormatter(format="0,0")
+    plot.xaxis.formatter = NumeralTickFormatter(format="0,0")
+    if figure.is_log_x:  # few numbers of steps, each of them asked for
+        plot.xaxis.ticker = sorted({float(x) for line in figure.lines for x in line.x})
     if not figure.is_log_y:
         plot.yaxis.formatter.use_scientific = False
     for line in figure.lines:

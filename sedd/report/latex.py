@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from sedd.config.table import Column
 from sedd.report import layout
 from sedd.report.layout import GROUPS, Grid, Style
 from sedd.report.tables import NOT_RUN, Cell, Comparison, Row, Table
 
 WIDTH = 78  # characters at \\footnotesize on a line of the article class
+HEIGHT = 20  # numbers below one another that leave room for their headings and a caption
 COMPARED = ("Published", "Ours", "Difference", "Verdict")
 Pairs = list[tuple[Row, Column, Cell, Comparison]]
 
@@ -58,11 +61,25 @@ def render_latex(table: Table) -> str:
         caption = " ".join(told) if number == 1 else f"{config.title}, continued."
         body = _tabular(layout.block(grid, columns, escape(layout.DASH)))
         lines += [*_environment(caption, f"tab:{table.name}{part}", body), ""]
-    if pairs := layout.compared_pairs(table):
-        rule = layout.verdict_rule(table, SENTENCES)
-        caption = f"{config.title}: published numbers and ours. {rule}"
-        lines += _environment(caption, f"tab:{table.name}:compared", _comparison(table, pairs))
+    for number, pairs in enumerate(_pages(layout.compared_pairs(table)), start=1):
+        rule, part = layout.verdict_rule(table, SENTENCES), "" if number == 1 else f":{number}"
+        caption = f"{config.title}: published numbers and ours"
+        caption += f". {rule}" if number == 1 else ", continued."
+        body = _comparison(table, pairs)
+        lines += [*_environment(caption, f"tab:{table.name}:compared{part}", body), ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _pages(pairs: Pairs) -> list[Pairs]:
+    """Pairs in parts of at most HEIGHT lines, each with whole models unless one alone is longer."""
+    parts: list[Pairs] = []
+    for _, group in groupby(pairs, key=lambda pair: (pair[0].label, pair[0].size)):
+        of_model = list(group)
+        if parts and len(parts[-1]) + len(of_model) <= HEIGHT:
+            parts[-1] += of_model
+        else:
+            parts.append(of_model)
+    return parts
 
 
 def _environment(caption: str, label: str, body: list[str]) -> list[str]:
@@ -79,24 +96,23 @@ def _environment(caption: str, label: str, body: list[str]) -> list[str]:
 
 
 def _comparison(table: Table, pairs: Pairs) -> list[str]:
-    """A line for each pair: the published number, ours, the difference, and what to make of it."""
-    has_sizes = any(row.size for row, *_ in pairs)
-    headings = ["Model", *(["Size"] if has_sizes else []), "Text", *COMPARED]
-    text = "l" * (len(headings) - len(COMPARED))
-    lines = [rf"\begin{{tabular}}{{{text}rrrl}}", r"\toprule", " & ".join(headings) + r" \\"]
+    """A line for each pair, below its model: the published number, ours, the difference, and what to make of it."""
+    headings = ["Text", *COMPARED]
+    lines = [r"\begin{tabular}{lrrrl}", r"\toprule", " & ".join(headings) + r" \\"]
     above = None
     decimals = table.quantity.decimals
     for row, column, cell, found in pairs:
         if (row.label, row.size) != above:
-            lines.append(r"\midrule")
+            model = escape(row.label if row.size is None else f"{row.label}, {row.size}")
+            heading = rf"\multicolumn{{{len(headings)}}}{{l}}{{\emph{{{model}}}}} \\"
+            lines += [r"\midrule", heading]
         above = row.label, row.size
-        labels = [row.label, *([row.size or ""] if has_sizes else []), column.label]
         difference = escape(layout.DASH)
         if found.difference is not None and found.relative is not None:
             share = CELLS.number(f"{100 * found.relative:+.1f}")
             difference = CELLS.number(f"{found.difference:+.{decimals}f}") + rf" ({share}\,\%)"
         cells = [
-            *map(escape, labels),
+            escape(column.label),
             CELLS.number(f"{found.published:.{decimals}f}"),
             layout.cell_text(cell, CELLS),
             difference,

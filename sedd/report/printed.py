@@ -12,9 +12,8 @@ from matplotlib.ticker import LogFormatter
 
 from sedd.atomic import replacing
 from sedd.config import Experiment
-from sedd.paths import metrics_file
+from sedd.report.curves import run_metrics
 from sedd.report.figures import COLOURS, DASHES, Figure, Line
-from sedd.report.metrics import read_metrics
 from sedd.report.perplexities import perplexities
 from sedd.report.run import run_figures
 
@@ -40,7 +39,7 @@ NO_DATE: dict[str, dict[str, Any]] = {
 
 def write_figures(experiment: Experiment, folder: Path) -> list[Path]:
     """Write each picture that has something to show, remove what older numbers left, and return the files."""
-    numbers, metrics = perplexities(experiment), read_metrics(metrics_file(experiment.name))
+    numbers, metrics = perplexities(experiment), run_metrics(experiment)
     folder.mkdir(parents=True, exist_ok=True)
     drawn = [figure for figure in run_figures(experiment, metrics, numbers) if figure]
     paths = [path for figure in drawn for path in write_figure(figure, folder / figure.name)]

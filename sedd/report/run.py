@@ -12,18 +12,27 @@ from pathlib import Path
 
 import pandas as pd
 
-from sedd.config import Experiment, checkpoint_steps, sampling_steps
-from sedd.paths import checkpoint_file, metrics_file, run_dir, sample_log, samples_file, trace_stem
+from sedd.atomic import write_json
+from sedd.config import Experiment, checkpoint_steps
+from sedd.paths import checkpoint_file, metrics_file, run_dir, sample_log, trace_stem
+from sedd.report.curves import run_metrics
 from sedd.report.denoising import Denoising, denoising
 from sedd.report.figures import METRICS, Figure, loss_figure, metric_figure, perplexity_figure
 from sedd.report.interactive import bokeh_script, embedded
-from sedd.report.metrics import curve, read_metrics
+from sedd.report.metrics import curve
+from sedd.report.numbers import last_numbers
 from sedd.report.origin import origin
 from sedd.report.page import own_script, write_page
 from sedd.report.perplexities import Failure, Perplexities, failure, perplexities
-from sedd.report.quality import generative_scores, mauve_scores, quality_figures
+from sedd.report.quality import judgements, quality_figures, resemblances
 from sedd.report.samples import shown_samples
-from sedd.report.settings import changed_since_training, commands, preset, settings_of
+from sedd.report.settings import (
+    asked_samples,
+    changed_since_training,
+    commands,
+    preset,
+    settings_of,
+)
 from sedd.trace import read_trace
 
 
@@ -45,15 +54,15 @@ class Progress:
 
 
 def write_report(experiment: Experiment, out: Path) -> Path:
-    """Write the page of a run to `out`, whole or not at all, and return it.
+    """Write the page of a run to `out` and its numbers beside it as JSON, whole or not at all; return the page.
 
     A measurement that failed, or left a malformed file, is shown as such. Raises DataError that names the file if the metrics
     or samples are malformed.
     """
-    metrics = read_metrics(metrics_file(experiment.name))
+    metrics = run_metrics(experiment)
     progress = run_progress(experiment, metrics)
     numbers = perplexities(experiment)
-    scores, alike = generative_scores(experiment), mauve_scores(experiment)
+    scores, alike = judgements(experiment), resemblances(experiment)
     figures = run_figures(experiment, metrics, numbers)
     texts = shown_samples(experiment)
     made_from = preset(experiment)
@@ -61,8 +70,9 @@ def write_report(experiment: Experiment, out: Path) -> Path:
     provenances = [
         *(found.provenance for found in numbers.evaluations),
         *(found.provenance for found in scores),
-        *(found.provenance for _, _, found in alike),
+        *(found.provenance for found in alike),
     ]
+    write_json(out.with_suffix(".json"), last_numbers(numbers.evaluations))
     drawn = [figure for figure in figures if figure]
     scripts = [bokeh_script(), own_script("figures")] if drawn else []
     scripts += [own_script("denoise")] if traces else []
@@ -102,7 +112,7 @@ def run_figures(
         loss_figure({name: metrics}),
         *(metric_figure({name: metrics}, column) for column in METRICS),
         perplexity_figure({name: numbers.evaluations}),
-        *quality_figures({name: generative_scores(experiment)}),
+        *quality_figures({name: judgements(experiment)}),
     ]
 
 
@@ -128,12 +138,11 @@ def run_traces(experiment: Experiment) -> list[Denoising]:
 
 def _failed_samples(experiment: Experiment) -> Iterable[tuple[int, Failure]]:
     """Checkpoints whose samples were tried and are not there."""
-    failed, drawn = [], (experiment.sampling.sampler, sampling_steps(experiment))
+    failed = []
     for step in checkpoint_steps(experiment):
-        if samples_file(experiment.name, step, *drawn).exists():
-            continue
-        found = failure(sample_log(experiment.name, step, *drawn))
-        if found:
+        samples = asked_samples(experiment, step)
+        found = failure(sample_log(experiment.name, step, samples.stem))
+        if found and not samples.exists():
             failed.append((step, found))
     return failed
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sedd.config import Experiment
 from sedd.report.collect import Sample, run_samples
-from sedd.report.settings import spell
+from sedd.report.settings import asked_samples, spell
 
 SIDE_BY_SIDE = 2  # samples of each checkpoint
 AT_LAST_STEP = 8
@@ -40,11 +40,15 @@ class SampleFile:
 
 @dataclass(frozen=True)
 class Gallery:
-    """The free samples of one sampler by checkpoint, to stand side by side; then more of the newest checkpoint."""
+    """The free samples of one sampler by checkpoint, to stand side by side; then more of the newest checkpoint.
+
+    is_own: drawn as the experiment's `sampling` section says, not for a judge or by hand.
+    """
 
     sampler: str
     columns: list[SampleFile]
     newest: SampleFile
+    is_own: bool
 
 
 @dataclass(frozen=True)
@@ -57,20 +61,23 @@ class Shown:
 
 def shown_samples(experiment: Experiment) -> Shown:
     """A few samples of each checkpoint. Raises DataError naming the file and line that is malformed."""
+    own = asked_samples(experiment, 0).stem
     free: list[tuple[SampleFile, SampleFile]] = []  # beside other checkpoints, and by itself
     infills: list[SampleFile] = []
     for (step, path), samples in sorted(
         run_samples(experiment).items(), key=lambda item: (item[0][1].stem, item[0][0])
     ):
+        beside = _file(step, path, samples, SIDE_BY_SIDE, CHARACTERS_BESIDE)
         alone = _file(step, path, samples, AT_LAST_STEP, CHARACTERS)
         if any(sample.prefix_tokens or sample.suffix_tokens for sample in samples):
             infills.append(alone)
         else:
-            free.append((_file(step, path, samples, SIDE_BY_SIDE, CHARACTERS_BESIDE), alone))
+            free.append((beside, alone if path.stem == own else beside))
     galleries = []
     for sampler, group in groupby(free, key=lambda files: files[0].sampler):
         files = list(group)
-        galleries.append(Gallery(sampler, [beside for beside, _ in files], files[-1][1]))
+        columns = [beside for beside, _ in files]
+        galleries.append(Gallery(sampler, columns, files[-1][1], sampler == own))
     return Shown(galleries, infills)
 
 

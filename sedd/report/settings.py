@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -94,12 +95,19 @@ def spell(value: Any) -> str:
             return str(value)
 
 
+def asked_samples(experiment: Experiment, step: int) -> Path:
+    """The file of the samples that the `sampling` section asks for."""
+    sampling = experiment.sampling
+    drawn = sampling.sampler, sampling_steps(experiment), sampling.precision
+    return samples_file(experiment.name, step, *drawn)
+
+
 def commands(experiment: Experiment, step: int) -> list[str]:
     """What makes the run and its page, one verb after the other, measuring checkpoint `step`."""
-    name, sampling = experiment.name, experiment.sampling
+    name = experiment.name
     changed = [*experiment.overrides, "--name", name] if experiment.base else []
     made_from = [experiment.base or name, *experiment.overrides]
-    samples = samples_file(name, step, sampling.sampler, sampling_steps(experiment))
+    samples = asked_samples(experiment, step)
     measured = [
         part for dataset in experiment.evaluation.datasets for part in ("--dataset", dataset)
     ]

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from sedd.config import Experiment, load_experiment, resolved_yaml, write_resolved
+from sedd.config import Experiment, load_experiment, load_subject, resolved_yaml, write_resolved
 from sedd.config.experiments import experiment_from
 from sedd.paths import run_dir
 
@@ -18,10 +18,10 @@ EXPERIMENTS = sorted(path.stem for path in (SHIPPED / "experiments").glob("*.yam
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_a_written_experiment_is_read_as_an_equal_one(here: Path, name: str) -> None:
-    made = load_experiment(name, ["seed=12345"], rename="copy")
+    made = load_subject(name, ["seed=12345"], rename="copy")
     path = run_dir("copy") / "config.yaml"
     write_resolved(made, path)
-    assert load_experiment("copy") == made
+    assert load_subject("copy") == made
     assert experiment_from(path).sha256() == made.sha256()
 
 

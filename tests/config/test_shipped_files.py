@@ -11,7 +11,9 @@ from sedd.config import (
     load_dataset,
     load_experiment,
     load_project,
+    load_subject,
     load_table,
+    needed_tokens,
 )
 
 EXPERIMENTS = sorted(path.stem for path in (SHIPPED / "experiments").glob("*.yaml"))
@@ -24,7 +26,7 @@ def test_every_shipped_file_is_right(here: Path) -> None:
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_shipped_experiment_loads_under_its_own_name(here: Path, name: str) -> None:
-    experiment = load_experiment(name)
+    experiment = load_subject(name)
     assert (experiment.name, experiment.base, experiment.overrides) == (name, None, ())
 
 
@@ -42,8 +44,8 @@ def test_all_that_a_build_names_loads(here: Path, path: Path) -> None:
     project = load_project(path)
     assert load_cluster(project.cluster).num_devices >= 1
     for name in project.experiments:
-        experiment = load_experiment(name)
-        for dataset in (experiment.data.dataset, *experiment.evaluation.datasets):
+        experiment = load_subject(name)
+        for dataset, _, _ in needed_tokens(experiment):
             assert load_dataset(dataset).name == dataset
     for name in project.tables:
         assert load_table(name).title

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from float32_scan import GRAPHS, NOISES, SCALES, Case, states
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 RTOL = 1e-4
@@ -24,6 +24,8 @@ SIZES = [2, 27, 1000, 50257, 131_072]
 )
 def test_the_loss_and_its_gradients_agree_with_float64(kind, noise, size, t, scale, data, fused):
     """Any vocabulary, time, state and score, also states that the process hardly ever makes."""
+    # random scores of a few states may come as near the truth as they like, see SCALES; V = 2 has fixed ones below
+    assume(size > 16 or isinstance(scale, str))
     graph = GRAPHS[kind](size)
     x0 = data.draw(st.integers(0, size - 1), "x0")
     x = data.draw(st.integers(0, size - 1), "x") if graph.mask is None else graph.mask

@@ -130,6 +130,21 @@ def test_one_step_follows_its_table(kind, step_kind, precision):
     assert chi_square(counts[possible], wrong[possible]) < FALSE_ALARM
 
 
+def test_one_table_serves_every_step_and_every_group_of_rows(monkeypatch):
+    graph, _ = process("uniform", 40)
+    network = LinearNetwork(graph, 10)
+    monkeypatch.setitem(reverse.TABLE_ELEMENTS, "cpu", 40 * 15)  # two groups of rows a step
+    x = graph.sample_limit((3, 10), generator())
+    step_taker = reverse.ReverseStep(network, graph, generator())
+    places = set()
+    for _ in range(4):
+        with torch.no_grad():
+            step_taker.move_(x, torch.arange(30), "analytic", torch.tensor([0.8]), 0.1)
+        places.add(step_taker._buffer.data_ptr())
+    assert len(places) == 1
+    assert step_taker._buffer.numel() == 40 * 15
+
+
 def test_first_hitting_times_are_order_statistics():
     """Of two tokens the first falls at 2/3 of the range on average and the second at 1/3."""
     graph, noise = Absorb(2), LogLinear()

@@ -42,7 +42,7 @@ def test_a_text_goes_from_noise_to_letters_and_what_is_given_stays(run):
         assert "".join(piece or "" for piece in state[-3:]) == " on"
     assert None not in states[-1]
     free = states[0][4:-3]
-    if run.graph.mask is None:
+    if run.objective.graph.mask is None:
         assert None not in free
         assert len(set(free)) > 5  # 25 letters of 27, at random
     else:
@@ -52,7 +52,7 @@ def test_a_text_goes_from_noise_to_letters_and_what_is_given_stays(run):
 
 
 def test_under_an_absorbing_graph_nothing_changes_twice(run):
-    if run.graph.mask is None:
+    if run.objective.graph.mask is None:
         pytest.skip("a uniform graph changes tokens again")
     trace = follow(run)
     changed = [position for frame in trace.frames[1:] for position, _ in frame]

@@ -61,7 +61,7 @@ def test_nothing_left_to_draw_is_told(run):
 
 
 def test_first_hitting_fills_one_token_a_step(run):
-    if run.graph.mask is None:
+    if run.objective.graph.mask is None:
         with pytest.raises(ConfigError, match=r"must be analytic or euler with graph\.type uni"):
             draw(run, sampler="first_hitting", steps=None)
         return
@@ -78,7 +78,7 @@ def test_first_hitting_fills_one_token_a_step(run):
 
 
 def test_top_p_makes_texts_of_likelier_tokens(run):
-    if run.graph.mask is None:
+    if run.objective.graph.mask is None:
         with pytest.raises(ConfigError, match=r"sampling\.top_p: must be null with graph\.type"):
             draw(run, top_p=0.5)
         return

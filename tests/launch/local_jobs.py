@@ -19,7 +19,7 @@ from sedd.launch.record import JobRecord, read_record
 from sedd.paths import checkpoint_file, jobs_dir, metrics_file, train_dir
 from sedd.train.saves import state_file
 
-SECONDS = 120
+SECONDS = 300
 CHANGES = [
     *("data.dataset=corpus", "evaluation.datasets=[corpus]", "training.log_every=1"),
     *("training.steps=120", "training.checkpoint_every=60", "training.save_every=20"),
@@ -70,11 +70,11 @@ def start_waiter(name: str, *more: str) -> subprocess.Popen[str]:
     )
 
 
-def eventually(holds: Callable[[], object], what: str) -> None:
+def eventually(holds: Callable[[], object], what: str, pause: float = 0.2) -> None:
     deadline = time.monotonic() + SECONDS
     while not holds():
         assert time.monotonic() < deadline, f"in {SECONDS} s not: {what}"
-        time.sleep(0.01)
+        time.sleep(pause)
 
 
 def trains(name: str, lines: int = 20) -> None:
@@ -83,7 +83,7 @@ def trains(name: str, lines: int = 20) -> None:
     def holds() -> bool:
         return metrics_file(name).exists() and metrics_file(name).read_text().count("\n") > lines
 
-    eventually(holds, f"{name} trains")
+    eventually(holds, f"{name} trains", pause=0.01)
 
 
 def trainers(name: str) -> list[psutil.Process]:

@@ -110,6 +110,15 @@ def test_what_stays_is_scaled_up_so_that_the_branch_keeps_its_mean():
     assert abs(added.mean().item() - 3.0) < 5 * 3.0 / 64000**0.5
 
 
+def test_the_blocks_are_one_graph_for_a_compiler_with_dropout_as_an_input():
+    """Traced without a break and run as traced; whether a compiler then makes it fast is another matter."""
+    model, x = network(), tokens()
+    eager = run(model, x, 5, 6, 7)
+    model._run_blocks = torch.compile(model._run_blocks, backend="eager", fullgraph=True)
+    torch.testing.assert_close(run(model, x, 5, 6, 7), eager, rtol=1e-12, atol=1e-13)
+    assert (run(model, x, 1, 2, 3) - eager).abs().max() > 1e-3
+
+
 def test_a_wrong_number_of_generators_is_refused():
     with pytest.raises(ValueError, match="2 generators for 3 sequences"):
         run(network(), tokens(), 1, 2)

@@ -13,6 +13,7 @@ graph: {type: absorb}
 noise: {type: loglinear}
 data: {dataset: wiki, tokenizer: gpt2, length: 64}
 training: {steps: 200, checkpoint_every: 100, batch_size: 16, warmup_steps: 10, lr: 0.002}
+sampling: {steps: 64}
 evaluation: {datasets: [wiki, kjv]}
 """
 TABLE = """

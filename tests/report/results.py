@@ -130,7 +130,9 @@ def write_generative(experiment: str, step: int, steps: int, perplexity: float) 
         "steps": steps,
         "precision": "float64",
         "corpus_perplexity": perplexity,
+        "corpus_perplexity_standard_error": perplexity * 0.02,
         "mean_sequence_perplexity": perplexity * 1.1,
+        "mean_sequence_perplexity_standard_error": perplexity * 0.03,
         "entropy_nats": 5.5,
         "num_sequences": 128,
         "num_tokens": 8192,
@@ -142,7 +144,13 @@ def write_generative(experiment: str, step: int, steps: int, perplexity: float) 
 
 def write_mauve(experiment: str, step: int, kind: str) -> Path:
     content = {
+        "experiment": experiment,
+        "step": step,
+        "task": kind,
+        "sampler": "analytic",
+        "steps": 64,
         "mauve": 0.912,
+        "standard_error": 0.004,
         "featurizer": "a-featurizer",
         "num_references": 1000,
         "samples_per_reference": 5,

@@ -221,9 +221,22 @@ def test_a_table_is_sorted_by_a_heading_and_back(browser: Browser, pages: dict[s
     assert headings[column].get_attribute("aria-sort") is None
 
 
-def test_sorting_takes_numbers_by_their_size_and_puts_missing_ones_last(
+def test_rows_without_a_number_come_last_whichever_way_it_is_sorted(
     browser: Browser, pages: dict[str, Path]
 ) -> None:
+    browser.open(pages["index"])
+    rows = "return [...document.querySelectorAll('#run-table tbody tr')].map((row) => row.cells[0].textContent)"
+    headings = browser.driver.find_elements(By.CSS_SELECTOR, "#run-table thead th")
+    (heading,) = [found for found in headings if "Perplexity, kjv" in found.text]
+    headings[0].find_element(By.TAG_NAME, "button").click()
+    assert browser.run(rows)[0].startswith("begun")
+    for direction in ("ascending", "descending"):
+        heading.find_element(By.TAG_NAME, "button").click()
+        assert heading.get_attribute("aria-sort") == direction
+        assert browser.run(rows)[-1].startswith("begun")  # it was not measured on that text
+
+
+def test_sorting_takes_numbers_by_their_size(browser: Browser, pages: dict[str, Path]) -> None:
     browser.open(pages["table"])
     cells = "return [...document.querySelectorAll('tbody')[0].rows].map((row) => row.cells[2].textContent)"
     button = browser.driver.find_elements(By.CSS_SELECTOR, "thead button")[2]

@@ -38,6 +38,24 @@ def make_page() -> Page:
     return Page(write_report(load_experiment("run"), Path("results/reports/run.html")))
 
 
+def test_beside_the_page_stand_the_numbers_of_the_last_checkpoint() -> None:
+    write_evaluation("run", 100, "wiki", nats_per_token=5.0)
+    write_evaluation("run", 200, "wiki", nats_per_token=4.0)
+    write_evaluation("run", 200, "kjv", nats_per_token=4.5)
+    out = write_report(load_experiment("run"), Path("results/reports/run.html"))
+    numbers = json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))
+    assert {text: found["nats_per_token"] for text, found in numbers.items()} == {
+        "kjv": 4.5,
+        "wiki": 4.0,
+    }
+    assert set(numbers["wiki"]) == {
+        "nats_per_token",
+        "standard_error",
+        "perplexity",
+        "bits_per_character",
+    }
+
+
 @pytest.fixture(scope="module")
 def page(other_folder: Path) -> Page:
     """Of a finished run, read-only."""
@@ -110,7 +128,7 @@ def test_the_page_shows_numbers_errors_baselines_and_where_they_come_from(page: 
     for expected in ("≤ 54.60 ± 0.55", "665.14", "≤ 2.000 ± 0.005", "c" * 64, "d" * 64, "8,192"):
         assert expected in cells
     assert "200 optimiser steps" in page.everything()
-    assert "0.912" in cells
+    assert "0.912 ± 0.004" in cells
     assert "a-judge" in page.words["th"]
 
 
@@ -179,7 +197,7 @@ def test_a_checkpoint_that_was_not_measured_and_one_whose_measurement_failed_are
     log = perplexity_log("run", 200, "kjv")
     log.parent.mkdir(parents=True)
     log.write_text("perplexity run on kjv: 0%\nsedd: results/data/kjv: too short <for> one block\n")
-    log = sample_log("run", 200, "analytic", 1024)
+    log = sample_log("run", 200, "analytic_64")
     log.parent.mkdir(parents=True)
     log.write_text("Traceback (most recent call last):\n  File ...\nMemoryError: no room\n")
     page = make_page()
@@ -236,6 +254,18 @@ def test_samples_of_the_checkpoints_stand_side_by_side() -> None:
     page = make_page()
     assert page.words["h4"] == ["Step 100", "Step 200"]
     assert page.words["blockquote"][:2] == ["text of 100", "text of 200"]
+
+
+def test_samples_drawn_in_other_ways_stand_apart_and_are_few() -> None:
+    own = write_samples("run", 200, *[f"own {number}" for number in range(20)])
+    other = own.with_name("euler_8.jsonl")
+    other.write_text(own.read_text("utf-8").replace("own ", "other "), "utf-8")
+    page = make_page()
+    assert "Drawn in other ways" in page.words["summary"]
+    shown = page.words["blockquote"]
+    assert [text for text in shown if text.startswith("other")] == ["other 0", "other 1"]
+    assert {f"own {number}" for number in range(8)} <= set(shown)
+    assert "own 8" not in shown
 
 
 def test_commands_of_a_changed_experiment_name_what_it_was_made_from() -> None:

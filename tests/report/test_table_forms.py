@@ -83,9 +83,7 @@ def test_latex_is_balanced_and_each_line_has_the_cells_of_its_heading() -> None:
     write_evaluation("run", 200, "wiki")
     text = FORMS["tex"](make_table("table"))
     assert r"Ours & $\le 54.60 \pm 0.55$ & not run \\" in text
-    assert (
-        r"Ours & Wiki & $52.50$ & $\le 54.60 \pm 0.55$ & $+2.10$ ($+4.0$\,\%) & matches \\" in text
-    )
+    assert r"Wiki & $52.50$ & $\le 54.60 \pm 0.55$ & $+2.10$ ($+4.0$\,\%) & matches \\" in text
     for name in ("table", "tabular"):
         assert text.count(rf"\begin{{{name}}}") == text.count(rf"\end{{{name}}}") > 0
     plain = text.replace(r"\$", "").replace(r"\{", "").replace(r"\}", "")
@@ -99,11 +97,12 @@ def test_latex_is_balanced_and_each_line_has_the_cells_of_its_heading() -> None:
 
 def test_a_wide_table_goes_on_in_another_without_lines_that_say_nothing_there() -> None:
     tables = FORMS["tex"](make_table("zero_shot")).split(r"\begin{table}")[1:]
-    first, *_, last, compared = tables
+    numbers = [table for table in tables if "Verdict" not in table]
+    first, *_, last = numbers
     assert "PLAID" in first
     assert "King James Bible" in last
     assert "PLAID" not in last  # not measured on the texts of this part
-    assert "Verdict" in compared
+    assert len(tables) > len(numbers)
 
 
 TEX = r"""
@@ -150,7 +149,8 @@ def test_signs_in_labels_are_escaped_in_each_form(folder: Path) -> None:
 def test_a_table_of_nothing_says_not_run_everywhere() -> None:
     table = make_table("zero_shot")
     ours = [cell for row in table.rows if row.origin != "published" for cell in row.cells]
-    assert len(ours) == 49
+    columns = len(table.rows[0].cells)
+    assert len(ours) == columns * sum(row.origin != "published" for row in table.rows) > 40
     assert {cell.why_missing for cell in ours} == {"not run"}
     assert {cell.value for cell in ours} == {None}
     assert "| **ours** | SEDD Absorb | small | not run | not run |" in FORMS["md"](table)

@@ -155,7 +155,7 @@ def test_a_killed_process_ends_its_job_and_the_next_goes_on_to_the_same_weights(
     os.kill(processes_of(job)[1], signal.SIGKILL)
     said = run.ends()
     assert f"job {job} ended" in said
-    assert len(jobs_named("sedd-rank_killed")) == 2
+    assert len(jobs_named("sedd-rank_killed")) >= 2
     run.has_weights_of(undisturbed(lab))
 
 
@@ -166,7 +166,7 @@ def test_a_killed_batch_script_ends_its_job_and_the_next_goes_on_to_the_same_wei
     os.kill(batch_script_of(job), signal.SIGKILL)
     said = run.ends()
     assert f"job {job} ended" in said
-    assert len(jobs_named("sedd-script_killed")) == 2
+    assert len(jobs_named("sedd-script_killed")) >= 2
     run.has_weights_of(undisturbed(lab))
 
 

@@ -214,7 +214,7 @@ def edit_meta(folder: Path, **changes: object) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": 2}, "format is 2, not 1"),
+        ({"format": 1}, "format is 1, not 2"),
         ({"num_tokens": "many"}, "wrong type: num_tokens"),
         ({"dtype": "uint32"}, "dtype 'uint32' does not fit vocab_size 27"),
         (

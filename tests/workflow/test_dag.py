@@ -7,7 +7,14 @@ import pytest
 from project import ROOT, command, planned
 
 from sedd import paths
-from sedd.config import checkpoint_steps, load_experiment, load_project
+from sedd.config import (
+    Experiment,
+    drawings,
+    load_project,
+    load_subject,
+    measured_steps,
+    sampling_steps,
+)
 
 SMOKE = ("--configfile", "config/smoke.yaml")
 
@@ -23,18 +30,28 @@ def edit(folder: Path, file: str, old: str, new: str) -> None:
 def test_every_build_plans_each_checkpoint_sample_and_measurement_once(project, build):
     jobs = planned(project, "--configfile", f"config/{build}.yaml")
     made = load_project(Path(f"config/{build}.yaml"))
-    experiments = [load_experiment(name) for name in made.experiments]
-    steps = {e.name: checkpoint_steps(e) for e in experiments}
+    everything = [load_subject(name) for name in made.experiments]
+    experiments = [one for one in everything if isinstance(one, Experiment)]
+    steps = {e.name: measured_steps(e) for e in everything}
     measured = {
         e.name: steps[e.name] if e.evaluation.checkpoints == "all" else steps[e.name][-1:]
-        for e in experiments
+        for e in everything
     }
-    assert jobs["train"] == sum(len(s) for s in steps.values())
-    assert jobs["sample"] == sum(len(s) for s in measured.values())
+    shown = {
+        (e.name, step, e.sampling.sampler, sampling_steps(e), e.sampling.precision)
+        for e in experiments
+        for step in measured[e.name]
+    }
+    judged = {(e.name, steps[e.name][-1], *way) for e in everything for way in drawings(e)}
+    assert jobs["train"] == sum(len(steps[e.name]) for e in experiments)
+    assert jobs["sample"] == len(shown | judged)
     assert jobs["perplexity"] == sum(
-        len(measured[e.name]) * len(e.evaluation.datasets) for e in experiments
+        len(measured[e.name]) * len(e.evaluation.datasets) for e in everything
     )
-    assert jobs["trace"] == jobs["report"] == jobs["figures"] == len(experiments)
+    assert jobs["generative"] == sum(bool(drawings(e)) for e in everything)
+    assert jobs["mauve"] == sum(len(e.mauve.tasks) for e in everything)
+    assert jobs["trace"] == sum(e.graph is not None for e in experiments)
+    assert jobs["report"] == jobs["figures"] == jobs["curves"] == len(experiments)
     assert jobs["compare"] == jobs["overview"] == 1
     assert jobs["table"] == len(made.tables)
 
@@ -104,12 +121,24 @@ def test_rules_and_package_spell_every_path_the_same():
         "tokens": str(paths.tokens_dir("{dataset}", "{tokenizer}", "{split}") / "tokens.bin"),
         "checkpoint": str(paths.run_dir("{experiment}") / "checkpoints" / "step_{step}.pt"),
         "samples": str(
-            paths.run_dir("{experiment}") / "samples" / "step_{step}" / "{sampler}_{steps}.jsonl"
+            paths.run_dir("{experiment}")
+            / "samples"
+            / "step_{step}"
+            / "{sampler}_{steps}{draws}.jsonl"
         ),
         "evaluation": str(
             paths.run_dir("{experiment}") / "eval" / "step_{step}" / "{dataset}.json"
         ),
+        "judgements": str(paths.grid_file("{experiment}", 0, "{judge}")).replace(
+            "step_0", "step_{step}"
+        ),
+        "mauve": str(paths.mauve_file("{experiment}", 0, "{task}")).replace(
+            "step_0", "step_{step}"
+        ),
+        "table's figure": f"{paths.figure_stem('{table}')}.pdf",
+        "curves": str(paths.curves_dir("{experiment}") / "train.csv"),
         "report": str(paths.report_file("{experiment}")),
+        "numbers": str(paths.report_file("{experiment}").with_suffix(".json")),
         "figures": str(paths.figures_dir("{experiment}")),
         "compare": str(paths.comparison_file()),
         "overview": str(paths.front_page_file()),
@@ -122,13 +151,18 @@ def test_rules_and_package_spell_every_path_the_same():
         assert f'"{path}"' in rules, f"no rule makes {what} as {path}"
     for log in ("sample/x.step_7.euler_3.log", "perplexity/x.step_7.d.log"):
         spelled = log.replace("x.", "{experiment}.").replace("step_7", "step_{step}")
-        spelled = spelled.replace("euler_3", "{sampler}_{steps}").replace(".d.", ".{dataset}.")
+        spelled = spelled.replace("euler_3", "{sampler}_{steps}{draws}").replace(
+            ".d.", ".{dataset}."
+        )
         assert f'"logs/{spelled}"' in rules, f"no rule keeps {spelled}"
-    assert str(paths.sample_log("x", 7, "euler", 3)) == "logs/sample/x.step_7.euler_3.log"
+    assert str(paths.sample_log("x", 7, "euler_3")) == "logs/sample/x.step_7.euler_3.log"
     assert str(paths.perplexity_log("x", 7, "d")) == "logs/perplexity/x.step_7.d.log"
     assert str(paths.checkpoint_file("x", 7)) == wild["checkpoint"].format(experiment="x", step=7)
     assert str(paths.samples_file("x", 7, "euler", 3)) == wild["samples"].format(
-        experiment="x", step=7, sampler="euler", steps=3
+        experiment="x", step=7, sampler="euler", steps=3, draws=""
+    )
+    assert str(paths.samples_file("x", 7, "euler", 3, "float32")) == wild["samples"].format(
+        experiment="x", step=7, sampler="euler", steps=3, draws="_float32"
     )
     assert str(paths.evaluation_file("x", 7, "d")) == wild["evaluation"].format(
         experiment="x", step=7, dataset="d"
@@ -146,6 +180,8 @@ def test_every_rule_keeps_a_log_and_runs_one_verb():
 def commands_in_comments() -> list[str]:
     found = []
     for path in sorted((ROOT / "config" / "experiments").glob("*.yaml")):
+        if re.search("^pretrained:", path.read_text(), re.MULTILINE):
+            continue  # no training and no page: `sedd evaluate`
         match = re.search(
             r"^# Command: +(snakemake .*?)(?: {2,}|$)", path.read_text(), re.MULTILINE
         )
@@ -162,7 +198,8 @@ def test_the_command_in_the_head_of_an_experiment_plans_its_page(project, words)
 
 
 def test_a_file_of_an_experiment_outside_the_build_can_be_asked_for(project):
-    assert planned(project, "--", "results/reports/smoke_absorb.html")["train"] == 2
+    # two checkpoints of its own, and two of the run that judges its texts
+    assert planned(project, "--", "results/reports/smoke_absorb.html")["train"] == 4
 
 
 def test_an_unknown_experiment_is_told_with_its_nearest_name(project):

@@ -28,6 +28,7 @@ from sedd.paths import (
     checkpoint_file,
     cluster_file,
     comparison_file,
+    curves_dir,
     evaluation_file,
     experiment_file,
     figure_stem,
@@ -157,6 +158,14 @@ def all_checkpoints():
     ]
 
 
+def curves(name):
+    """The curves of one experiment."""
+    return [
+        str(curves_dir(name) / f"{kind}.csv")
+        for kind in ("train", "validation", "start")
+    ]
+
+
 def evaluated_steps(experiment):
     """The checkpoints that are sampled and measured: all of them, or the last."""
     steps = measured_steps(experiment)
@@ -191,7 +200,7 @@ def last_step(name):
 def trace(name):
     """One text of the last checkpoint, from noise to its end; nothing of a model that does not begin from noise."""
     experiment = experiment_of(name)
-    if experiment.objective.type == "autoregressive":
+    if not isinstance(experiment, Experiment) or experiment.graph is None:
         return []
     sampler, steps = experiment.sampling.sampler, sampling_steps(experiment)
     return [f"{trace_stem(name, last_step(name), sampler, steps)}.json"]
@@ -209,6 +218,17 @@ def resemblances(name):
     """The MAUVE of one experiment."""
     tasks = experiment_of(name).mauve.tasks
     return [str(mauve_file(name, last_step(name), task)) for task in tasks]
+
+
+def all_curves():
+    """The curves of every experiment of the build."""
+    return [path for name in TRAINED for path in curves(name)]
+
+
+def all_evaluations():
+    """All that is measured on the experiments of the build, and drawn from them."""
+    kinds = (evaluations, samples, trace, judgements, resemblances)
+    return [path for name in EXPERIMENTS for kind in kinds for path in kind(name)]
 
 
 def all_tables():
@@ -379,6 +399,7 @@ def comparing_settings(wildcards):
     experiment = experiment_of(wildcards.experiment)
     settings = experiment.sections("seed", "sampling", "mauve")
     settings["mauve"].pop("tasks")
+    settings["sampling"].pop("count")
     return settings
 
 
@@ -412,14 +433,21 @@ def table_inputs(wildcards):
 
 
 def report_inputs(wildcards):
-    """What a page shows: the run's perplexities, samples and one text from noise."""
+    """What a page shows: the run's curves, perplexities, samples, what is said of them, and one text from noise."""
     name = wildcards.experiment
-    return evaluations(name) + samples(name) + trace(name)
+    said = judgements(name) + resemblances(name)
+    return curves(name) + evaluations(name) + samples(name) + said + trace(name)
+
+
+def last_checkpoint(wildcards):
+    """The checkpoint at which a run is finished."""
+    steps = checkpoint_steps(experiment_of(wildcards.experiment))
+    return checkpoint_file(wildcards.experiment, steps[-1])
 
 
 def comparison_inputs(wildcards):
-    """What the runs are compared by: their perplexities, and so, before them, their curves."""
-    return [path for name in TRAINED for path in evaluations(name)]
+    """What the runs are compared by: their curves and perplexities."""
+    return [path for name in TRAINED for path in curves(name) + evaluations(name)]
 
 
 def comparison_settings(wildcards):

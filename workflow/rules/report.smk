@@ -1,3 +1,21 @@
+# The trainer's metrics as others get them, who have the checkpoints and not the trainer's folder.
+rule curves:
+    input:
+        last_checkpoint,
+    output:
+        train="results/runs/{experiment}/curves/train.csv",
+        validation="results/runs/{experiment}/curves/validation.csv",
+        start="results/runs/{experiment}/curves/start.csv",
+    log:
+        "logs/curves/{experiment}.log",
+    localrule: True
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    shell:
+        "sedd curves {wildcards.experiment:q} 2>&1 | tee -i {log:q}"
+
+
 rule table:
     input:
         ancient("config/tables/{table}.yaml"),
@@ -52,7 +70,8 @@ rule report:
         ancient("config/experiments/{experiment}.yaml"),
         report_inputs,
     output:
-        report(
+        numbers="results/reports/{experiment}.json",
+        page=report(
             "results/reports/{experiment}.html",
             caption="../report/run.rst",
             category="Runs",

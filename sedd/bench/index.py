@@ -1,0 +1,68 @@
+"""A table of the measurements in a folder: `python -m sedd.bench.index results/benchmarks` writes its README.md."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sedd.atomic import write_text
+from sedd.bench.table import mebibytes
+
+HEAD = """\
+# Speed and memory, measured
+
+One row a file, each with both paths taking turns in one run (`sedd bench --plain`); the JSON says everything else. `plain` is the
+straightforward way to the same numbers. Times are medians, of a step. CPU time is what the process used of the CPUs: where others
+used the machine too, it says more than wall time. Memory is the peak of one step above what was held before it.
+
+Measured anew by `bash results/benchmarks/measure_cpu.sh`.
+
+"""
+WHAT = ("work", "graph", "network", "tokens", "length", "batch", "device")
+MEASURED = (
+    "plain ms",
+    "fast ms",
+    "time ratio",
+    "CPU-time ratio",
+    "plain memory",
+    "fast memory",
+    "memory ratio",
+)
+
+
+def index(folder: Path) -> str:
+    """The table of all measurements of both paths, in the order of the files' names."""
+    rows = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+    lines = [WHAT + MEASURED, [":--"] * len(WHAT) + ["--:"] * len(MEASURED)]
+    lines += [cells(row) for row in rows if row["plain_to_fast"]]
+    return HEAD + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def cells(measured: Mapping[str, Any]) -> list[str]:
+    """One row."""
+    settings, model, ratio = (measured[key] for key in ("settings", "model", "plain_to_fast"))
+    steps, paths = settings["steps"], measured["results"]
+    name = f"{model['hidden_size']} x {model['n_blocks']}, {model['n_heads']} heads"
+    compiled = ", compiled" if settings["compile"] else ""
+    return [
+        settings["work"],
+        settings["graph"],
+        name + compiled,
+        f"{settings['vocab']:,}",
+        str(settings["length"]),
+        str(settings["batch"]),
+        f"{measured['device']}, torch {measured['torch']}",
+        *(f"{1000 * paths[path]['median_seconds'] / steps:,.1f}" for path in ("plain", "fast")),
+        f"{ratio['time']:.2f}",
+        f"{ratio['cpu_time']:.2f}",
+        *(mebibytes(paths[path]["peak_memory_bytes"]) for path in ("plain", "fast")),
+        "unknown" if ratio["memory"] is None else f"{ratio['memory']:.2f}",
+    ]
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[1])
+    write_text(target / "README.md", index(target))

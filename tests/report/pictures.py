@@ -1,0 +1,30 @@
+"""The README's pictures, from the default build: `python tests/report/pictures.py` in its folder, with a browser installed."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from pathlib import Path
+
+from browser import open_browser
+from PIL import Image
+
+FOLDER = Path("workflow/report")
+WIDTH, HEIGHT = 1000, 940
+
+
+def main() -> None:
+    shutil.copy(
+        max(Path("results/runs/tiny_absorb_bpe/samples").rglob("trace_*.gif")),
+        FOLDER / "denoise.gif",
+    )
+    with contextlib.contextmanager(open_browser)() as browser:
+        browser.open(Path("results/reports/tiny_absorb.html"), width=WIDTH, height=HEIGHT)
+        browser.run("document.documentElement.style.overflow = 'hidden'")
+        picture = Image.fromarray(browser.picture())
+    colours = picture.quantize(colors=255, dither=Image.Dither.NONE)
+    colours.save(FOLDER / "page.png", optimize=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,258 @@
+"""`dvc repro` on a small build, beside Snakemake: both see the same changes, and what one has made is made for both."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from contextlib import chdir, contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from dvc.repo import Repo
+from project import BIN, command, planned
+from versioned import commit, environment, filled, read_stages, run, versioned_project
+
+pytestmark = pytest.mark.end_to_end
+
+RUN = "results/runs/smoke_absorb"
+EXPERIMENT = "config/experiments/smoke_absorb.yaml"
+STAGE_OF = {
+    "tokenize": "data",
+    "train": "train@smoke_absorb",
+    "sample": "evaluate@smoke_absorb",
+    "trace": "evaluate@smoke_absorb",
+    "perplexity": "evaluate@smoke_absorb",
+    "generative": "evaluate@smoke_absorb",
+    "mauve": "evaluate@smoke_absorb",
+    "report": "report@smoke_absorb",
+    "figures": "report@smoke_absorb",
+    "table": "tables",
+    "figure": "tables",
+    "compare": "pages",
+    "overview": "pages",
+}
+
+
+def small_project(folder: Path) -> Path:
+    """One experiment of two checkpoints, of which the last is measured; the shipped stages, filled in for it."""
+    versioned_project(folder)
+    build = {"experiments": ["smoke_absorb"], "tables": ["text8"]}
+    (folder / "config/config.yaml").write_text(yaml.safe_dump(build))
+    path = folder / EXPERIMENT
+    experiment = yaml.safe_load(path.read_text())
+    (folder / "config/model/smoke.yaml").write_text(yaml.safe_dump(experiment["model"]))
+    experiment |= {"model": "smoke", "objective": {"type": "score_entropy"}}
+    experiment["evaluation"] |= {"datasets": ["wiki", "kjv"], "checkpoints": "last"}
+    experiment |= {"generative": {}, "mauve": {}}
+    path.write_text(yaml.safe_dump(experiment, sort_keys=False))
+    with chdir(folder):
+        stages = filled(read_stages(folder))
+    (folder / "dvc.yaml").write_text(yaml.safe_dump(stages, sort_keys=False))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def versioned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small build made by `dvc repro`, committed and pushed; tests leave it as it is."""
+    folder = small_project(tmp_path_factory.mktemp("versioned") / "project")
+    commit(folder, "Configure")
+    run(folder, "dvc", "repro")
+    commit(folder, "Build")
+    run(folder, "dvc", "push")
+    return folder
+
+
+@pytest.fixture
+def copy(versioned: Path, tmp_path: Path) -> Path:
+    """The finished build, to be edited; modification times are kept."""
+    return shutil.copytree(versioned, tmp_path / "project", symlinks=True)
+
+
+@contextmanager
+def edited(folder: Path, edits: dict[tuple[str, str], str]):
+    """With the one place of each old text replaced in its file; then as before."""
+    before = {file: (folder / file).read_text() for file, _ in edits}
+    for (file, old), new in edits.items():
+        text = (folder / file).read_text()
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file}"
+        (folder / file).write_text(text.replace(old, new))
+    try:
+        yield
+    finally:
+        for file, text in before.items():
+            (folder / file).write_text(text)
+
+
+def changed_stages(folder: Path) -> set[str]:
+    """Stages that DVC would run for what was edited."""
+    with chdir(folder), Repo() as repo:
+        return set(repo.status())
+
+
+def concerned_stages(folder: Path) -> tuple[set[str], set[str]]:
+    """Stages whose rules Snakemake would run for what was edited, and those it would run after them."""
+    said = command(folder, "snakemake", "--dry-run").stdout
+    first, after = set(), set()
+    for block in re.split(r"^(?:local)?rule ", said, flags=re.MULTILINE)[1:]:
+        rule = block.partition(":")[0]
+        if rule in STAGE_OF:
+            (first if "reason: Params have changed" in block else after).add(STAGE_OF[rule])
+    return first, after
+
+
+def idle(folder: Path) -> bool:
+    return planned(folder) == {} and changed_stages(folder) == set()
+
+
+def test_a_build_by_dvc_is_finished_for_both_and_leaves_git_clean(versioned):
+    assert planned(versioned) == {}
+    said = run(versioned, "dvc", "repro").stdout
+    assert said.count("didn't change, skipping") == 6
+    assert "Running" not in said
+    assert run(versioned, "git", "status", "--porcelain").stdout == ""
+    tracked = run(versioned, "git", "ls-files", "results").stdout.split()
+    assert tracked == [
+        "results/reports/smoke_absorb.json",
+        *(f"results/tables/text8.{form}" for form in ("csv", "md", "tex")),
+    ]
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [
+        {(EXPERIMENT, "  lr: 0.002"): "  lr: 0.001"},
+        {(EXPERIMENT, "  count: 2"): "  count: 3"},
+        {(EXPERIMENT, "  num_draws: 2"): "  num_draws: 3"},
+        {(EXPERIMENT, "seed: 1"): "seed: 2", ("config/model/smoke.yaml", "0.1"): "0.2"},
+        {
+            (EXPERIMENT, "description: "): "description: A run, ",
+            ("config/datasets/kjv.yaml", "  test: 0.05"): "  test: 0.06",
+            ("config/tables/text8.yaml", "title: "): "title: Table, ",
+        },
+        {
+            (EXPERIMENT, "description: "): "# a comment\ndescription: ",
+            ("config/datasets/wiki.yaml", "description: "): "description: Text, ",
+            ("config/model/smoke.yaml", "dropout: "): "# a comment\ndropout: ",
+            ("config/tables/text8.yaml", "title: "): "# a comment\ntitle: ",
+        },
+    ],
+    ids=["training", "sampling", "evaluation", "seed, preset", "page, splits, table", "comments"],
+)
+def test_an_edit_concerns_the_same_stages_and_rules(versioned, edits):
+    with edited(versioned, edits):
+        stages, (first, after) = changed_stages(versioned), concerned_stages(versioned)
+    assert first <= stages, "DVC misses an edit"
+    assert stages <= first | after, "DVC would run what Snakemake leaves as it is"
+    assert bool(first) == bool(stages)
+    assert changed_stages(versioned) == set()
+
+
+def test_a_clone_is_finished_after_one_command_unless_it_was_edited(versioned, tmp_path):
+    clone = tmp_path / "clone"
+    run(tmp_path, "git", "clone", "--quiet", str(versioned), str(clone))
+    (tmp_path / "sedd-dvc").symlink_to(versioned.parent / "sedd-dvc")
+    (clone / ".venv").mkdir()
+    (clone / ".venv/bin").symlink_to(BIN)
+    (clone / ".venv/installed").touch()
+    assert planned(clone)["train"] == 2, "the tables in git do not stand for a build"
+
+    with edited(clone, {(EXPERIMENT, "  lr: 0.002"): "  lr: 0.001"}):
+        refused = run(clone, "make", "pull", check=False)
+        assert refused.returncode == 2
+        assert "dvc repro makes them anew" in refused.stdout
+        assert planned(clone)["train"] == 2
+    run(clone, "make", "pull")
+    assert planned(clone) == {}
+    assert "up to date" in run(clone, "dvc", "repro").stdout
+    assert run(clone, "git", "status", "--porcelain").stdout == ""
+    assert not (clone / RUN / "train").exists()
+    with edited(clone, {(EXPERIMENT, "  num_draws: 2"): "  num_draws: 3"}):
+        again = {"perplexity", "table", "report", "figures", "compare", "overview"}
+        assert planned(clone).keys() == again
+
+
+def test_a_page_made_where_the_run_was_not_trained_has_its_curves(copy):
+    page = copy / "results/reports/smoke_absorb.html"
+    pictures = re.findall(r'id="(figure-[a-z-]+)"', page.read_text())
+    assert "figure-loss" in pictures
+    shutil.rmtree(copy / RUN / "train")
+    page.unlink()
+    command(copy, "sedd", "report", "smoke_absorb")
+    assert re.findall(r'id="(figure-[a-z-]+)"', page.read_text()) == pictures
+
+
+def test_an_edit_of_the_evaluation_measures_again_and_the_difference_is_told(copy):
+    kept = [copy / RUN / "checkpoints/step_60.pt", copy / "results/data/wiki/text8/train"]
+    before = [path.stat().st_mtime_ns for path in kept]
+    path = copy / EXPERIMENT
+    path.write_text(path.read_text().replace("  num_draws: 2", "  num_draws: 3"))
+    said = run(copy, "dvc", "repro").stdout
+    assert re.findall(r"Running stage '(.*)'", said) == [
+        "evaluate@smoke_absorb",
+        "report@smoke_absorb",
+        "tables",
+        "pages",
+    ]
+    assert [path.stat().st_mtime_ns for path in kept] == before
+    assert idle(copy)
+
+    commit(copy, "Draw more")
+    told = json.loads(run(copy, "dvc", "params", "diff", "HEAD~1", "HEAD", "--json").stdout)
+    assert told == {EXPERIMENT: {"evaluation.num_draws": {"old": 2, "new": 3, "diff": 1}}}
+    told = json.loads(run(copy, "dvc", "metrics", "diff", "HEAD~1", "HEAD", "--json").stdout)
+    numbers = told["results/reports/smoke_absorb.json"]
+    assert numbers["wiki.perplexity"]["old"] != numbers["wiki.perplexity"]["new"]
+
+    # back to the first commit: DVC has the files, and each stage does its own work alone
+    run(copy, "git", "checkout", "--quiet", "HEAD~1")
+    said = run(copy, "dvc", "repro").stdout
+    assert set(re.findall(r"Running stage '(.*)'", said)) <= {"tables", "pages"}
+    assert changed_stages(copy) == set()
+
+
+def test_a_killed_stage_loses_no_training(copy):
+    path = copy / EXPERIMENT
+    path.write_text(path.read_text().replace("  lr: 0.002", "  lr: 0.001"))
+    trainer = copy / RUN / "train"
+    shutil.rmtree(trainer)
+    build = subprocess.Popen(
+        ["dvc", "repro", "train@smoke_absorb"],
+        cwd=copy,
+        env=environment(),
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 200
+    while not (trainer / "state_30.pt").exists():
+        assert time.monotonic() < deadline
+        assert build.poll() is None
+        time.sleep(0.01)
+    os.killpg(build.pid, signal.SIGKILL)
+    build.wait()
+    first = (trainer / "step_30.pt").stat().st_ino
+
+    run(copy, "snakemake", "--unlock")
+    run(copy, "dvc", "repro", "train@smoke_absorb")
+    assert (trainer / "step_30.pt").stat().st_ino == first, "trained again from the start"
+    resumed = torch.load(copy / RUN / "checkpoints/step_60.pt", weights_only=True)["model"]
+
+    command(copy, "sedd", "train", "smoke_absorb", "--name", "whole")
+    whole = torch.load(copy / "results/runs/whole/checkpoints/step_60.pt", weights_only=True)
+    for name, tensor in whole["model"].items():
+        assert torch.equal(tensor, resumed[name]), name
+
+
+def test_a_build_that_dvc_did_not_run_is_taken_up_without_running_again(copy):
+    lock = copy / "dvc.lock"
+    known = lock.read_text()
+    lock.unlink()
+    assert len(changed_stages(copy)) == 6
+    run(copy, "dvc", "commit", "--force")
+    assert yaml.safe_load(lock.read_text()) == yaml.safe_load(known)
+    assert idle(copy)
