@@ -21,6 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 T = TypeVar("T")
 PATIENCE = timedelta(minutes=30)  # for a process that never comes
+LONG_PATIENCE = timedelta(days=2)  # while one of them works alone, as in tokenising
 
 
 @dataclass(frozen=True)
@@ -86,10 +87,10 @@ class World:
 
 
 @contextlib.contextmanager
-def world(device: torch.device | str) -> Iterator[World]:
+def world(device: torch.device | str, patience: timedelta = PATIENCE) -> Iterator[World]:
     """Join the processes that the environment names, if it does.
 
-    device: `cuda` is, of several GPUs, the one of this process's place on its node.
+    device: `cuda` is, of several GPUs, the one of this process's place on its node. patience: how long one waits for another.
     """
     device = torch.device(device)
     size = int(os.environ.get("WORLD_SIZE", "1"))
@@ -102,7 +103,7 @@ def world(device: torch.device | str) -> Iterator[World]:
         local = int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count()
         device, backend = torch.device("cuda", local), "cpu:gloo,cuda:nccl"
         torch.cuda.set_device(device)
-    dist.init_process_group(backend, timeout=PATIENCE)
+    dist.init_process_group(backend, timeout=patience)
     try:
         yield World(device, dist.get_rank(), size)
     finally:

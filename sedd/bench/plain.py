@@ -2,7 +2,8 @@
 
 Everything is written as it is defined, in the order of its definition: every block makes its own modulations, the network
 scores every state at every position, (B, L, V), the loss and the reverse steps are worked out on that table, the optimiser
-and the moving average go through the weights one by one. This costs about what the official code costs. It is used for
+and the moving average go through the weights one by one. This costs about what the official code costs: as there, the
+rotation goes over the values too, by the angle 0, and each term of the loss takes its rows from the table. It is used for
 nothing but comparison, and loses digits where the definitions do.
 
 B batch, L sequence length, V states, H hidden width.
@@ -21,14 +22,20 @@ from sedd.model import DiffusionTransformer, ExponentialMovingAverage
 from sedd.model.block import NUM_MODULATIONS, Block, LayerNorm
 
 
-def plain_trunk(model: DiffusionTransformer, x: Tensor, condition: Tensor | None) -> Tensor:
-    """`DiffusionTransformer.trunk` of a score network, block by block."""
+def plain_trunk(
+    model: DiffusionTransformer, x: Tensor, condition: Tensor | None, rows: Tensor | None = None
+) -> Tensor:
+    """`DiffusionTransformer.trunk` of a score network, block by block, at every position."""
+    assert rows is None, "the plain path scores every position"
     assert condition is not None, "a score network is told the noise level"
     hidden = model.vocab_embed(x)
     position = torch.arange(x.shape[1], dtype=torch.float32, device=x.device)
     angle = torch.outer(position, model.rotary_emb.inv_freq.float())[:, None, :]
     angle = torch.cat((angle, angle), dim=-1)  # (L, 1, D)
-    cos, sin = angle.cos().to(hidden.dtype), angle.sin().to(hidden.dtype)
+    angle = torch.stack(
+        (angle, angle, torch.zeros_like(angle)), dim=1
+    )  # of q, k, and v: (L, 3, 1, D)
+    cos, sin = angle.cos(), angle.sin()
     for block in model.blocks:
         assert isinstance(block, Block)
         hidden = plain_block(block, hidden, condition, cos, sin)
@@ -41,8 +48,9 @@ def plain_block(block: Block, x: Tensor, condition: Tensor, cos: Tensor, sin: Te
     shift1, scale1, gate1, shift2, scale2, gate2 = modulation.chunk(NUM_MODULATIONS, dim=-1)
 
     h = plain_norm(x, block.norm1) * (1 + scale1) + shift1
-    q, k, v = block.attn_qkv(h).unflatten(-1, (3, block.n_heads, -1)).unbind(2)
-    q, k = (half * cos.to(half.dtype) + turned(half) * sin.to(half.dtype) for half in (q, k))
+    qkv = block.attn_qkv(h).unflatten(-1, (3, block.n_heads, -1))
+    cos, sin = (table.to(qkv.dtype) for table in (cos, sin))
+    q, k, v = (qkv * cos + turned(qkv) * sin).unbind(2)
     h = F.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2))
     h = block.attn_out(h.transpose(1, 2).flatten(2))
     x = x + gate1 * F.dropout(h, block.dropout, block.training)
@@ -66,10 +74,9 @@ class PlainAbsorb(Absorb):
 
     def score_entropy(self, log_score: Tensor, sigma: Tensor, x: Tensor, x0: Tensor) -> Tensor:
         masked = x == self.mask
-        log_score, target = log_score[masked], x0[masked][:, None]
         ratio = 1 / torch.expm1(like_positions(sigma, x)).expand(x.shape)[masked]
-        wrong = log_score[:, : self.mask].exp().sum(-1)
-        right = ratio * log_score.gather(-1, target)[:, 0]
+        wrong = log_score[masked][:, : self.mask].exp().sum(-1)
+        right = ratio * log_score[masked].gather(-1, x0[masked][:, None])[:, 0]
         entropy = log_score.new_zeros(x.shape)
         entropy[masked] = wrong - right + ratio * (ratio.log() - 1)
         return entropy

@@ -88,7 +88,8 @@ def heading(
     sigma, dsigma, xt, x0 = (tensor.to(device) for tensor in (sigma, dsigma, xt, x0))
     shape = *x0.shape, experiment.model.hidden_size
     hidden = torch.randn(shape, generator=draws).to(device).requires_grad_()
-    model.trunk = lambda x, condition: hidden
+    flat = hidden.flatten(0, 1)
+    model.trunk = lambda x, condition, rows=None: hidden if rows is None else flat[rows]
 
     def run(steps: int) -> None:
         for _ in range(steps):

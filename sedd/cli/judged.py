@@ -133,11 +133,11 @@ def evaluate(
     """
     from sedd.build import choose_device
     from sedd.config import subject_name
-    from sedd.distributed import world
+    from sedd.distributed import LONG_PATIENCE, world
     from sedd.evaluate.everything import measure_everything
 
     experiment = subject_of(subject_name(name), overrides, rename, seed)
-    with world(choose_device(device)) as here:
+    with world(choose_device(device), LONG_PATIENCE) as here:
         if rename and here.is_first:
             keep_settings(experiment)
         measure_everything(

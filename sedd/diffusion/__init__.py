@@ -9,7 +9,6 @@ from sedd.diffusion.denoising import denoising_cross_entropy
 from sedd.diffusion.first_hitting import sample_first_hitting
 from sedd.diffusion.graph import Graph
 from sedd.diffusion.loss import (
-    ScoreEntropyLoss,
     score_entropy_loss,
     weighted_score_entropy,
 )
@@ -28,7 +27,6 @@ __all__ = [
     "LogLinear",
     "Noise",
     "Sampler",
-    "ScoreEntropyLoss",
     "ScoreFunction",
     "SplitNetwork",
     "StepGrid",

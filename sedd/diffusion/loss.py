@@ -6,14 +6,14 @@ B batch, L sequence length, V states. sigma: total noise, dsigma: its rate at ti
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from sedd.diffusion.fused import fused_score_entropy
 from sedd.diffusion.graph import Graph
 from sedd.diffusion.network import ScoreFunction, SplitNetwork
 from sedd.diffusion.noise import Noise, sample_times
 
-# below, a table of logits is no larger than the features, and one pass in pieces saves nothing
+# of the uniform graph: below, a table of logits is no larger than the features, and one pass in pieces saves nothing
 MIN_FUSED_VOCABULARY = 256
 
 
@@ -35,7 +35,7 @@ def score_entropy_loss(
     t: (B,) times; None: drawn from U[time_eps, 1].
     xt: (B, L) noisy states; None: drawn given t.
     fused: one pass over the vocabulary, with no (B, L, V) table; None: where the model is a
-        `SplitNetwork` and the vocabulary is not tiny. The value is the same.
+        `SplitNetwork` and it pays. The value is the same.
 
     Raises TypeError if `fused` is asked of another model.
     """
@@ -61,7 +61,9 @@ def weighted_score_entropy(
     sigma, weight: (B,). Otherwise as `score_entropy_loss`.
     """
     if fused is None:
-        fused = isinstance(model, SplitNetwork) and graph.vocab_size >= MIN_FUSED_VOCABULARY
+        # the absorbing graph needs the network at masked positions only, which pays for any vocabulary
+        pays = graph.mask is not None or graph.vocab_size >= MIN_FUSED_VOCABULARY
+        fused = pays and isinstance(model, SplitNetwork)
     if fused:
         if not isinstance(model, SplitNetwork):
             raise TypeError(
@@ -71,21 +73,3 @@ def weighted_score_entropy(
         return fused_score_entropy(model, graph, sigma, weight, xt, x0)
     entropy = graph.score_entropy(model(xt, sigma), sigma, xt, x0)
     return weight.to(entropy.dtype) * entropy.sum(-1)
-
-
-class ScoreEntropyLoss(nn.Module):
-    """`score_entropy_loss` as a module, for DistributedDataParallel to wrap.
-
-    Wrapping the network itself would not do: the fused loss never calls its forward.
-    """
-
-    def __init__(self, model: nn.Module, graph: Graph, noise: Noise, fused: bool | None = None):
-        super().__init__()
-        self.model = model
-        self.graph = graph
-        self.noise = noise
-        self.fused = fused
-
-    def forward(self, x0: Tensor, t: Tensor, xt: Tensor) -> Tensor:
-        """x0, xt: (B, L); t: (B,). Returns (B,) nats."""
-        return score_entropy_loss(self.model, self.graph, self.noise, x0, t, xt, fused=self.fused)

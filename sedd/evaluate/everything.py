@@ -41,8 +41,8 @@ def measure_everything(
 ) -> None:
     """Tokenise what is missing, then perplexities, texts with what the judge says of them, and MAUVE.
 
-    tell: is given each number's file and content, in the first process. missing_only: leave what is there and was made with the
-    same settings and weights. Raises DataError and CheckpointError, where possible before anything long.
+    tell: is given each number's file and content, in one of the processes. missing_only: leave what is there and was made
+    with the same settings and weights. Raises DataError and CheckpointError, where possible before anything long.
     """
     if world.is_first:
         tokenize_missing(experiment)
@@ -71,8 +71,8 @@ def measure_everything(
             finish(path, measure(run, dataset, world))
     for point in grid:
         draw_missing(run, point, world, leave)
-    if judge is not None and world.is_first:
-        for path, content in judge_grid(experiment, step, judge):
+    if judge is not None:
+        for path, content in judge_grid(experiment, step, judge, world):
             tell(path, content)
     for task in experiment.mauve.tasks:
         path = mauve_file(experiment.name, step, task)
@@ -105,6 +105,7 @@ def draw_missing(run: Run, point: Drawn, world: World, leave: Callable[[Path, Ru
     texts = draw_samples(asked, seed=experiment.seed, out=path, world=world)
     if world.is_first:
         write_samples(texts, path)
+    world.told(None)  # that they are there, before any process judges them
 
 
 def is_current(path: Path, run: Run) -> bool:

@@ -11,6 +11,7 @@ from sedd.atomic import write_json
 from sedd.build import device_name
 from sedd.config import Drawn, Measured, drawings
 from sedd.data.tokenizers import load_tokenizer
+from sedd.distributed import World
 from sedd.errors import DataError
 from sedd.evaluate.generative import judge_texts, read_drawn
 from sedd.evaluate.judge import Judge
@@ -37,24 +38,28 @@ def check_drawn(experiment: Measured, step: int) -> None:
 
 
 def judge_grid(
-    experiment: Measured, step: int, judge: Judge
+    experiment: Measured, step: int, judge: Judge, world: World | None = None
 ) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Judge each file of samples, write what the judge says, and yield it; what is there and current is left as it is.
 
-    Last, a file beside the judge's folder names them all. Raises DataError, as `check_drawn`.
+    Several processes share the files: each yields its own. Last, a file beside the judge's folder names them all.
+    Raises DataError, as `check_drawn`.
     """
     check_drawn(experiment, step)
-    files = []
-    for sampler, steps, precision in drawings(experiment):
-        place = experiment.name, step, judge.name, sampler, steps, precision
-        path = generative_file(*place)
+    world = world or World(judge.device)
+    points = drawings(experiment)
+    for sampler, steps, precision in points[world.rank :: world.size]:
+        path = generative_file(experiment.name, step, judge.name, sampler, steps, precision)
         samples = samples_file(experiment.name, step, sampler, steps, precision)
         made = current(path, judge, samples)
         if made is None:
             made = judge_file(experiment, step, judge, (sampler, steps, precision), samples)
             write_json(path, made)
-        files.append(path.name)
         yield path, made
+    world.gathered(None)
+    if not world.is_first:
+        return
+    files = [generative_file(experiment.name, step, judge.name, *point).name for point in points]
     content = {"experiment": experiment.name, "step": step, "judge": judge.name, "files": files}
     write_json(grid_file(experiment.name, step, judge.name), content)
 

@@ -33,9 +33,16 @@ def modulated_norm(x: Tensor, norm: LayerNorm, shift: Tensor, scale: Tensor) -> 
     """norm(x) * weight * (1 + scale) + shift, in the precision of the residual stream `x` (float32
     under autocast).
     """
-    shift, scale = shift.to(x.dtype), scale.to(x.dtype)
-    normed = F.layer_norm(x, x.shape[-1:])
-    return torch.addcmul(shift, normed, norm.weight * (1 + scale))
+    shift, scale = shift.to(x.dtype), norm.weight * (1 + scale.to(x.dtype))
+    if shift.numel() == x.shape[-1]:  # the same for all: one kernel
+        return F.layer_norm(x, x.shape[-1:], scale.flatten(), shift.flatten())
+    return torch.addcmul(shift, F.layer_norm(x, x.shape[-1:]), scale)
+
+
+def of_sequences(modulation: Tensor, sequence: Tensor) -> Tensor:
+    """Rows of a modulation (B, 1, H) for rows of the sequences `sequence` (n,): (n, H), or (1, H) for all alike."""
+    modulation = modulation.squeeze(1)
+    return modulation if len(modulation) == 1 else modulation.index_select(0, sequence)
 
 
 class Block(nn.Module):
@@ -77,11 +84,13 @@ class Block(nn.Module):
         rotary: tuple[Tensor, Tensor],
         kept: Tensor | None = None,
         cache: KeyValueCache | None = None,
+        rows: Tensor | None = None,
     ) -> Tensor:
         """x: (B, L, H) residual stream. kept: (B, 2, L, H) what dropout leaves of each branch; None: all.
 
         cache: of a causal block, the positions before x, to which those of x are added.
-        Returns the same shape as x.
+        rows: (n,) flat positions of x at which the result is wanted, all that is to be known of the last block.
+        Returns (n, H), or without `rows` the same shape as x.
         """
         shift1, scale1, gate1, shift2, scale2, gate2 = modulation
         qkv = self.attn_qkv(modulated_norm(x, self.norm1, shift1, scale1))
@@ -91,8 +100,17 @@ class Block(nn.Module):
         v = qkv[:, :, 2]
         if cache is not None:
             k, v = cache.extend(k, v)
+        mixed = attend(q, k, v, self.causal)
+        if rows is not None:
+            sequence = rows // x.shape[1]
+            if kept is not None:
+                kept = kept[sequence, :, rows % x.shape[1]]  # (n, 2, H)
+            x, mixed = (part.flatten(0, 1).index_select(0, rows) for part in (x, mixed))
+            gate1, shift2, scale2, gate2 = (
+                of_sequences(part, sequence) for part in (gate1, shift2, scale2, gate2)
+            )
         kept1, kept2 = (None, None) if kept is None else kept.unbind(1)
-        x = self._add(x, gate1, self.attn_out(attend(q, k, v, self.causal)), kept1)
+        x = self._add(x, gate1, self.attn_out(mixed), kept1)
         branch = self.mlp(modulated_norm(x, self.norm2, shift2, scale2))
         return self._add(x, gate2, branch, kept2)
 

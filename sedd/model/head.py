@@ -5,11 +5,9 @@ B batch, L sequence length, H hidden width, C width of the conditioning, V state
 
 from __future__ import annotations
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sedd.model.block import LayerNorm
+from sedd.model.block import LayerNorm, modulated_norm, of_sequences
 from sedd.model.initial import clear_, linear
 from sedd.model.modulation import modulation_layer, modulations
 
@@ -29,21 +27,15 @@ class Head(nn.Module):
         for layer in (self.linear, self.adaLN_modulation):
             clear_(layer)
 
-    def features(self, hidden: Tensor, condition: Tensor | None, rows: Tensor | None) -> Tensor:
-        """Inputs (n, H) of the linear map at flat positions `rows` (n,) of `hidden` (B, L, H); all
-        B * L if None.
+    def features(self, hidden: Tensor, condition: Tensor | None, sequence: Tensor | None) -> Tensor:
+        """Inputs (n, H) of the linear map, of hidden states (n, H).
 
+        sequence: (n,) which sequence each state is of; None: `hidden` is (B, L, H), and n = B * L.
         condition: (B, C), or (1, C) if all sequences share one noise level; None: there is none.
         """
-        batch, length, width = hidden.shape
-        modulation = modulations([self.adaLN_modulation], condition).to(hidden.dtype)
-        shift, scale = modulation.chunk(2, dim=-1)  # (B, H)
-        scale = self.norm_final.weight * (1 + scale)
-        if rows is None:
-            normed = F.layer_norm(hidden, (width,))
-            return torch.addcmul(shift[:, None], normed, scale[:, None]).flatten(0, 1)
-        normed = F.layer_norm(hidden.flatten(0, 1)[rows], (width,))
-        if shift.shape[0] == 1 < batch:
-            return torch.addcmul(shift, normed, scale)
-        sequence = rows // length
-        return torch.addcmul(shift[sequence], normed, scale[sequence])
+        modulation = modulations([self.adaLN_modulation], condition).to(hidden.dtype)[:, None]
+        shift, scale = modulation.chunk(2, dim=-1)  # (B, 1, H)
+        if sequence is None:
+            return modulated_norm(hidden, self.norm_final, shift, scale).flatten(0, 1)
+        shift, scale = of_sequences(shift, sequence), of_sequences(scale, sequence)
+        return modulated_norm(hidden, self.norm_final, shift, scale)

@@ -24,8 +24,8 @@ class Rotary(nn.Module):
         self.register_load_state_dict_post_hook(lambda module, _: module._forget())
 
     def table(self, length: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Cosine and sine of every angle, each (L, 1, D / 2) in `dtype`; kept until asked for
-        others.
+        """Cosine of every angle, twice, and its sine, first negative, each (L, 1, D) in `dtype`; kept
+        until asked for others.
         """
         key = (length, dtype, self.inv_freq.device, self.inv_freq.dtype)
         if key != self._key:
@@ -35,7 +35,11 @@ class Rotary(nn.Module):
                     length, dtype=self.inv_freq.dtype, device=self.inv_freq.device
                 )
                 angle = torch.outer(position, self.inv_freq.clone())[:, None, :]
-                self._table = angle.cos().to(dtype), angle.sin().to(dtype)
+                cos, sin = angle.cos(), angle.sin()
+                self._table = (
+                    torch.cat((cos, cos), dim=-1).to(dtype),
+                    torch.cat((-sin, sin), dim=-1).to(dtype),
+                )
             self._key = key
         return self._table
 
@@ -45,5 +49,4 @@ class Rotary(nn.Module):
 
 def rotate(qk: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Turn (..., L, h, D) by the angles of `Rotary.table`."""
-    first, second = qk.chunk(2, dim=-1)
-    return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
+    return torch.addcmul(qk * cos, qk.roll(qk.shape[-1] // 2, dims=-1), sin)

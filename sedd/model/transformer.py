@@ -86,8 +86,9 @@ class DiffusionTransformer(nn.Module):
         """
         logits = self.output_layer.linear(self.features(x, sigma)).unflatten(0, x.shape)
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        log_score = logits - self.log_score_offset(sigma).to(logits.dtype)[:, None, None]
-        return log_score.scatter(-1, x[..., None], 0.0)
+        if self.scale_by_sigma:
+            logits = logits - self.log_score_offset(sigma).to(logits.dtype)[:, None, None]
+        return logits.scatter(-1, x[..., None], 0.0)
 
     def features(
         self,
@@ -106,8 +107,14 @@ class DiffusionTransformer(nn.Module):
         if self.sigma_map is not None:
             assert sigma is not None, "this network is told the noise level"
             condition = F.silu(self.sigma_map(sigma.reshape(-1)))
-        hidden = self.trunk(x, condition) if caches is None else self._cached(x, condition, caches)
-        return self.output_layer.features(hidden, condition, rows)
+        if caches is None:
+            hidden = self.trunk(x, condition, rows)
+        else:
+            assert rows is None, "what follows a cache is wanted whole"
+            hidden = self._cached(x, condition, caches)
+        return self.output_layer.features(
+            hidden, condition, None if rows is None else rows // x.shape[1]
+        )
 
     def new_caches(self, batch: int, length: int) -> list[KeyValueCache]:
         """Empty caches, one a block, for `batch` sequences of up to `length` tokens; for a causal network."""
@@ -126,8 +133,11 @@ class DiffusionTransformer(nn.Module):
         # log(1 - e^-sigma)
         return sigma + torch.log(-torch.expm1(-sigma)) + math.log(self.num_states - 1)
 
-    def trunk(self, x: Tensor, condition: Tensor | None) -> Tensor:
-        """Every block. x: (B, L) states; condition: (B, C), (1, C) or None. Returns (B, L, H)."""
+    def trunk(self, x: Tensor, condition: Tensor | None, rows: Tensor | None = None) -> Tensor:
+        """Every block; the last one only as far as the flat positions `rows` (n,) ask for it, if given.
+
+        x: (B, L) states; condition: (B, C), (1, C) or None. Returns (n, H), or without `rows` (B, L, H).
+        """
         hidden = self.vocab_embed(x)
         rotary = self.rotary_emb.table(x.shape[1], hidden.dtype)
         kept = None
@@ -135,7 +145,7 @@ class DiffusionTransformer(nn.Module):
             batch, length, width = hidden.shape
             shape = batch, len(self.blocks), length, width
             kept = draw_kept(1 - self.dropout, shape, self.dropout_generators, hidden.device)
-        return self._run_blocks(hidden, condition, *rotary, kept)
+        return self._run_blocks(hidden, condition, *rotary, kept, rows)
 
     def _run_blocks(
         self,
@@ -144,11 +154,13 @@ class DiffusionTransformer(nn.Module):
         cos: Tensor,
         sin: Tensor,
         kept: Tensor | None,
+        rows: Tensor | None,
     ) -> Tensor:
         modulation = self._modulations(condition, hidden.shape[-1])
         for index, block in enumerate(self.blocks):
             left = None if kept is None else kept[:, index]
-            hidden = block(hidden, modulation[:, index].unbind(1), (cos, sin), left)
+            wanted = rows if index == len(self.blocks) - 1 else None
+            hidden = block(hidden, modulation[:, index].unbind(1), (cos, sin), left, rows=wanted)
         return hidden
 
     def _cached(

@@ -18,7 +18,6 @@ from sedd.diffusion import (
     Graph,
     LogLinear,
     Noise,
-    ScoreEntropyLoss,
     SplitNetwork,
     Uniform,
     score_entropy_loss,
@@ -228,9 +227,11 @@ def test_a_plain_callable_takes_the_plain_path():
     )
 
 
-@pytest.mark.parametrize(("vocab_size", "calls"), [(255, 1), (256, 0)])
-def test_the_fused_loss_is_chosen_where_the_vocabulary_is_not_tiny(vocab_size, calls, monkeypatch):
-    graph, noise = process("absorb", vocab_size)
+@pytest.mark.parametrize(
+    ("kind", "vocab_size", "calls"), [("uniform", 255, 1), ("uniform", 256, 0), ("absorb", 2, 0)]
+)
+def test_the_fused_loss_is_chosen_where_it_pays(kind, vocab_size, calls):
+    graph, noise = process(kind, vocab_size)
     network = LinearNetwork(graph, LENGTH)
     forwards = []
     network.register_forward_hook(lambda *_: forwards.append(1))
@@ -249,26 +250,3 @@ def test_times_and_states_are_drawn_from_the_generator():
     )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
-
-
-def test_distributed_training_gets_the_same_gradients(tmp_path):
-    graph, noise = process("absorb", 7)
-    network = LinearNetwork(graph, LENGTH)
-    x0, t, xt = inputs(graph, noise)
-    _, expected = value_and_gradients(
-        network,
-        lambda: score_entropy_loss(network, graph, noise, x0, t, xt, fused=True),
-        torch.mean,
-    )
-    torch.distributed.init_process_group(
-        "gloo", init_method=f"file://{tmp_path}/rendezvous", rank=0, world_size=1
-    )
-    try:
-        wrapped = nn.parallel.DistributedDataParallel(
-            ScoreEntropyLoss(network, graph, noise, fused=True)
-        )
-        _, found = value_and_gradients(network, lambda: wrapped(x0, t, xt), torch.mean)
-    finally:
-        torch.distributed.destroy_process_group()
-    for name, gradient in expected.items():
-        assert_close(found[name], gradient, rtol=1e-12, atol=1e-15)

@@ -54,6 +54,16 @@ def test_a_sequences_dropout_depends_on_its_own_generator_alone():
     assert (mates[0] - whole[0]).abs().max() > 1e-3
 
 
+def test_chosen_rows_keep_what_they_keep_among_all():
+    model, x = network(), tokens()
+    sigma, rows = torch.tensor([0.3, 0.7, 1.1], dtype=torch.float64), torch.tensor([0, 4, 6, 17])
+    found = []
+    for wanted in (rows, None):
+        model.dropout_generators = generators(5, 6, 7)
+        found.append(model.features(x, sigma, wanted))
+    torch.testing.assert_close(found[0], found[1][rows], rtol=1e-12, atol=1e-13)
+
+
 def test_gradients_too_are_sums_over_sequences_with_their_own_masks():
     model, x = network(), tokens()
     run(model, x, 5, 6, 7).square().sum().backward()
