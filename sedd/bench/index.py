@@ -47,8 +47,9 @@ def cells(measured: Mapping[str, Any]) -> list[str]:
     steps, paths = settings["steps"], measured["results"]
     name = f"{model['hidden_size']} x {model['n_blocks']}, {model['n_heads']} heads"
     compiled = ", compiled" if settings["compile"] else ""
+    stratified = "evaluation.estimator=stratified" in settings["overrides"]
     return [
-        settings["work"],
+        settings["work"] + (", stratified" if stratified else ""),
         settings["graph"],
         name + compiled,
         f"{settings['vocab']:,}",

@@ -3,12 +3,15 @@
 The bound is the mean of the loss over time. Two estimators of the same number:
 
 paper: every draw takes a time from U[eps, 1], as in the paper.
-stratified: the draws of a sequence are spread evenly. For the uniform graph, over time. For the
-    absorbing graph, over the number k of masked tokens: with l = 1 - e^-sigma the bound is the
-    integral of dl / l times the cost of the masked tokens, and 1 / l times the chance of k masked
-    ones among L is 1 / k times the law Beta(k, L - k + 1) of l, that of the k-th smallest of L
-    uniforms. So k is drawn uniformly, l is that order statistic, and the weight is L / k. Exact for
-    any network.
+stratified: the draws of a sequence are spread evenly, each at a random place in a stratum of its
+    own, mirrored in every second one, so that what rises or falls steadily does not scatter at all.
+    For the uniform graph, over time. For the absorbing graph, over the number k of masked tokens:
+    with l = 1 - e^-sigma the bound is the integral of dl / l times the cost of the masked tokens,
+    and 1 / l times the chance of k masked ones among L is 1 / k times the law Beta(k, L - k + 1) of
+    l, that of the k-th smallest of L uniforms. So for k drawn uniformly and l that order statistic,
+    the weight is L / k. But few masked tokens scatter most, by 1 / k, and cost least: so k is drawn
+    with a density of about 1 / sqrt(k), as L u^2 rounded up, and the weight is multiplied by
+    1 / (L P(k)). Exact for any network.
 
 The paper's convention is kept: the mean is over [eps, 1] rather than [0, 1], and the law at time 1
 is taken to be the limit. B batch, L sequence length. sigma: total noise.
@@ -17,6 +20,7 @@ is taken to be the limit. B batch, L sequence length. sigma: total noise.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
@@ -62,10 +66,12 @@ def likelihood_bound(
         raise ValueError(f"estimator must be 'paper' or 'stratified', got {estimator!r}")
     loss = loss or functools.partial(weighted_score_entropy, fused=fused)
     total = torch.zeros(x0.shape[0], dtype=torch.float64, device=x0.device)
+    place = total
     for draw in range(num_draws):
-        u = rand(x0.shape[:1], generator, x0.device)
+        mirrored = estimator == "stratified" and draw % 2 == 1
+        u = place = 1 - place if mirrored else rand(x0.shape[:1], generator, x0.device)
         if estimator == "stratified":
-            u = (draw + u) / num_draws
+            u = (draw + place) / num_draws
         if estimator == "stratified" and graph.mask is not None:
             total += _at_count(model, graph, noise, x0, u, time_eps, generator, loss)
         else:
@@ -85,19 +91,19 @@ def _at_count(
     generator: torch.Generator | None,
     loss: WeightedLoss,
 ) -> Tensor:
-    """One draw (B,) for the absorbing graph with k = floor(u L) + 1 masked tokens; u: (B,) in [0,
-    1).
-    """
+    """One draw (B,) for the absorbing graph with k = ceil(L u^2) masked tokens; u: (B,) in [0, 1]."""
     assert graph.mask is not None
     length = x0.shape[1]
-    count = (u * length).long().clamp(max=length - 1) + 1
+    count = (u.double().square() * length).ceil().clamp(1, length)
     fall = rand(x0.shape, generator, x0.device)  # the level at which each token turns into the mask
-    level = fall.sort(dim=1).values.gather(1, count[:, None] - 1)
+    level = fall.sort(dim=1).values.gather(1, count.long()[:, None] - 1)
     xt = torch.where(fall <= level, graph.mask, x0)
     sigma = -torch.log1p(-level[:, 0])
     ends = torch.tensor([time_eps, 1.0], dtype=torch.float64, device=x0.device)
     lowest, highest = noise(ends)[0]
     counted = (sigma >= lowest) & (sigma <= highest)
     sigma = sigma.clamp(lowest, highest).float()
-    weight = counted * torch.expm1(sigma.double()) * length / count / (1 - time_eps)
+    # L / k, times 1 / (L P(k)), where P(k) = (sqrt(k) - sqrt(k - 1)) / sqrt(L)
+    share = math.sqrt(length) * (count.sqrt() + (count - 1).sqrt()) / count
+    weight = counted * torch.expm1(sigma.double()) * share / (1 - time_eps)
     return loss(model, graph, sigma, weight, xt, x0).double()

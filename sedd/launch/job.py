@@ -92,8 +92,10 @@ class TrainJob:
             if self.visible_devices is not None:
                 os.environ["CUDA_VISIBLE_DEVICES"] = self.visible_devices
         if place.num_tasks > 1:
-            # submitit's own choice may be a port that the system has lent to some connection
-            port = random.Random(place.job_id).randint(*PORTS)
+            # submitit's own choice may be a port that the system has lent to some connection; and where the job ran before it
+            # was queued again, a process that is not gone yet may still listen
+            start = f"{place.job_id} {os.environ.get('SLURM_RESTART_COUNT', '0')}"
+            port = random.Random(start).randint(*PORTS)
             os.environ.setdefault("MASTER_PORT", str(port))
             TorchDistributedEnvironment().export(set_cuda_visible_devices=False, overwrite=True)
             if place.cluster == "local":
