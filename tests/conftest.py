@@ -7,6 +7,7 @@ from corpus import tokenize_corpus
 from project import command, copy_project
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Under pytest-xdist a file is one worker's, and there is one Slurm. Long work begins, so that short work fills the end."""
     items.sort(key=lambda item: ("slurm" not in item.keywords, "end_to_end" not in item.keywords))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,6 +28,9 @@ def slurm_packages() -> Iterator[None]:
 
     Where SEDD_REQUIRE_SLURM=1, the packages are installed, and what would be a skip is a failure.
     """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        # begun in a script's background, where shells ignore Ctrl-C in all that they start: here it is to work
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     is_required = os.environ.get("SEDD_REQUIRE_SLURM") == "1"
     stop = pytest.fail if is_required else pytest.skip
     if obstacle := packages.obstacle():
