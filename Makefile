@@ -31,8 +31,8 @@ pull: .venv/installed  ## data, checkpoints and pages of this commit, from the r
 	$(BIN)/snakemake --touch --forceall --quiet all
 	@echo "All is here and current: snakemake and dvc repro have nothing to do"
 
-test: .venv/installed  ## every test, two at a time
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+test: .venv/installed  ## every test
+	$(BIN)/python -m pytest
 
 lint: .venv/installed  ## formatting, lint, types, layers, rules
 	$(BIN)/ruff format --check .

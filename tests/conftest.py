@@ -7,15 +7,6 @@ from corpus import tokenize_corpus
 from project import command, copy_project
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Under pytest-xdist a file is one worker's, and there is one Slurm. Long work begins, so that short work fills the end."""
-    items.sort(key=lambda item: ("slurm" not in item.keywords, "end_to_end" not in item.keywords))
-    for item in items:
-        name = "slurm" if "slurm" in item.keywords else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(name))
-
-
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The project without results, as the current folder."""
