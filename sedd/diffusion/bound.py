@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Literal, TypeAlias
 
 import torch
@@ -66,12 +66,7 @@ def likelihood_bound(
         raise ValueError(f"estimator must be 'paper' or 'stratified', got {estimator!r}")
     loss = loss or functools.partial(weighted_score_entropy, fused=fused)
     total = torch.zeros(x0.shape[0], dtype=torch.float64, device=x0.device)
-    place = total
-    for draw in range(num_draws):
-        mirrored = estimator == "stratified" and draw % 2 == 1
-        u = place = 1 - place if mirrored else rand(x0.shape[:1], generator, x0.device)
-        if estimator == "stratified":
-            u = (draw + place) / num_draws
+    for u in places(x0.shape[0], num_draws, estimator, generator, x0.device):
         if estimator == "stratified" and graph.mask is not None:
             total += _at_count(model, graph, noise, x0, u, time_eps, generator, loss)
         else:
@@ -79,6 +74,23 @@ def likelihood_bound(
             xt = graph.sample_transition(x0, sigma, generator)
             total += loss(model, graph, sigma, dsigma, xt, x0)
     return total / num_draws
+
+
+def places(
+    num_sequences: int,
+    num_draws: int,
+    estimator: Estimator,
+    generator: torch.Generator | None,
+    device: torch.device,
+) -> Iterator[Tensor]:
+    """Where each draw looks between 0 and 1, (B,) for each: each place is uniform on [0, 1], or on a stratum of its own."""
+    place = torch.empty(0)
+    for draw in range(num_draws):
+        if estimator == "paper":
+            yield rand((num_sequences,), generator, device)
+            continue
+        place = 1 - place if draw % 2 else rand((num_sequences,), generator, device)
+        yield (draw + place) / num_draws
 
 
 def _at_count(

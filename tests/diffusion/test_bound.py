@@ -10,6 +10,7 @@ import torch
 from linear_network import LinearNetwork
 
 from sedd.diffusion import Absorb, Geometric, LogLinear, Uniform, likelihood_bound
+from sedd.diffusion.bound import places
 
 TIME_EPS = 0.02
 X0 = torch.tensor([0, 1, 1])
@@ -71,6 +72,14 @@ def test_stratification_lowers_the_variance(kind, gain):
         for estimator in ("paper", "stratified")
     )  # fmt: skip
     assert paper / stratified > gain
+
+
+def test_each_stratified_draw_has_a_stratum_and_a_straight_line_does_not_scatter():
+    draws = torch.Generator().manual_seed(0)
+    u = torch.stack(list(places(100, 8, "stratified", draws, torch.device("cpu"))))
+    assert torch.equal((u * 8).floor(), torch.arange(8.0, dtype=u.dtype)[:, None].expand(8, 100))
+    torch.testing.assert_close(u.mean(0), torch.full_like(u[0], 0.5), rtol=1e-14, atol=0)
+    assert len(u[0].unique()) == 100
 
 
 def test_the_bound_of_the_true_score_is_the_entropy_of_the_data():

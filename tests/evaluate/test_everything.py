@@ -94,7 +94,8 @@ def test_one_command_measures_all_that_is_asked_and_only_what_is_missing(run):
 def test_several_processes_share_the_work_and_find_the_same_numbers(run):
     command(Path.cwd(), "sedd", "evaluate", "asked")
     alone = [numbers(path) for path in RESULTS]
-    shutil.rmtree(run_dir("asked") / "eval")
+    for made in ("eval", "samples"):
+        shutil.rmtree(run_dir("asked") / made)
     assert [code for code, _ in finish(start(2, "evaluate", "asked"))] == [0, 0]
     assert json.loads(RESULTS[0].read_text())["num_processes"] == 2
     assert [numbers(path) for path in RESULTS] == alone
