@@ -1,7 +1,7 @@
 """A small read-only stand-in for the Hugging Face hub, on the loopback interface.
 
     with serve(root) as url:                 # root/models/ID/FILE, root/datasets/OWNER/NAME/FILE
-        subprocess.run(..., env={**os.environ, "HF_ENDPOINT": url, "HF_HOME": fresh_folder})
+        subprocess.run(..., env=asking(url, fresh_folder))
 
 It speaks as much of the protocol as `huggingface_hub`, `tokenizers` and `datasets` need to find a repository, list its files
 and read them, whole or in ranges. There is one revision, `main`, whose commit is the hash of the files.
@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import re
 import threading
 import urllib.parse
@@ -38,6 +39,11 @@ def serve(root: Path) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def asking(url: str, home: Path) -> dict[str, str]:
+    """The environment of a process that is to ask the stand-in, with a cache of its own."""
+    return {**os.environ, "HF_ENDPOINT": url, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0"}
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -3,7 +3,6 @@
 import ast
 import functools
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 import tokenizers
 import torch
-from hub import serve
+from hub import asking, serve
 from safetensors.torch import load_file
 
 from sedd import load_model, sample_text
@@ -74,7 +73,7 @@ def test_a_hub_repository_is_fetched_and_used_in_three_lines(tmp_path):
         home = tmp_path / "home"
         result = subprocess.run(
             [sys.executable, "-c", program],
-            env={**os.environ, "HF_ENDPOINT": url, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0"},
+            env=asking(url, home),
             capture_output=True,
             text=True,
         )
@@ -111,12 +110,7 @@ def test_text_goes_in_and_comes_out_with_the_vocabulary_named(tmp_path, monkeypa
     with serve(tmp_path / "root") as url:
         result = subprocess.run(
             [sys.executable, "-c", program],
-            env={
-                **os.environ,
-                "HF_ENDPOINT": url,
-                "HF_HOME": str(tmp_path / "home"),
-                "HF_HUB_OFFLINE": "0",
-            },
+            env=asking(url, tmp_path / "home"),
             capture_output=True,
             text=True,
         )

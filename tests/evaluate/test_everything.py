@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 import tokenizers
 from causal import causal_model
-from hub import serve
+from hub import asking, serve
 from processes import finish, start
 from project import BIN, command
 
@@ -157,12 +156,7 @@ def test_a_model_of_the_hub_is_measured_by_its_hub_id(project, tmp_path):
     with serve(tmp_path / "root") as url:
         result = subprocess.run(
             [BIN / "sedd", "evaluate", "someone/sedd-golden"],
-            env={
-                **os.environ,
-                "HF_ENDPOINT": url,
-                "HF_HOME": str(tmp_path / "home"),
-                "HF_HUB_OFFLINE": "0",
-            },
+            env=asking(url, tmp_path / "home"),
             capture_output=True,
             text=True,
         )
