@@ -29,6 +29,7 @@ class Denoiser:
         self.network = network
         self.graph = graph
         self.cached = cached
+        self.alike_for_equal_tokens = getattr(network, "alike_for_equal_tokens", False)
         self.num_sequences_seen = 0  # by the network, in all calls
         self._seen: Tensor | None = None  # (B, L)
         self._features: Tensor | None = None  # (B, L, H)

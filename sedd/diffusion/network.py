@@ -19,6 +19,9 @@ class SplitNetwork(Protocol):
     pieces.
 
     log_score = features @ weight.T + bias - offset, except at the current token, where it is 0.
+
+    One that finds the same features at every position of equal tokens, and in any number of them, may say so by an attribute
+    `alike_for_equal_tokens`: samplers then begin with a text of one mask.
     """
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:

@@ -12,11 +12,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sedd.model.activation import TanhGELU
 from sedd.model.attention import attend
 from sedd.model.cache import KeyValueCache
 from sedd.model.initial import clear_, draw_linear_, linear
 from sedd.model.modulation import modulation_layer
-from sedd.model.rotary import rotate
+from sedd.model.rotary import rotate, rotate_
 
 NUM_MODULATIONS = 6  # shift, scale, gate of the attention, then of the MLP
 
@@ -66,7 +67,7 @@ class Block(nn.Module):
         self.norm2 = LayerNorm(hidden_size)
         self.mlp = nn.Sequential(
             linear(hidden_size, 4 * hidden_size),
-            nn.GELU(approximate="tanh"),
+            TanhGELU(),
             linear(4 * hidden_size, hidden_size),
         )
         self.adaLN_modulation = modulation_layer(cond_dim, NUM_MODULATIONS * hidden_size)
@@ -96,7 +97,8 @@ class Block(nn.Module):
         qkv = self.attn_qkv(modulated_norm(x, self.norm1, shift1, scale1))
         qkv = qkv.unflatten(-1, (3, self.n_heads, -1))  # (B, L, 3, h, D)
         cos, sin = (table[:, None].to(qkv.dtype) for table in rotary)
-        q, k = rotate(qkv[:, :, :2], cos, sin).unbind(2)
+        turn = rotate if qkv.requires_grad else rotate_
+        q, k = turn(qkv[:, :, :2], cos, sin).unbind(2)
         v = qkv[:, :, 2]
         if cache is not None:
             k, v = cache.extend(k, v)

@@ -49,4 +49,15 @@ class Rotary(nn.Module):
 
 def rotate(qk: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Turn (..., L, h, D) by the angles of `Rotary.table`."""
-    return torch.addcmul(qk * cos, qk.roll(qk.shape[-1] // 2, dims=-1), sin)
+    return torch.addcmul(qk * cos, _swapped(qk), sin)
+
+
+def rotate_(qk: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """The same in place, where no gradient is wanted: on a CPU fresh memory costs more than the arithmetic."""
+    turned = _swapped(qk)
+    return qk.mul_(cos).addcmul_(turned, sin)
+
+
+def _swapped(qk: Tensor) -> Tensor:
+    """The halves of the last dimension in each other's place."""
+    return qk.roll(qk.shape[-1] // 2, dims=-1)

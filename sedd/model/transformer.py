@@ -38,6 +38,8 @@ class DiffusionTransformer(nn.Module):
     """
 
     dropout_generators: Sequence[torch.Generator] | None
+    # attention over equal values is that value, and positions enter by attention alone
+    alike_for_equal_tokens = True
 
     def __init__(
         self,

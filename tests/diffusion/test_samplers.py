@@ -19,7 +19,10 @@ from sedd.diffusion import (
     reverse,
     sample,
     sample_first_hitting,
+    vocabulary_sum,
 )
+from sedd.diffusion.categorical import nucleus
+from sedd.model import DiffusionTransformer
 
 COUNT = 8000
 FALSE_ALARM = 1e-6
@@ -143,6 +146,61 @@ def test_one_table_serves_every_step_and_every_group_of_rows(monkeypatch):
         places.add(step_taker._buffer.data_ptr())
     assert len(places) == 1
     assert step_taker._buffer.numel() == 40 * 15
+
+
+@pytest.mark.parametrize("kind", ["absorb", "uniform"])
+def test_a_table_filled_in_parts_holds_the_scores(kind, monkeypatch):
+    graph, _ = process(kind, 700)
+    network = LinearNetwork(graph, 10)
+    monkeypatch.setitem(vocabulary_sum.PIECE_ELEMENTS, "cpu", 1)  # three parts
+    x, sigma = graph.sample_limit((3, 10), generator()), torch.tensor([0.8])
+    with torch.no_grad():
+        step_taker = reverse.ReverseStep(network, graph, generator())
+        ((_, table),) = step_taker._scores(x, torch.arange(30), sigma)
+        assert len(list(reverse._columns(table))) == 3
+        torch.testing.assert_close(table, network(x, sigma).exp().flatten(0, 1), rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("step_kind", ["euler", "analytic", "denoise"])
+@pytest.mark.parametrize("top_p", [None, 0.6])
+def test_a_step_from_a_blank_text_asks_about_one_position_and_draws_each_by_its_law(
+    step_kind, top_p, monkeypatch
+):
+    graph, _ = process("absorb", 4)
+    weights = generator()
+    model = DiffusionTransformer(4, True, hidden_size=16, n_blocks=2, n_heads=2, generator=weights)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.normal_(std=0.1, generator=weights)
+    model = model.double().eval()
+    x = torch.full((COUNT, 2), graph.mask)
+    sigma, step = torch.tensor([0.8]), torch.tensor([0.3], dtype=torch.float64)
+
+    def law(length: torch.Tensor) -> torch.Tensor:
+        """Of both positions, of all V^2 pairs of states."""
+        one = graph.step_probs(step_kind, model(x[:1], sigma), x[:1], length)[0, 0]
+        one = torch.cat((one, one.new_zeros(graph.num_states - len(one))))
+        if top_p is not None:
+            kept = nucleus(one[None, :4], top_p)[0]
+            one = torch.cat((kept * one[:4].sum() / kept.sum(), one[4:]))
+        return torch.outer(one, one).flatten()
+
+    with torch.no_grad():
+        right, wrong = law(step), law(1.5 * step)
+        if step_kind == "denoise":
+            wrong = right.roll(1)
+        asked = []
+        features = model.features
+        monkeypatch.setattr(
+            model, "features", lambda x, *rest: asked.append(x.shape) or features(x, *rest)
+        )
+        step_taker = reverse.ReverseStep(model, graph, generator(1), top_p=top_p)
+        step_taker.move_(x, torch.arange(x.numel()), step_kind, sigma, 0.3)
+    assert asked == [(1, 1)]
+    counts = torch.bincount(graph.num_states * x[:, 0] + x[:, 1], minlength=25).double()
+    assert counts[right == 0].sum() == 0
+    assert chi_square(counts[right > 0], right[right > 0]) > FALSE_ALARM
+    assert chi_square(counts[wrong > 0], wrong[wrong > 0]) < FALSE_ALARM
 
 
 def test_first_hitting_times_are_order_statistics():

@@ -149,6 +149,37 @@ def test_attention_depends_on_distances_not_places():
     assert abs(products[2, 9] - products[2, 12]) > 1e-3
 
 
+def test_a_turn_in_place_is_the_same_turn():
+    from sedd.model.rotary import rotate, rotate_
+
+    cos, sin = network().rotary_emb.table(30, torch.float64)
+    qk = torch.randn(2, 30, 3, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    expected = rotate(qk, cos, sin)
+    assert_close(rotate_(qk, cos, sin), expected, rtol=0, atol=1e-15)
+    assert_close(qk, expected, rtol=0, atol=1e-15)
+
+
+def test_the_network_says_the_same_with_and_without_gradients():
+    """Without, it works in place."""
+    model = network()
+    x, sigma = inputs(300)
+    expected = model(x, sigma)
+    with torch.no_grad():
+        assert_close(model(x, sigma), expected, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("absorb", [True, False])
+def test_equal_tokens_have_equal_features_however_many_they_are(absorb):
+    model = network(absorb)
+    sigma = torch.tensor([0.7], dtype=torch.float64)
+    one = model.features(torch.tensor([[5]]), sigma)
+    many = model.features(torch.full((2, 9), 5), sigma)
+    assert_close(many, one.expand(18, -1), rtol=1e-12, atol=1e-13)
+    other = torch.full((2, 9), 5)
+    other[1, 3] = 4
+    assert (model.features(other, sigma)[9:] - one).abs().min() > 1e-6
+
+
 def test_a_table_made_in_inference_mode_serves_training():
     model = network()
     x, sigma = inputs()
