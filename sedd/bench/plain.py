@@ -3,13 +3,15 @@
 Everything is written as it is defined, in the order of its definition: every block makes its own modulations, the network
 scores every state at every position, (B, L, V), the loss and the reverse steps are worked out on that table, the optimiser
 and the moving average go through the weights one by one. This costs about what the official code costs: as there, the
-rotation goes over the values too, by the angle 0, and each term of the loss takes its rows from the table. It is used for
-nothing but comparison, and loses digits where the definitions do.
+rotation goes over the values too, by the angle 0, what is taken off the logits goes in two steps, and each term of the loss
+takes its rows from the table. It is used for nothing but comparison, and loses digits where the definitions do.
 
 B batch, L sequence length, V states, H hidden width.
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +22,20 @@ from sedd.diffusion import Absorb, Graph, Uniform
 from sedd.diffusion.graph import like_positions
 from sedd.model import DiffusionTransformer, ExponentialMovingAverage
 from sedd.model.block import NUM_MODULATIONS, Block, LayerNorm
+
+
+def plain_forward(model: DiffusionTransformer, x: Tensor, sigma: Tensor) -> Tensor:
+    """`DiffusionTransformer.forward`: log_score (B, L, V), by one table after another."""
+    assert model.sigma_map is not None, "a score network is told the noise level"
+    condition = F.silu(model.sigma_map(sigma))
+    head = model.output_layer
+    shift, scale = head.adaLN_modulation(condition)[:, None].chunk(2, dim=-1)
+    hidden = model.trunk(x, condition)
+    log_score = head.linear(plain_norm(hidden, head.norm_final) * (1 + scale) + shift)
+    if model.scale_by_sigma:
+        odds = torch.expm1(sigma).log().to(log_score.dtype)[:, None, None]
+        log_score = log_score - odds - math.log(log_score.shape[-1] - 1)
+    return log_score.scatter(-1, x[..., None], torch.zeros_like(log_score[..., :1]))
 
 
 def plain_trunk(

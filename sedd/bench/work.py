@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from sedd.bench.plain import PlainAverage, plain_graph, plain_optimizer, plain_trunk
+from sedd.bench.plain import PlainAverage, plain_forward, plain_graph, plain_optimizer, plain_trunk
 from sedd.bench.settings import Settings
 from sedd.build import autocast, build_graph, build_noise, build_vocabulary_law
 from sedd.config import Experiment
@@ -45,6 +45,7 @@ def prepare(settings: Settings, device: torch.device, *, plain: bool) -> Steps:
 
 def make_plain(state: TrainState, experiment: Experiment, graph: Graph) -> Graph:
     """Let the same weights go the straightforward way; returns the graph that does so, too."""
+    state.model.forward = functools.partial(plain_forward, state.model)
     state.model.trunk = functools.partial(plain_trunk, state.model)
     state.optimizer = plain_optimizer(experiment, state.model)
     state.ema = PlainAverage(state.model, experiment.training.ema_decay)
