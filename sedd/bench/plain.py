@@ -105,14 +105,20 @@ class PlainUniform(Uniform):
         size, same = self.num_states, x == x0
         odds = torch.expm1(like_positions(sigma, x))
         rho = odds / (odds + size)
-        scores = log_score.exp().mean(-1) - 1 / size  # without y = x, where the score is 1
+        score = log_score.exp()
+        scores = score.mean(-1) - entries(score, x) / size
         base = torch.where(same, rho, 1.0)
-        logs = base * log_score.mean(-1)
         extra = torch.where(same, 0.0, (1 / rho - 1) / size)  # of x0, where it is not x
-        logs = logs + extra * log_score.gather(-1, x0[..., None])[..., 0]
+        logs = base * (log_score.mean(-1) - entries(log_score, x) / size)
+        logs = logs + extra * entries(log_score, x0)
         at_x = (size - 1) / size * rho * (rho.log() - 1)
         off_x = (2 - size - (rho.log() + 1) / rho) / size
         return scores - logs + torch.where(same, at_x, off_x)
+
+
+def entries(table: Tensor, x: Tensor) -> Tensor:
+    """(B, L, V) at the states x (B, L)."""
+    return table.gather(-1, x[..., None])[..., 0]
 
 
 def plain_graph(graph: Graph) -> Graph:
