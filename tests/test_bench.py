@@ -51,6 +51,17 @@ def parts(graph: str, *, plain: bool = False):
     return state, experiment, network, noise
 
 
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("graph", ["absorb", "uniform"])
+@pytest.mark.parametrize("work", ["train", "head", "sample", "perplexity"])
+def test_both_paths_run_in_bfloat16_as_on_a_gpu(work, graph):
+    settings = Settings(
+        work, graph=graph, plain=True, overrides=("training.precision=bfloat16",), **TINY
+    )
+    for path in run_bench(settings)["results"].values():
+        assert path["median_seconds"] > 0
+
+
 @pytest.mark.usefixtures("project", "float64")
 @pytest.mark.parametrize("graph", ["absorb", "uniform"])
 def test_the_plain_training_learns_what_the_fast_one_learns(graph):

@@ -25,13 +25,14 @@ from sedd.model.block import NUM_MODULATIONS, Block, LayerNorm
 
 
 def plain_forward(model: DiffusionTransformer, x: Tensor, sigma: Tensor) -> Tensor:
-    """`DiffusionTransformer.forward`: log_score (B, L, V), by one table after another."""
+    """`DiffusionTransformer.forward` of sigma (B,): log_score (B, L, V), by one table after another."""
     assert model.sigma_map is not None, "a score network is told the noise level"
     condition = F.silu(model.sigma_map(sigma))
     head = model.output_layer
     shift, scale = head.adaLN_modulation(condition)[:, None].chunk(2, dim=-1)
     hidden = model.trunk(x, condition)
     log_score = head.linear(plain_norm(hidden, head.norm_final) * (1 + scale) + shift)
+    log_score = log_score.to(torch.promote_types(log_score.dtype, torch.float32))
     if model.scale_by_sigma:
         odds = torch.expm1(sigma).log().to(log_score.dtype)[:, None, None]
         log_score = log_score - odds - math.log(log_score.shape[-1] - 1)

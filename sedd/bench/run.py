@@ -38,8 +38,7 @@ def run_bench(settings: Settings) -> dict[str, Any]:
             held[name] = held_memory(device) - before
         runs = {name: functools.partial(works[name], settings.steps) for name in names}
         seconds = in_turn(runs, settings.repeats, device)
-        # of two steps: a sampler's first one, in which all is masked, needs less, and more steps need no more
-        peaks = {name: peak_memory(functools.partial(works[name], 2), device) for name in names}
+        peaks = {name: peak_memory(runs[name], device) for name in names}
         described = describe(settings, device)
     results = {
         name: {

@@ -29,10 +29,14 @@ class Denoiser:
         self.network = network
         self.graph = graph
         self.cached = cached
-        self.alike_for_equal_tokens = getattr(network, "alike_for_equal_tokens", False)
         self.num_sequences_seen = 0  # by the network, in all calls
         self._seen: Tensor | None = None  # (B, L)
         self._features: Tensor | None = None  # (B, L, H)
+
+    @property
+    def alike_for_equal_tokens(self) -> bool:
+        """As `SplitNetwork`."""
+        return getattr(self.network, "alike_for_equal_tokens", False)
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """x (B, L), sigma (B,) or (1,) -> log_score (B, L, V)."""

@@ -29,8 +29,9 @@ from sedd.diffusion.randomness import rand
 from sedd.diffusion.vocabulary_sum import pieces
 
 Precision = Literal["float64", "float32"]
-# Of the table (r, V), by kind of device: enough rows that reading the weight costs little, and, on a GPU, that a step of 16
-# texts of 1024 tokens takes few launches (6 tables of 512 MiB at V = 50257).
+# Of the table (r, V), by kind of device: enough rows that reading the weight costs little (CPU: 128 MiB in float32), and, on a
+# GPU, that a step of 16 texts of 1024 tokens takes few launches (6 tables of 512 MiB at V = 50257). A step that makes several
+# more of them, of a denoiser, of `race` or of top_p, takes a quarter of the rows.
 TABLE_ELEMENTS = {"cpu": 2**25, "cuda": 2**27}
 
 
@@ -48,14 +49,15 @@ class ReverseStep:
     _buffer: Tensor = field(default_factory=lambda: torch.empty(0), repr=False)
 
     def move_(self, x: Tensor, rows: Tensor, kind: StepKind, sigma: Tensor, step: float) -> None:
-        """Redraw x (B, L) at flat positions `rows` (n,). sigma: (1,) or (B,); step: as for the kind
-        of step.
+        """Redraw x (B, L) at flat positions `rows` (n,), of an absorbing graph masked ones. sigma: (1,) or (B,); step: as for
+        the kind of step.
         """
         flat = x.view(-1)
         if self._blank(x, rows, sigma):
-            for _, score in self._scores(x[:1, :1], rows[:1], sigma):
-                leave = self.graph.leave_(score, flat[:1], kind, step)
-                self._jump_(flat, rows, score, leave)
+            ((_, score),) = self._scores(x[:1, :1], rows.new_zeros(1), sigma)
+            leave = self.graph.leave_(score, flat[:1], kind, step)
+            for here in rows.split(self._group_size(x.device)):
+                self._jump_(flat, here, score, leave)
             return
         for part, score in self._scores(x, rows, sigma):
             here = rows[part]
@@ -69,9 +71,10 @@ class ReverseStep:
         """Whether nothing is known yet, so that the network says the same of every position, and is asked about one.
 
         differs from the official code, which asks about all of them: of 8 steps and a last one, that is a ninth of the work.
-        Not on a GPU, where a compiled network is compiled anew for another shape, nor for `race`, whose draws go through a table.
+        Not on a GPU, where the draws are few launches for any number of rows, and a compiled network would be compiled anew for
+        another shape; nor for `race`, whose draws go through a table.
         """
-        blank = self.graph.mask is not None and rows.numel() == x.numel() and sigma.numel() == 1
+        blank = self.graph.mask is not None and 0 < rows.numel() == x.numel() and sigma.numel() == 1
         alike = getattr(self.model, "alike_for_equal_tokens", False)
         return blank and alike and x.device.type == "cpu" and self.precision == "float64"
 
@@ -82,11 +85,13 @@ class ReverseStep:
         stay = 1 - total if leave.stay is None else leave.stay
         whether, where = rand((2, rows.shape[0]), self.generator, flat.device)
         jump = (whether * (total + stay.clamp(min=0)) < total).nonzero()[:, 0]
-        of_row = jump if weights.shape[0] > 1 else torch.zeros_like(jump)
+        shared = weights.shape[0] == 1
         if self.top_p is not None:
-            used, of_row = of_row.unique(return_inverse=True)
-            cdf = RowCdf(nucleus(weights[used], self.top_p))
-        flat[rows[jump]] = cdf.draw(where[jump], of_row)
+            cdf = RowCdf(nucleus(weights if shared else weights[jump], self.top_p))
+            source = torch.zeros_like(jump) if shared else None  # None: each row its own
+        else:
+            source = torch.zeros_like(jump) if shared else jump
+        flat[rows[jump]] = cdf.draw(where[jump], source)
 
     def _race(self, weights: Tensor, leave: Leave, x: Tensor) -> Tensor:
         """All states at once, the current one among them."""
@@ -99,8 +104,7 @@ class ReverseStep:
         """exp(log_score) of the rows, group by group: (r, V), 1 at the current state; the table may
         be overwritten.
         """
-        elements = TABLE_ELEMENTS.get(x.device.type, TABLE_ELEMENTS["cuda"])
-        size = max(1, elements // self.graph.num_states)
+        size = self._group_size(x.device)
         groups = [slice(s, s + size) for s in range(0, rows.shape[0], size)]
         if not isinstance(self.model, SplitNetwork):
             log_score = self.model(x, sigma.expand(x.shape[0])).flatten(0, 1)
@@ -115,7 +119,8 @@ class ReverseStep:
         wide = accumulation_dtype(compute)
         weight, bias = weight.to(compute), bias.to(wide) - (offset.to(wide) if shared else 0)
         denoiser = self.model if isinstance(self.model, Denoiser) else None
-        fill = exp_product_into if shared and denoiser is None else product_into
+        is_score = shared and denoiser is None  # as soon as the exponential of the product is taken
+        fill = exp_product_into if is_score else product_into
         for part in groups:
             h = features[part].to(compute)
             table = self._table(h.shape[0], wide, x.device)
@@ -128,9 +133,20 @@ class ReverseStep:
                 level = sigma.expand(x.shape[0])[rows[part] // x.shape[1]]
                 yield part, denoiser.scores_(table, x.view(-1)[rows[part]], level)
                 continue
-            if fill is product_into:
+            if not is_score:
                 table.exp_()
             yield part, table.scatter_(1, x.view(-1)[rows[part], None], 1.0)
+
+    def _group_size(self, device: torch.device) -> int:
+        """Rows of a table."""
+        elements = TABLE_ELEMENTS.get(device.type, TABLE_ELEMENTS["cuda"])
+        if (
+            isinstance(self.model, Denoiser)
+            or self.precision == "float32"
+            or self.top_p is not None
+        ):
+            elements //= 4
+        return max(1, elements // self.graph.num_states)
 
     def _table(self, num_rows: int, dtype: torch.dtype, device: torch.device) -> Tensor:
         size = num_rows * self.graph.num_states

@@ -133,13 +133,16 @@ def vocabulary_sum(
     ranges = list(pieces(h.shape[0], num_states, h.device))
     exp_sums = h.new_zeros((len(ranges), h.shape[0]), dtype=wide)
     weight_sum = torch.zeros(h.shape[1], dtype=wide, device=h.device)
-    scratch = torch.empty(_entries(ranges, h.shape[0]) + 1, dtype=wide, device=h.device)
-    excluded = _places([column.state for column in sparse], ranges)
+    # of the largest table, and a place for what belongs to none
+    scratch = torch.empty(h.shape[0] * ranges[0].stop + 1, dtype=wide, device=h.device)
+    row = torch.arange(h.shape[0], device=h.device).repeat(len(sparse))
+    excluded = torch.cat([column.state for column in sparse])
     for index, piece in enumerate(ranges):
         w = weight[piece].to(compute)
         table = scratch[: h.shape[0] * w.shape[0]].view(h.shape[0], w.shape[0])
         exp_product_into(table, h, w.t(), add=bias[piece].to(wide))
-        scratch.index_fill_(0, excluded[index], 0.0)
+        place = _places_in(table, row, excluded - piece.start, elsewhere=scratch.shape[0] - 1)
+        scratch.index_fill_(0, place, 0.0)
         torch.sum(table, -1, out=exp_sums[index])
         if terms.linear is not None:
             weight_sum += w.sum(0, dtype=wide)
@@ -207,21 +210,8 @@ def _add_linear_(
     return -linear.weight * rest
 
 
-def _places(states: list[Tensor], ranges: list[slice]) -> Tensor:
-    """Where in each piece's table, rows one after the other, the entries of `states`, (n,) each, lie; the place behind the
-    largest table where they lie in another piece. (pieces, n * len(states)); all pieces at once, for they are many.
-    """
-    state = torch.stack(states)[None]
-    row = torch.arange(state.shape[-1], device=state.device)
-    # made on the device, which nothing then has to wait for: all ranges but the last are as wide as the first
-    width = ranges[0].stop
-    start = width * torch.arange(len(ranges), device=state.device)[:, None, None]
-    stop = (start + width).clamp(max=ranges[-1].stop)
-    inside = (start <= state) & (state < stop)
-    place = row * (stop - start) + state - start
-    return torch.where(inside, place, _entries(ranges, state.shape[-1])).flatten(1)
-
-
-def _entries(ranges: list[slice], num_rows: int) -> int:
-    """Of the largest table."""
-    return num_rows * max(piece.stop - piece.start for piece in ranges)
+def _places_in(table: Tensor, row: Tensor, column: Tensor, elsewhere: int) -> Tensor:
+    """Of entries (row, column), (m,) each, in the table's memory; `elsewhere` for columns that it does not have."""
+    width = table.shape[1]
+    inside = (column >= 0) & (column < width)
+    return torch.where(inside, torch.add(column, row, alpha=width), elsewhere)

@@ -53,7 +53,7 @@ def rotate(qk: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 def rotate_(qk: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """The same in place, where no gradient is wanted: on a CPU fresh memory costs more than the arithmetic."""
+    """The same in place, where no gradient is wanted: fresh memory costs a CPU more than the arithmetic."""
     turned = _swapped(qk)
     return qk.mul_(cos).addcmul_(turned, sin)
 

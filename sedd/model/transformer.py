@@ -38,8 +38,6 @@ class DiffusionTransformer(nn.Module):
     """
 
     dropout_generators: Sequence[torch.Generator] | None
-    # attention over equal values is that value, and positions enter by attention alone
-    alike_for_equal_tokens = True
 
     def __init__(
         self,
@@ -71,6 +69,11 @@ class DiffusionTransformer(nn.Module):
         )
         self.output_layer = Head(hidden_size, self.num_states, cond_dim)
         self.draw_weights(generator)
+
+    @property
+    def alike_for_equal_tokens(self) -> bool:
+        """Attention over equal values is that value, and places enter by attention alone; but dropout tells places apart."""
+        return not (self.training and self.dropout > 0)
 
     def draw_weights(self, generator: torch.Generator | None = None) -> None:
         """Make the network a new one: see `initial`."""

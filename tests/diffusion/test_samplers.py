@@ -21,7 +21,7 @@ from sedd.diffusion import (
     sample_first_hitting,
     vocabulary_sum,
 )
-from sedd.diffusion.categorical import nucleus
+from sedd.diffusion.denoiser import Denoiser
 from sedd.model import DiffusionTransformer
 
 COUNT = 8000
@@ -161,46 +161,52 @@ def test_a_table_filled_in_parts_holds_the_scores(kind, monkeypatch):
         torch.testing.assert_close(table, network(x, sigma).exp().flatten(0, 1), rtol=1e-12, atol=0)
 
 
-@pytest.mark.parametrize("step_kind", ["euler", "analytic", "denoise"])
-@pytest.mark.parametrize("top_p", [None, 0.6])
-def test_a_step_from_a_blank_text_asks_about_one_position_and_draws_each_by_its_law(
-    step_kind, top_p, monkeypatch
-):
-    graph, _ = process("absorb", 4)
-    weights = generator()
-    model = DiffusionTransformer(4, True, hidden_size=16, n_blocks=2, n_heads=2, generator=weights)
+def small_transformer() -> DiffusionTransformer:
+    """In float64, with every weight random."""
+    draws = generator()
+    model = DiffusionTransformer(4, True, hidden_size=16, n_blocks=2, n_heads=2, generator=draws)
     with torch.no_grad():
         for weight in model.parameters():
-            weight.normal_(std=0.1, generator=weights)
-    model = model.double().eval()
-    x = torch.full((COUNT, 2), graph.mask)
-    sigma, step = torch.tensor([0.8]), torch.tensor([0.3], dtype=torch.float64)
+            weight.normal_(std=0.2, generator=draws)
+    return model.double().eval()
 
-    def law(length: torch.Tensor) -> torch.Tensor:
-        """Of both positions, of all V^2 pairs of states."""
-        one = graph.step_probs(step_kind, model(x[:1], sigma), x[:1], length)[0, 0]
-        one = torch.cat((one, one.new_zeros(graph.num_states - len(one))))
-        if top_p is not None:
-            kept = nucleus(one[None, :4], top_p)[0]
-            one = torch.cat((kept * one[:4].sum() / kept.sum(), one[4:]))
-        return torch.outer(one, one).flatten()
 
-    with torch.no_grad():
-        right, wrong = law(step), law(1.5 * step)
-        if step_kind == "denoise":
-            wrong = right.roll(1)
-        asked = []
-        features = model.features
-        monkeypatch.setattr(
-            model, "features", lambda x, *rest: asked.append(x.shape) or features(x, *rest)
-        )
-        step_taker = reverse.ReverseStep(model, graph, generator(1), top_p=top_p)
-        step_taker.move_(x, torch.arange(x.numel()), step_kind, sigma, 0.3)
-    assert asked == [(1, 1)]
-    counts = torch.bincount(graph.num_states * x[:, 0] + x[:, 1], minlength=25).double()
-    assert counts[right == 0].sum() == 0
-    assert chi_square(counts[right > 0], right[right > 0]) > FALSE_ALARM
-    assert chi_square(counts[wrong > 0], wrong[wrong > 0]) < FALSE_ALARM
+@pytest.mark.parametrize("sampler", ["euler", "analytic"])
+@pytest.mark.parametrize("top_p", [None, 0.6])
+@pytest.mark.parametrize("denoiser", [False, True])
+@pytest.mark.parametrize("known", [0, 3])
+def test_a_blank_text_is_asked_about_at_one_position_and_drawn_the_same(
+    sampler, top_p, denoiser, known, monkeypatch
+):
+    graph, noise = process("absorb", 4)
+    transformer = small_transformer()
+    asked = []
+    features = transformer.features
+    monkeypatch.setattr(
+        transformer, "features", lambda x, *rest: asked.append(tuple(x.shape)) or features(x, *rest)
+    )
+    model = Denoiser(transformer, graph) if denoiser else transformer
+    clamp = (torch.zeros(7, dtype=torch.int64), torch.arange(7) < known)
+
+    def drawn() -> torch.Tensor:
+        asked.clear()
+        return sample(
+            model, graph, noise, (50, 7), 4, sampler=sampler, top_p=top_p, clamp=clamp,
+            generator=generator(2),
+        )  # fmt: skip
+
+    x = drawn()
+    assert asked[0] == ((1, 1) if known == 0 else (50, 7))
+    assert set(asked[1:]) == {(50, 7)}
+    monkeypatch.setattr(DiffusionTransformer, "alike_for_equal_tokens", False)
+    assert torch.equal(drawn(), x)
+    assert set(asked) == {(50, 7)}
+    assert len(x.unique()) > 1
+
+
+def test_dropout_tells_equal_tokens_apart():
+    assert small_transformer().alike_for_equal_tokens
+    assert not small_transformer().train().alike_for_equal_tokens
 
 
 def test_first_hitting_times_are_order_statistics():

@@ -7,7 +7,7 @@ from torch.testing import assert_close
 
 from sedd.model.activation import GROUP, TanhGELU
 
-SHAPES = [(1,), (3, 5), (GROUP,), (2, GROUP + 7)]
+SHAPES = [(1,), (3, 5), (GROUP,), (2, 3 * GROUP + 7)]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
