@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures both paths on a CPU at the sizes of the table, and writes the table. On a quiet machine: about half an hour on one core.
+# Measures both paths on a CPU at the sizes of the table, and writes the table. On a quiet machine: about a quarter of an hour on two threads.
 #   bash results/benchmarks/measure_cpu.sh [THREADS]
 set -euo pipefail
 cd "$(dirname "$0")/../.."

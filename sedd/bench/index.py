@@ -16,7 +16,7 @@ HEAD = """\
 
 One row a file, each with both paths taking turns in one run (`sedd bench --plain`); the JSON says everything else. `plain` is the
 straightforward way to the same numbers. Times are medians, of a step. CPU time is what the process used of the CPUs: where others
-used the machine too, it says more than wall time. Memory is the peak of one step above what was held before it.
+used the machine too, it says more than wall time. Memory is the peak of one run above what was held before it.
 
 Measured anew by `bash results/benchmarks/measure_cpu.sh`.
 

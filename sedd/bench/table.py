@@ -36,7 +36,7 @@ def render(measured: Mapping[str, Any]) -> str:
     lines += [
         "",
         f"Medians of {settings['repeats']} runs. A step: {STEP[settings['work']]}.",
-        "Peak memory: of one step, above what is held before it.",
+        "Peak memory: of one run, above what is held before it.",
     ]
     return "\n".join(lines)
 
