@@ -140,11 +140,8 @@ class ReverseStep:
     def _group_size(self, device: torch.device) -> int:
         """Rows of a table."""
         elements = TABLE_ELEMENTS.get(device.type, TABLE_ELEMENTS["cuda"])
-        if (
-            isinstance(self.model, Denoiser)
-            or self.precision == "float32"
-            or self.top_p is not None
-        ):
+        has_more_tables = isinstance(self.model, Denoiser) or self.precision == "float32"
+        if has_more_tables or self.top_p is not None:
             elements //= 4
         return max(1, elements // self.graph.num_states)
 

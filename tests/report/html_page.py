@@ -5,6 +5,9 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from pathlib import Path
 
+from sedd.config import load_experiment
+from sedd.report import write_report
+
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 
 
@@ -46,3 +49,8 @@ class Page(HTMLParser):
     def everything(self) -> str:
         """All words but scripts and styles, in order, with single spaces."""
         return " ".join(" ".join(self._spoken).split())
+
+
+def make_page() -> Page:
+    """The page of the experiment `run`, made and read."""
+    return Page(write_report(load_experiment("run"), Path("results/reports/run.html")))

@@ -11,8 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from project import ROOT
-from report.html_page import Page
+from report.html_page import Page, make_page
 from report.results import (
     finished_run,
     start_line,
@@ -27,15 +26,9 @@ from sedd.config import load_experiment, write_resolved
 from sedd.errors import DataError
 from sedd.paths import checkpoint_file, perplexity_log, run_dir, sample_log
 from sedd.report import write_report
-from sedd.report.figures import COLOURS
-from sedd.trace import DARK, LIGHT
 
 LOADING = {"src", "srcset", "data", "poster", "action", "xlink:href"}
 SAMPLES = ("<script>alert(1)</script> & more", "</blockquote><img src=x onerror=alert(2)>")
-
-
-def make_page() -> Page:
-    return Page(write_report(load_experiment("run"), Path("results/reports/run.html")))
 
 
 def test_beside_the_page_stand_the_numbers_of_the_last_checkpoint() -> None:
@@ -234,40 +227,6 @@ def test_malformed_metrics_name_their_file_and_leave_the_old_page() -> None:
     assert out.read_bytes() == before
 
 
-def test_given_text_is_marked_and_only_that() -> None:
-    given = {
-        "prefix_tokens": 6,
-        "suffix_tokens": 5,
-        "settings": {"prefix": "I said", "suffix": " you."},
-    }
-    write_samples("run", 200, "I said no, I said, to you.", **given)
-    page = make_page()
-    assert page.words["mark"] == ["Marked", "I said", " you."]
-    assert page.text("blockquote") == " no, I said, to"
-    assert "the first 6 and the last 5 of 26 tokens" in page.text("p")
-    assert "No samples yet" in page.text("p")  # infills are not free samples
-
-
-def test_samples_of_the_checkpoints_stand_side_by_side() -> None:
-    for step in (100, 200):
-        write_samples("run", step, f"text of {step}")
-    page = make_page()
-    assert page.words["h4"] == ["Step 100", "Step 200"]
-    assert page.words["blockquote"][:2] == ["text of 100", "text of 200"]
-
-
-def test_samples_drawn_in_other_ways_stand_apart_and_are_few() -> None:
-    own = write_samples("run", 200, *[f"own {number}" for number in range(20)])
-    other = own.with_name("euler_8.jsonl")
-    other.write_text(own.read_text("utf-8").replace("own ", "other "), "utf-8")
-    page = make_page()
-    assert "Drawn in other ways" in page.words["summary"]
-    shown = page.words["blockquote"]
-    assert [text for text in shown if text.startswith("other")] == ["other 0", "other 1"]
-    assert {f"own {number}" for number in range(8)} <= set(shown)
-    assert "own 8" not in shown
-
-
 def test_commands_of_a_changed_experiment_name_what_it_was_made_from() -> None:
     changed = load_experiment(
         "run", ["training.lr=0.5", "evaluation.datasets=[wiki]"], rename="other"
@@ -317,32 +276,3 @@ def test_the_same_results_give_the_same_page() -> None:
         subprocess.run([sys.executable, "-c", script], check=True)
         pages.append(re.sub("Page made [^ ]*", "", Path("page.html").read_text("utf-8")))
     assert pages[0] == pages[1]
-
-
-def luminance(colour: str) -> float:
-    """Relative luminance of an sRGB colour, WCAG 2.2."""
-    parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
-    return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
-
-
-def contrast(one: str, other: str) -> float:
-    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
-@pytest.mark.parametrize(
-    ("paper", "ink", "bands"), [("#ffffff", "#1b1f24", LIGHT), ("#14171a", "#e6e8eb", DARK)]
-)
-def test_curves_stand_out_from_the_page_and_words_from_their_bands(
-    paper: str, ink: str, bands: tuple[str, ...]
-) -> None:
-    css = (ROOT / "sedd/report/templates/page.css").read_text("utf-8")
-    assert f"--paper: {paper};" in css
-    assert f"--ink: {ink};" in css
-    assert contrast("#000000", "#ffffff") == pytest.approx(21)
-    for colour in COLOURS:
-        assert contrast(colour, paper) >= 3, colour
-    for number, band in enumerate(bands):
-        assert f"--band-{number}: {band};" in css
-        assert contrast(ink, band) >= 4.5, band

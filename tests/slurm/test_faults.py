@@ -26,7 +26,8 @@ def undisturbed(lab: Lab) -> Run:
     """The run to which nothing happens, trained."""
     run = Run(lab, "undisturbed")
     wait_until(
-        lambda: (run.folder / f"train/state_{STEPS}.pt").exists(), "the undisturbed run ends"
+        lambda: (run.folder / f"train/state_{STEPS}.pt").exists(),
+        "the undisturbed run ends, which test_two_nodes_train_one_run starts",
     )
     return run
 
