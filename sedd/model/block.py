@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sedd.model.activation import TanhGELU
 from sedd.model.attention import attend
 from sedd.model.cache import KeyValueCache
+from sedd.model.feed_forward import FeedForward
 from sedd.model.initial import clear_, draw_linear_, linear
 from sedd.model.modulation import modulation_layer
 from sedd.model.rotary import rotate, rotate_
@@ -65,11 +65,7 @@ class Block(nn.Module):
         self.attn_qkv = linear(hidden_size, 3 * hidden_size, bias=False)
         self.attn_out = linear(hidden_size, hidden_size, bias=False)
         self.norm2 = LayerNorm(hidden_size)
-        self.mlp = nn.Sequential(
-            linear(hidden_size, 4 * hidden_size),
-            TanhGELU(),
-            linear(4 * hidden_size, hidden_size),
-        )
+        self.mlp = FeedForward(hidden_size)
         self.adaLN_modulation = modulation_layer(cond_dim, NUM_MODULATIONS * hidden_size)
 
     def draw_weights(self, generator: torch.Generator | None) -> None:
@@ -94,15 +90,7 @@ class Block(nn.Module):
         Returns (n, H), or without `rows` the same shape as x.
         """
         shift1, scale1, gate1, shift2, scale2, gate2 = modulation
-        qkv = self.attn_qkv(modulated_norm(x, self.norm1, shift1, scale1))
-        qkv = qkv.unflatten(-1, (3, self.n_heads, -1))  # (B, L, 3, h, D)
-        cos, sin = (table[:, None].to(qkv.dtype) for table in rotary)
-        turn = rotate if qkv.requires_grad else rotate_
-        q, k = turn(qkv[:, :, :2], cos, sin).unbind(2)
-        v = qkv[:, :, 2]
-        if cache is not None:
-            k, v = cache.extend(k, v)
-        mixed = attend(q, k, v, self.causal)
+        mixed = self._mix(modulated_norm(x, self.norm1, shift1, scale1), rotary, cache)
         if rows is not None:
             sequence = rows // x.shape[1]
             if kept is not None:
@@ -115,6 +103,20 @@ class Block(nn.Module):
         x = self._add(x, gate1, self.attn_out(mixed), kept1)
         branch = self.mlp(modulated_norm(x, self.norm2, shift2, scale2))
         return self._add(x, gate2, branch, kept2)
+
+    def _mix(self, x: Tensor, rotary: tuple[Tensor, Tensor], cache: KeyValueCache | None) -> Tensor:
+        """Every position by what it attends to: (B, L, H)."""
+        qkv = self.attn_qkv(x)
+        qkv = qkv.unflatten(-1, (3, self.n_heads, -1))  # (B, L, 3, h, D)
+        cos, sin = (table[:, None].to(qkv.dtype) for table in rotary)
+        turn = rotate if qkv.requires_grad else rotate_
+        # the gradient of a split is written once; that of slices would be filled with zeros first, one table for each
+        qk, v = qkv.split((2, 1), dim=2)
+        q, k = turn(qk, cos, sin).unbind(2)
+        v = v.squeeze(2)
+        if cache is not None:
+            k, v = cache.extend(k, v)
+        return attend(q, k, v, self.causal)
 
     def _add(self, x: Tensor, gate: Tensor, branch: Tensor, kept: Tensor | None) -> Tensor:
         gate, branch = gate.to(x.dtype), branch.to(x.dtype)

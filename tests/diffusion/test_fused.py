@@ -250,3 +250,13 @@ def test_times_and_states_are_drawn_from_the_generator():
     )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+@pytest.mark.parametrize("num_rows", [0, 1, 476, 583, 10**6])
+@pytest.mark.parametrize("num_states", [2, 27, 256, 1000, 50257])
+def test_pieces_hold_every_state_once_and_begin_at_whole_lines_of_the_cache(num_rows, num_states):
+    found = list(vocabulary_sum.pieces(num_rows, num_states, torch.device("cpu")))
+    states = [state for piece in found for state in range(piece.start, piece.stop)]
+    assert states == list(range(num_states))
+    assert all(piece.start % 64 == 0 for piece in found)
+    assert max(piece.stop - piece.start for piece in found) == found[0].stop
