@@ -1,5 +1,6 @@
 """`sedd bench`: that it measures the work it names. How fast anything is, no test asks."""
 
+import functools
 import json
 import math
 from pathlib import Path
@@ -13,9 +14,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from sedd.bench import Settings, render, run_bench
 from sedd.bench.flops import forward_flops_per_token, train_flops_per_token
 from sedd.bench.index import index
-from sedd.bench.measure import in_turn, peak_memory, restart_peak
+from sedd.bench.measure import Seconds, in_turn, peak_memory, restart_peak
 from sedd.bench.plain import plain_graph
-from sedd.bench.work import bounding, heading, make_plain, sampling, training
+from sedd.bench.work import bounding, heading, make_plain, prepare, sampling, training
 from sedd.build import build_graph, build_model, build_noise
 from sedd.config.load import load_yaml_model
 from sedd.config.model import ModelConfig
@@ -57,7 +58,9 @@ def parts(graph: str, *, plain: bool = False):
 def test_both_paths_run_in_bfloat16_as_on_a_gpu(work, graph):
     """That none raises; what the plain one finds is compared below."""
     bfloat16 = ("training.precision=bfloat16",)
-    run_bench(Settings(work, graph=graph, plain=True, overrides=bfloat16, **TINY))
+    settings = Settings(work, graph=graph, overrides=bfloat16, **TINY)
+    for plain in (False, True):
+        prepare(settings, CPU, plain=plain)(2)
 
 
 @pytest.mark.usefixtures("project")
@@ -213,10 +216,15 @@ def test_an_unknown_preset_or_device_is_told_with_what_there_is():
 
 def test_pairs_take_turns_in_changing_order():
     order = []
-    works = {name: (lambda name=name: order.append(name)) for name in "ab"}
-    seconds = in_turn(works, 3, CPU)
+
+    def take(name: str) -> Seconds:
+        order.append(name)
+        return Seconds(len(order), 0.0)
+
+    seconds = in_turn({name: functools.partial(take, name) for name in "ab"}, 3)
     assert "".join(order) == "abbaab"
-    assert {name: len(found) for name, found in seconds.items()} == {"a": 3, "b": 3}
+    assert [one.wall for one in seconds["a"]] == [1, 4, 5]
+    assert [one.wall for one in seconds["b"]] == [2, 3, 6]
 
 
 @pytest.mark.skipif(not restart_peak(), reason="the system does not count the peak anew")

@@ -38,10 +38,8 @@ def seconds_of(work: Callable[[], None], device: torch.device) -> Seconds:
     return Seconds(time.perf_counter() - start, time.process_time() - start_cpu)
 
 
-def in_turn(
-    works: Mapping[str, Callable[[], None]], repeats: int, device: torch.device
-) -> dict[str, list[Seconds]]:
-    """Times of each call of each work.
+def in_turn(works: Mapping[str, Callable[[], Seconds]], repeats: int) -> dict[str, list[Seconds]]:
+    """What each call of each work says that it took.
 
     They take turns, in changing order (ABBA), so that a machine that grows slower does so for all of them alike.
     """
@@ -49,7 +47,7 @@ def in_turn(
     for repeat in range(repeats):
         names = list(works)
         for name in names if repeat % 2 == 0 else reversed(names):
-            seconds[name].append(seconds_of(works[name], device))
+            seconds[name].append(works[name]())
     return seconds
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
+import multiprocessing
 import platform
 import statistics
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import torch
 
 from sedd.bench.flops import PEAK_FLOPS, forward_flops_per_token, train_flops_per_token
-from sedd.bench.measure import Seconds, held_memory, in_turn, peak_memory
+from sedd.bench.measure import Seconds, in_turn
+from sedd.bench.path import ElsewherePath, Path
 from sedd.bench.settings import Settings
-from sedd.bench.work import prepare
 from sedd.build import choose_device, device_name
 from sedd.errors import ConfigError, Problem
 from sedd.provenance import code_version, now
@@ -28,25 +29,25 @@ def run_bench(settings: Settings) -> dict[str, Any]:
     """
     device = choose_device(settings.device)
     check_device(device)
-    names = ("fast", "plain") if settings.plain else ("fast",)
-    with num_threads(settings.threads):
-        works, held = {}, {}
-        for name in names:
-            before = held_memory(device)
-            works[name] = prepare(settings, device, plain=name == "plain")
-            works[name](settings.steps)
-            held[name] = held_memory(device) - before
-        runs = {name: functools.partial(works[name], settings.steps) for name in names}
-        seconds = in_turn(runs, settings.repeats, device)
-        peaks = {name: peak_memory(runs[name], device) for name in names}
+    spawn = multiprocessing.get_context("spawn")
+    with num_threads(settings.threads), ProcessPoolExecutor(1, mp_context=spawn) as process:
+        paths: dict[str, Path | ElsewherePath] = {
+            "fast": Path.warmed_up(settings, device, plain=False)
+        }
+        if settings.plain and device.type == "cpu":
+            paths["plain"] = ElsewherePath(process, settings, device)
+        elif settings.plain:
+            paths["plain"] = Path.warmed_up(settings, device, plain=True)
+        seconds = in_turn({name: path.seconds for name, path in paths.items()}, settings.repeats)
+        peaks = {name: path.peak() for name, path in paths.items()}
         described = describe(settings, device)
     results = {
         name: {
             **rates(settings, seconds[name], described),
-            "held_memory_bytes": held[name] if device.type == "cuda" else None,
+            "held_memory_bytes": path.held if device.type == "cuda" else None,
             "peak_memory_bytes": peaks[name],
         }
-        for name in names
+        for name, path in paths.items()
     }
     ratios = compare(seconds, peaks) if settings.plain else None
     return {**described, "results": results, "plain_to_fast": ratios}

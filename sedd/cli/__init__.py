@@ -13,6 +13,7 @@ import typer
 
 from sedd.cli import configuration, jobs, judged, results, runs, texts, tools
 from sedd.errors import SeddError
+from sedd.memory import keep_freed_memory
 
 app = typer.Typer(
     name="sedd",
@@ -55,6 +56,7 @@ for command in (
 
 def main() -> None:
     """Run a verb; say what the user can mend in plain words."""
+    keep_freed_memory()
     try:
         app()
     except SeddError as error:

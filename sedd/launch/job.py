@@ -17,6 +17,7 @@ from sedd.config import Experiment
 from sedd.errors import SeddError
 from sedd.launch.failure import failure_file, note_failure
 from sedd.launch.record import read_record
+from sedd.memory import keep_freed_memory
 from sedd.paths import jobs_dir
 
 PORTS = (10_000, 32_000)
@@ -110,6 +111,7 @@ class TrainJob:
         from sedd.build import choose_device
         from sedd.train import Interrupted, train
 
+        keep_freed_memory()
         torch.set_num_threads(self.threads)
         experiment = Experiment.model_validate_json(Path(self.settings).read_text("utf-8"))
         try:
