@@ -6,17 +6,17 @@ import ctypes
 
 # of mallopt(3)
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
-LARGEST_KEPT = 2**30  # bytes
+LARGEST_KEPT = 2**30, 2**25  # bytes; GNU's library before 2.35 takes no more than the second
 
 
 def keep_freed_memory() -> None:
-    """Let the C library keep what tensors on the CPU gave back, instead of asking the system for it anew.
+    """Let the C library keep blocks that are freed, instead of asking the system for them anew.
 
-    By default GNU's gives large blocks back at once, and the next tensor of the size waits while the system clears its pages,
-    which can cost as much as the arithmetic on them. The process then holds the most it ever used until it ends. Nothing
-    happens with another C library.
+    By default GNU's gives large ones back at once, and the next tensor of the size waits while the system clears its pages,
+    which can cost a CPU as much as the arithmetic on them. The process is then about as large as it ever was until it ends,
+    but for blocks above `LARGEST_KEPT`. This is so for the main thread, where PyTorch makes its tensors; nothing happens with
+    another C library.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
+    if mallopt is not None and any(mallopt(MMAP_THRESHOLD, size) for size in LARGEST_KEPT):
         mallopt(TRIM_THRESHOLD, -1)  # never
-        mallopt(MMAP_THRESHOLD, LARGEST_KEPT)

@@ -3,6 +3,7 @@
 import functools
 import json
 import math
+import os
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from sedd.bench import Settings, render, run_bench
 from sedd.bench.flops import forward_flops_per_token, train_flops_per_token
 from sedd.bench.index import index
 from sedd.bench.measure import Seconds, in_turn, peak_memory, restart_peak
+from sedd.bench.measured import MeasuredElsewhere
 from sedd.bench.plain import plain_graph
 from sedd.bench.work import bounding, heading, make_plain, prepare, sampling, training
 from sedd.build import build_graph, build_model, build_noise
@@ -212,6 +214,18 @@ def test_an_unknown_preset_or_device_is_told_with_what_there_is():
         run_bench(Settings("train", model="huge", **TINY))
     with pytest.raises(ConfigError, match=r"--device: must be cpu"):
         run_bench(Settings("train", **{**TINY, "device": "meta"}))
+
+
+@pytest.mark.usefixtures("project")
+def test_the_plain_path_on_a_cpu_has_a_process_of_its_own_that_ends_with_it():
+    path = MeasuredElsewhere(Settings("perplexity", **TINY), CPU)
+    process = path.process
+    assert process.pid != os.getpid()
+    assert path.seconds().wall > 0
+    assert process.is_alive()
+    del path
+    process.join(30)
+    assert process.exitcode == 0
 
 
 def test_pairs_take_turns_in_changing_order():

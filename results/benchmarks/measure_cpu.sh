@@ -4,10 +4,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 threads=${1:-1}
+new=$(mktemp -d)  # until the end, so that every file names the code as it is committed, without changes
+trap 'rm -rf "$new"' EXIT
 bench() {  # NAME, then the words of the verb
     local name=$1
     shift
-    .venv/bin/sedd bench "$@" --device cpu --threads "$threads" --plain --json "results/benchmarks/cpu${threads}_$name.json"
+    .venv/bin/sedd bench "$@" --device cpu --threads "$threads" --plain --json "$new/cpu${threads}_$name.json"
 }
 network=(model.hidden_size=256 model.n_blocks=4 model.n_heads=4 model.cond_dim=128 model.dropout=0.1)
 tiny=("${network[@]}" --vocab 50257 --length 128 --batch 8)
@@ -26,4 +28,5 @@ done
 bench perplexity_tiny_absorb_stratified perplexity "${tiny[@]}" evaluation.estimator=stratified --graph absorb --steps 8 --repeats 4
 bench train_small_absorb train "${small[@]}" --graph absorb --steps 1 --repeats 4
 bench sample_small_absorb sample "${small[@]}" --graph absorb --steps 8 --repeats 4
+mv "$new"/*.json results/benchmarks/
 .venv/bin/python -m sedd.bench.index results/benchmarks

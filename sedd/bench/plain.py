@@ -72,8 +72,7 @@ def plain_block(block: Block, x: Tensor, condition: Tensor, cos: Tensor, sin: Te
     h = block.attn_out(h.transpose(1, 2).flatten(2))
     x = x + gate1 * F.dropout(h, block.dropout, block.training)
 
-    up, activation, down = block.mlp
-    h = down(activation(up(plain_norm(x, block.norm2) * (1 + scale2) + shift2)))
+    h = block.mlp(plain_norm(x, block.norm2) * (1 + scale2) + shift2)
     return x + gate2 * F.dropout(h, block.dropout, block.training)
 
 

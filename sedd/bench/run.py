@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import multiprocessing
 import platform
 import statistics
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import torch
 
 from sedd.bench.flops import PEAK_FLOPS, forward_flops_per_token, train_flops_per_token
 from sedd.bench.measure import Seconds, in_turn
-from sedd.bench.path import ElsewherePath, Path
+from sedd.bench.measured import MeasuredElsewhere, MeasuredPath
 from sedd.bench.settings import Settings
 from sedd.build import choose_device, device_name
 from sedd.errors import ConfigError, Problem
@@ -29,15 +27,14 @@ def run_bench(settings: Settings) -> dict[str, Any]:
     """
     device = choose_device(settings.device)
     check_device(device)
-    spawn = multiprocessing.get_context("spawn")
-    with num_threads(settings.threads), ProcessPoolExecutor(1, mp_context=spawn) as process:
-        paths: dict[str, Path | ElsewherePath] = {
-            "fast": Path.warmed_up(settings, device, plain=False)
+    with num_threads(settings.threads):
+        paths: dict[str, MeasuredPath | MeasuredElsewhere] = {
+            "fast": MeasuredPath.warmed_up(settings, device, plain=False)
         }
         if settings.plain and device.type == "cpu":
-            paths["plain"] = ElsewherePath(process, settings, device)
+            paths["plain"] = MeasuredElsewhere(settings, device)
         elif settings.plain:
-            paths["plain"] = Path.warmed_up(settings, device, plain=True)
+            paths["plain"] = MeasuredPath.warmed_up(settings, device, plain=True)
         seconds = in_turn({name: path.seconds for name, path in paths.items()}, settings.repeats)
         peaks = {name: path.peak() for name, path in paths.items()}
         described = describe(settings, device)

@@ -139,14 +139,13 @@ def vocabulary_sum(
     weight_sum = torch.zeros(h.shape[1], dtype=wide, device=h.device)
     # of the largest table, and a place for what belongs to none
     scratch = torch.empty(h.shape[0] * ranges[0].stop + 1, dtype=wide, device=h.device)
-    left_out = _places(
-        ranges, torch.stack([column.state for column in sparse]), scratch.shape[0] - 1
-    )
+    elsewhere = scratch.shape[0] - 1
+    piece_of, place = _places(torch.stack([c.state for c in sparse]), num_states, ranges[0].stop)
     for index, piece in enumerate(ranges):
         w = weight[piece].to(compute)
         table = scratch[: h.shape[0] * w.shape[0]].view(h.shape[0], w.shape[0])
         exp_product_into(table, h, w.t(), add=bias[piece].to(wide))
-        scratch.index_fill_(0, left_out[index], 0.0)
+        scratch.index_fill_(0, torch.where(piece_of == index, place, elsewhere), 0.0)
         torch.sum(table, -1, out=exp_sums[index])
         if terms.linear is not None:
             weight_sum += w.sum(0, dtype=wide)
@@ -214,13 +213,11 @@ def _add_linear_(
     return -linear.weight * rest
 
 
-def _places(ranges: list[slice], states: Tensor, elsewhere: int) -> Tensor:
-    """Where in the memory of each piece's table (n, piece) the entries of these states lie; `elsewhere` for those that it does
-    not have. states: (c, n), c of each row. Returns (pieces, c * n).
+def _places(states: Tensor, num_states: int, width: int) -> tuple[Tensor, Tensor]:
+    """Of entries of the rows, `states` (c, n), c of each row: the number of the piece that has them, -1 for none, and where they
+    lie in the memory of its table. width: of all pieces but the last. Returns twice (c * n,).
     """
-    width = ranges[0].stop  # of all but the last, and no number has to be sent to a GPU
-    start = torch.arange(len(ranges), device=states.device)[:, None, None] * width
-    stop = (start + width).clamp(max=ranges[-1].stop)
+    piece = torch.where(states < num_states, states // width, -1)
+    own_width = (num_states - piece * width).clamp(max=width)
     row = torch.arange(states.shape[1], device=states.device)
-    inside = (states >= start) & (states < stop)
-    return torch.where(inside, row * (stop - start) + states - start, elsewhere).flatten(1)
+    return piece.flatten(), (row * own_width + states - piece * width).flatten()

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from sedd.model.attention import attend
 from sedd.model.cache import KeyValueCache
-from sedd.model.feed_forward import FeedForward
+from sedd.model.feed_forward import feed_forward, feed_forward_layers
 from sedd.model.initial import clear_, draw_linear_, linear
 from sedd.model.modulation import modulation_layer
 from sedd.model.rotary import rotate, rotate_
@@ -65,7 +65,7 @@ class Block(nn.Module):
         self.attn_qkv = linear(hidden_size, 3 * hidden_size, bias=False)
         self.attn_out = linear(hidden_size, hidden_size, bias=False)
         self.norm2 = LayerNorm(hidden_size)
-        self.mlp = FeedForward(hidden_size)
+        self.mlp = feed_forward_layers(hidden_size)
         self.adaLN_modulation = modulation_layer(cond_dim, NUM_MODULATIONS * hidden_size)
 
     def draw_weights(self, generator: torch.Generator | None) -> None:
@@ -90,7 +90,9 @@ class Block(nn.Module):
         Returns (n, H), or without `rows` the same shape as x.
         """
         shift1, scale1, gate1, shift2, scale2, gate2 = modulation
-        mixed = self._mix(modulated_norm(x, self.norm1, shift1, scale1), rotary, cache)
+        mixed = self._mix(
+            self.attn_qkv(modulated_norm(x, self.norm1, shift1, scale1)), rotary, cache
+        )
         if rows is not None:
             sequence = rows // x.shape[1]
             if kept is not None:
@@ -101,12 +103,13 @@ class Block(nn.Module):
             )
         kept1, kept2 = (None, None) if kept is None else kept.unbind(1)
         x = self._add(x, gate1, self.attn_out(mixed), kept1)
-        branch = self.mlp(modulated_norm(x, self.norm2, shift2, scale2))
+        branch = feed_forward(self.mlp, modulated_norm(x, self.norm2, shift2, scale2))
         return self._add(x, gate2, branch, kept2)
 
-    def _mix(self, x: Tensor, rotary: tuple[Tensor, Tensor], cache: KeyValueCache | None) -> Tensor:
-        """Every position by what it attends to: (B, L, H)."""
-        qkv = self.attn_qkv(x)
+    def _mix(
+        self, qkv: Tensor, rotary: tuple[Tensor, Tensor], cache: KeyValueCache | None
+    ) -> Tensor:
+        """Every position by what it attends to: (B, L, H). qkv: (B, L, 3 H)."""
         qkv = qkv.unflatten(-1, (3, self.n_heads, -1))  # (B, L, 3, h, D)
         cos, sin = (table[:, None].to(qkv.dtype) for table in rotary)
         turn = rotate if qkv.requires_grad else rotate_

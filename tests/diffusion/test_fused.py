@@ -260,3 +260,4 @@ def test_pieces_hold_every_state_once_and_begin_at_whole_lines_of_the_cache(num_
     assert states == list(range(num_states))
     assert all(piece.start % 64 == 0 for piece in found)
     assert max(piece.stop - piece.start for piece in found) == found[0].stop
+    assert found[0].stop <= max(256, vocabulary_sum.PIECE_ELEMENTS["cpu"] // max(num_rows, 1) + 64)

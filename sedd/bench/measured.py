@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import multiprocessing
 from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Literal
 
 import torch
 
@@ -15,7 +17,7 @@ from sedd.bench.work import prepare
 
 
 @dataclass(frozen=True)
-class Path:
+class MeasuredPath:
     """run: does the work once. held: bytes that its tensors hold on a GPU, as `held_memory`."""
 
     run: Callable[[], None]
@@ -23,7 +25,7 @@ class Path:
     held: int
 
     @classmethod
-    def warmed_up(cls, settings: Settings, device: torch.device, *, plain: bool) -> Path:
+    def warmed_up(cls, settings: Settings, device: torch.device, *, plain: bool) -> MeasuredPath:
         before = held_memory(device)
         run = functools.partial(prepare(settings, device, plain=plain), settings.steps)
         run()
@@ -38,36 +40,42 @@ class Path:
         return peak_memory(self.run, self.device)
 
 
-class ElsewherePath:
+class MeasuredElsewhere:
     """The plain path on a CPU, in a process where the C library hands out memory as it does by default: the verbs have it keep
     what is freed, see `keep_freed_memory`, which straightforward code does not.
+
+    The process ends when this object is gone, or the one that made it.
     """
 
     held = 0
 
-    def __init__(self, process: Executor, settings: Settings, device: torch.device):
-        """process: one other, in which nothing else is done."""
-        self._process = process
-        process.submit(_set_up, settings, device, torch.get_num_threads()).result()
+    def __init__(self, settings: Settings, device: torch.device):
+        spawn = multiprocessing.get_context("spawn")
+        self._asked, theirs = spawn.Pipe()
+        arguments = theirs, settings, device, torch.get_num_threads()
+        self.process = spawn.Process(target=_answer, args=arguments, daemon=True)
+        self.process.start()
+        theirs.close()  # so that the end of that process is seen here
+        self._asked.recv()
 
     def seconds(self) -> Seconds:
-        return self._process.submit(_seconds).result()
+        return self._ask("seconds")
 
     def peak(self) -> int | None:
-        return self._process.submit(_peak).result()
+        return self._ask("peak")
+
+    def _ask(self, what: Literal["seconds", "peak"]):
+        self._asked.send(what)
+        return self._asked.recv()
 
 
-_here: list[Path] = []  # in that process: its path
-
-
-def _set_up(settings: Settings, device: torch.device, threads: int) -> None:
+def _answer(asked: Connection, settings: Settings, device: torch.device, threads: int) -> None:
+    """Measure the plain path as often as asked, until nobody can ask any more."""
     torch.set_num_threads(threads)
-    _here.append(Path.warmed_up(settings, device, plain=True))
-
-
-def _seconds() -> Seconds:
-    return _here[0].seconds()
-
-
-def _peak() -> int | None:
-    return _here[0].peak()
+    path = MeasuredPath.warmed_up(settings, device, plain=True)
+    asked.send("ready")
+    try:
+        while True:
+            asked.send(path.seconds() if asked.recv() == "seconds" else path.peak())
+    except EOFError:
+        return
