@@ -19,8 +19,8 @@ straightforward way to the same numbers. Times are medians, of a step. CPU time 
 used the machine too, it says more than wall time. Memory is the peak of one run above what was held before it.
 
 On a CPU each path has a process of its own. Every verb has the C library keep freed memory (`sedd.memory`), so the fast path
-does; the plain one's gives large blocks back at once, as by default, and waits for the system to clear the next ones. That wait is
-in the ratios, and it is large where tables are. Neither path has it with `MALLOC_TRIM_THRESHOLD_=17179869184` and
+does; the plain one's gives large blocks back at once, as by default, and waits for the system to clear the next ones. That wait
+is in the ratios, and it is large where tables are. Neither path has it with `MALLOC_TRIM_THRESHOLD_=17179869184` and
 `MALLOC_MMAP_THRESHOLD_=1073741824` in the environment.
 
 Measured anew by `bash results/benchmarks/measure_cpu.sh`.

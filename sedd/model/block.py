@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from sedd.model.attention import attend
 from sedd.model.cache import KeyValueCache
-from sedd.model.feed_forward import feed_forward, feed_forward_layers
 from sedd.model.initial import clear_, draw_linear_, linear
 from sedd.model.modulation import modulation_layer
 from sedd.model.rotary import rotate, rotate_
@@ -65,7 +64,11 @@ class Block(nn.Module):
         self.attn_qkv = linear(hidden_size, 3 * hidden_size, bias=False)
         self.attn_out = linear(hidden_size, hidden_size, bias=False)
         self.norm2 = LayerNorm(hidden_size)
-        self.mlp = feed_forward_layers(hidden_size)
+        self.mlp = nn.Sequential(
+            linear(hidden_size, 4 * hidden_size),
+            nn.GELU(approximate="tanh"),
+            linear(4 * hidden_size, hidden_size),
+        )
         self.adaLN_modulation = modulation_layer(cond_dim, NUM_MODULATIONS * hidden_size)
 
     def draw_weights(self, generator: torch.Generator | None) -> None:
@@ -103,7 +106,7 @@ class Block(nn.Module):
             )
         kept1, kept2 = (None, None) if kept is None else kept.unbind(1)
         x = self._add(x, gate1, self.attn_out(mixed), kept1)
-        branch = feed_forward(self.mlp, modulated_norm(x, self.norm2, shift2, scale2))
+        branch = self.mlp(modulated_norm(x, self.norm2, shift2, scale2))
         return self._add(x, gate2, branch, kept2)
 
     def _mix(
