@@ -18,7 +18,7 @@ small=(--model small --vocab 50257 --length 1024 --batch 1)
 for graph in absorb uniform; do
     bench "train_tiny_$graph" train "${tiny[@]}" --graph "$graph" --steps 2 --repeats 6
     bench "head_tiny_$graph" head "${tiny[@]}" --graph "$graph" --steps 2 --repeats 4
-    bench "perplexity_tiny_$graph" perplexity "${tiny[@]}" --graph "$graph" --steps 4 --repeats 8
+    bench "perplexity_tiny_$graph" perplexity "${tiny[@]}" --graph "$graph" --steps 4 --repeats 16
     bench "sample_tiny_$graph" sample "${tiny[@]}" --graph "$graph" --steps 16 --repeats 4
     bench "train_char_$graph" train "${char[@]}" --graph "$graph" --steps 3 --repeats 6
     bench "train_char_${graph}_compiled" train "${char[@]}" --graph "$graph" --steps 3 --repeats 6 --compile
