@@ -20,6 +20,7 @@ is taken to be the limit. B batch, L sequence length. sigma: total noise.
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, TypeAlias
@@ -29,10 +30,14 @@ from torch import Tensor
 
 from sedd.diffusion.graph import Graph
 from sedd.diffusion.loss import weighted_score_entropy
+from sedd.diffusion.network import SplitNetwork
 from sedd.diffusion.noise import Noise
 from sedd.diffusion.randomness import rand
 
 Estimator = Literal["paper", "stratified"]
+# Draws of few tokens go through the network together, up to so many: reading the weights of the vocabulary layer costs as much
+# as some hundred rows of it. Not more, for the batch was chosen to fit the memory.
+TOKENS_TOGETHER = 4096
 # (model, graph, sigma, weight, xt, x0) -> weight_b times the loss of sequence b, (B,) nats
 WeightedLoss: TypeAlias = Callable[[Any, Graph, Tensor, Tensor, Tensor, Tensor], Tensor]
 
@@ -51,8 +56,8 @@ def likelihood_bound(
     fused: bool | None = None,
     loss: WeightedLoss | None = None,
 ) -> Tensor:
-    """Estimated bound of each sequence in nats, (B,) float64: the mean of `num_draws` network calls
-    on x0 (B, L).
+    """Estimated bound of each sequence in nats, (B,) float64: the mean of `num_draws` draws of noise
+    on x0 (B, L), several of which may go through the network together.
 
     model: what the loss takes. loss: the score entropy, `fused` or not, by default; another whose
     mean over time, weighted by dsigma, is a bound.
@@ -66,14 +71,33 @@ def likelihood_bound(
         raise ValueError(f"estimator must be 'paper' or 'stratified', got {estimator!r}")
     loss = loss or functools.partial(weighted_score_entropy, fused=fused)
     total = torch.zeros(x0.shape[0], dtype=torch.float64, device=x0.device)
+    together = 1
+    if isinstance(model, SplitNetwork) and fused is not False:  # others make a table (B, L, V)
+        together = max(1, TOKENS_TOGETHER // max(x0.numel(), 1))
+    draws = _draws(graph, noise, x0, num_draws, estimator, time_eps, generator)
+    while drawn := list(itertools.islice(draws, together)):
+        sigma, weight, xt = (torch.cat(parts) for parts in zip(*drawn, strict=True))
+        nats = loss(model, graph, sigma, weight, xt, x0.repeat(len(drawn), 1))
+        total += nats.double().view(len(drawn), x0.shape[0]).sum(0)
+    return total / num_draws
+
+
+def _draws(
+    graph: Graph,
+    noise: Noise,
+    x0: Tensor,
+    num_draws: int,
+    estimator: Estimator,
+    time_eps: float,
+    generator: torch.Generator | None,
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """sigma (B,), the weight of the loss (B,), and noisy states (B, L) of each draw."""
     for u in places(x0.shape[0], num_draws, estimator, generator, x0.device):
         if estimator == "stratified" and graph.mask is not None:
-            total += _at_count(model, graph, noise, x0, u, time_eps, generator, loss)
+            yield _at_count(graph.mask, noise, x0, u, time_eps, generator)
         else:
             sigma, dsigma = noise((time_eps + (1 - time_eps) * u).float())
-            xt = graph.sample_transition(x0, sigma, generator)
-            total += loss(model, graph, sigma, dsigma, xt, x0)
-    return total / num_draws
+            yield sigma, dsigma, graph.sample_transition(x0, sigma, generator)
 
 
 def places(
@@ -94,22 +118,19 @@ def places(
 
 
 def _at_count(
-    model: Any,
-    graph: Graph,
+    mask: int,
     noise: Noise,
     x0: Tensor,
     u: Tensor,
     time_eps: float,
     generator: torch.Generator | None,
-    loss: WeightedLoss,
-) -> Tensor:
-    """One draw (B,) for the absorbing graph with k = ceil(L u^2) masked tokens; u: (B,) in [0, 1]."""
-    assert graph.mask is not None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """One draw, as `_draws`, for the absorbing graph with k = ceil(L u^2) masked tokens; u: (B,) in [0, 1]."""
     length = x0.shape[1]
     count = (u.double().square() * length).ceil().clamp(1, length)
     fall = rand(x0.shape, generator, x0.device)  # the level at which each token turns into the mask
     level = fall.sort(dim=1).values.gather(1, count.long()[:, None] - 1)
-    xt = torch.where(fall <= level, graph.mask, x0)
+    xt = torch.where(fall <= level, mask, x0)
     sigma = -torch.log1p(-level[:, 0])
     ends = torch.tensor([time_eps, 1.0], dtype=torch.float64, device=x0.device)
     lowest, highest = noise(ends)[0]
@@ -118,4 +139,4 @@ def _at_count(
     # L / k, times 1 / (L P(k)), where P(k) = (sqrt(k) - sqrt(k - 1)) / sqrt(L)
     share = math.sqrt(length) * (count.sqrt() + (count - 1).sqrt()) / count
     weight = counted * torch.expm1(sigma.double()) * share / (1 - time_eps)
-    return loss(model, graph, sigma, weight, xt, x0).double()
+    return sigma, weight, xt

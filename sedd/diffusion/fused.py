@@ -43,7 +43,7 @@ def fused_score_entropy(
         terms,
         graph.vocab_size,
         groups=Groups(sequence, batch),
-        expected_upstream=1 / batch,
+        expected_upstream=1 / max(batch, 1),
     )
 
 

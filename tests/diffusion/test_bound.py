@@ -9,8 +9,9 @@ import pytest
 import torch
 from linear_network import LinearNetwork
 
-from sedd.diffusion import Absorb, Geometric, LogLinear, Uniform, likelihood_bound
+from sedd.diffusion import Absorb, Geometric, LogLinear, Uniform, bound, likelihood_bound
 from sedd.diffusion.bound import places
+from sedd.diffusion.loss import weighted_score_entropy
 
 TIME_EPS = 0.02
 X0 = torch.tensor([0, 1, 1])
@@ -111,3 +112,32 @@ def test_impossible_settings_are_refused(settings, message):
     network = LinearNetwork(Absorb(2), 3)
     with pytest.raises(ValueError, match=message):
         likelihood_bound(network, Absorb(2), LogLinear(), X0[None], **{"num_draws": 2, **settings})
+
+
+@pytest.mark.parametrize("estimator", ["paper", "stratified"])
+@pytest.mark.parametrize("kind", ["absorb", "uniform"])
+def test_draws_that_go_through_the_network_together_say_the_same(kind, estimator, monkeypatch):
+    graph = Absorb(2) if kind == "absorb" else Uniform(2)
+    network = LinearNetwork(graph, 3)
+    values, calls = [], []
+
+    def loss(*given):
+        calls.append(given[-1].shape[0])
+        return weighted_score_entropy(*given, fused=True)
+
+    for tokens in (1, 2 * 5 * 3):  # one draw at a time; two
+        monkeypatch.setattr(bound, "TOKENS_TOGETHER", tokens)
+        draws = torch.Generator().manual_seed(0)
+        values.append(
+            likelihood_bound(
+                network, graph, LogLinear(), X0.expand(5, 3), 7, estimator=estimator,
+                generator=draws, loss=loss,
+            )
+        )  # fmt: skip
+    assert calls == [5] * 7 + [10, 10, 10, 5]
+    torch.testing.assert_close(values[0], values[1], rtol=1e-12, atol=0)
+
+
+def test_no_sequences_have_no_bound():
+    network = LinearNetwork(Absorb(2), 3)
+    assert likelihood_bound(network, Absorb(2), LogLinear(), X0[None][:0], 4).shape == (0,)
