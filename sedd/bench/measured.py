@@ -56,17 +56,24 @@ class MeasuredElsewhere:
         self.process = spawn.Process(target=_answer, args=arguments, daemon=True)
         self.process.start()
         theirs.close()  # so that the end of that process is seen here
-        self._asked.recv()
+        self._answer()
 
     def seconds(self) -> Seconds:
-        return self._ask("seconds")
+        return self._answer("seconds")
 
     def peak(self) -> int | None:
-        return self._ask("peak")
+        return self._answer("peak")
 
-    def _ask(self, what: Literal["seconds", "peak"]):
-        self._asked.send(what)
-        return self._asked.recv()
+    def _answer(self, question: Literal["seconds", "peak"] | None = None):
+        """To a question, or without one to being started. Raises RuntimeError if that process has ended."""
+        try:
+            if question is not None:
+                self._asked.send(question)
+            return self._asked.recv()
+        except (EOFError, ConnectionError):
+            self.process.join()
+            code = self.process.exitcode
+            raise RuntimeError(f"the plain path's process has ended, exit code {code}") from None
 
 
 def _answer(asked: Connection, settings: Settings, device: torch.device, threads: int) -> None:
