@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from sedd.model.attention import attend
 from sedd.model.cache import KeyValueCache
+from sedd.model.dropout import kept_share
 from sedd.model.initial import clear_, draw_linear_, linear
 from sedd.model.modulation import modulation_layer
 from sedd.model.rotary import rotate, rotate_
@@ -127,5 +128,5 @@ class Block(nn.Module):
     def _add(self, x: Tensor, gate: Tensor, branch: Tensor, kept: Tensor | None) -> Tensor:
         gate, branch = gate.to(x.dtype), branch.to(x.dtype)
         if kept is not None:
-            gate, branch = gate / (1 - self.dropout), branch * kept
+            gate, branch = gate / kept_share(self.dropout), branch * kept
         return torch.addcmul(x, gate, branch)

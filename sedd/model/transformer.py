@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from sedd.model.block import NUM_MODULATIONS, Block
 from sedd.model.cache import KeyValueCache
-from sedd.model.dropout import draw_kept
+from sedd.model.dropout import draw_kept, kept_share
 from sedd.model.embedding import NoiseEmbedding, TokenEmbedding
 from sedd.model.head import Head
 from sedd.model.modulation import modulations
@@ -149,7 +149,9 @@ class DiffusionTransformer(nn.Module):
         if self.training and self.dropout > 0:
             batch, length, width = hidden.shape
             shape = batch, len(self.blocks), length, width
-            kept = draw_kept(1 - self.dropout, shape, self.dropout_generators, hidden.device)
+            kept = draw_kept(
+                kept_share(self.dropout), shape, self.dropout_generators, hidden.device
+            )
         return self._run_blocks(hidden, condition, *rotary, kept, rows)
 
     def _run_blocks(

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from sedd.model import DiffusionTransformer
-from sedd.model.dropout import draw_kept
+from sedd.model.dropout import draw_kept, kept_share, stays
 
 SHARE = 0.7
 
@@ -107,17 +107,24 @@ def test_each_element_stays_with_the_probability_asked_for_and_the_mean_is_kept(
     assert not torch.equal(kept[0], kept[1])
 
 
-def test_what_stays_is_scaled_up_so_that_the_branch_keeps_its_mean():
-    """One block, linear in its branch: the mean over many draws is the network without dropout."""
-    model = network(dropout=0.5)
-    block = model.blocks[0]
-    x = torch.randn(4000, 1, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    gate = torch.ones(1, 1, 16, dtype=torch.float64)
-    kept = torch.rand(x.shape, generator=torch.Generator().manual_seed(1)) < 0.5
-    branch = torch.full_like(x, 3.0)
-    added = block._add(x, gate, branch, kept) - x
-    assert set(added.unique().round(decimals=9).tolist()) == {0.0, 6.0}
-    assert abs(added.mean().item() - 3.0) < 5 * 3.0 / 64000**0.5
+@pytest.mark.parametrize("dropout", [0.1, 0.5, 1 / 3, 1e-9, 1 - 1e-9])
+def test_the_share_that_stays_is_the_nearest_that_16_bits_can_say(dropout):
+    share = kept_share(dropout)
+    assert 0 < share <= 1
+    assert abs(share - (1 - dropout)) <= (2**-17 if dropout < 0.9 else 2**-16)
+    every = torch.arange(-(2**15), 2**15, dtype=torch.int16).view(torch.int64)
+    assert stays(every, share).double().mean() == share
+
+
+@pytest.mark.parametrize("dropout", [0.5, 1 - 1.4 * 2**-16])
+def test_what_stays_is_scaled_up_so_that_the_branch_keeps_its_mean(dropout):
+    """By the share that does stay, after rounding."""
+    block = network(dropout=dropout).blocks[0]
+    x = torch.zeros(2**16, 1, 1, dtype=torch.float64)
+    every = torch.arange(-(2**15), 2**15, dtype=torch.int16).view(torch.int64)
+    kept = stays(every, kept_share(dropout)).view(x.shape)
+    added = block._add(x, torch.ones_like(x), torch.full_like(x, 3.0), kept)
+    assert added.mean().item() == 3.0
 
 
 def test_the_blocks_are_one_graph_for_a_compiler_with_dropout_as_an_input():
