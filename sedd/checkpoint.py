@@ -148,7 +148,8 @@ def load_trained(path: Path, device: torch.device | str = "cpu", *, ema: bool = 
         average = ExponentialMovingAverage(model, experiment.training.ema_decay)
         average.load_state_dict(content["ema"])
         average.copy_to(model)
-    model.to(device).eval().requires_grad_(False)
+    # the weights may still have gradients: of those that may not, autocast makes another copy at each call
+    model.to(device).eval()
     return Trained(model, experiment, content["step"], content["vocab_size"], path, digest)
 
 

@@ -43,19 +43,28 @@ def load_model(
     step: which checkpoint of a run; the newest by default.
     Raises CheckpointError that says what was tried. Nothing is unpickled but tensors and plain values.
     """
-    path = Path(source)
-    device = choose_device() if device is None else device
+    path, named = Path(source), run_dir(str(source))
+    load, run = from_hub, None
     if path.is_file():
-        return from_checkpoint(path, device)
-    if (path / "checkpoints").is_dir():
-        return from_checkpoint(find_checkpoint([path], step), device)
-    if (path / "config.json").is_file():
-        return from_hub_folder(path, device)
-    if (path / ".hydra" / "config.yaml").is_file():
-        return from_experiment_folder(path, device)
-    if steps_present(run_dir(str(source))):
-        return from_checkpoint(find_checkpoint([run_dir(str(source))], step), device)
-    return from_hub_folder(download(str(source)), device)
+        load = from_checkpoint
+    elif (
+        path / ".hydra" / "config.yaml"
+    ).is_file():  # before the next: it has a folder `checkpoints`, too
+        load = from_experiment_folder
+    elif (path / "checkpoints").is_dir():
+        run = path
+    elif (path / "config.json").is_file():
+        load = from_hub_folder
+    elif steps_present(named):
+        run = named
+    device = choose_device() if device is None else device
+    if run is not None:
+        return from_checkpoint(find_checkpoint([run], step), device)
+    if step is not None:
+        raise CheckpointError(
+            f"{source}: a step chooses among the checkpoints of a run; this is no run"
+        )
+    return load(path, device)
 
 
 def from_checkpoint(path: Path, device: torch.device | str) -> Loaded:
@@ -68,6 +77,11 @@ def from_checkpoint(path: Path, device: torch.device | str) -> Loaded:
             "draw from it with: sedd sample, or in Python with sedd.evaluate.open_run"
         )
     return objective.scores(trained.model), objective.graph, objective.noise
+
+
+def from_hub(repository: Path, device: torch.device | str) -> Loaded:
+    """A published model that is fetched from the hub, or was before."""
+    return from_hub_folder(download(str(repository)), device)
 
 
 def from_hub_folder(folder: Path, device: torch.device | str) -> Loaded:
@@ -217,4 +231,5 @@ def finish(
         told = [f"{name}: wants {wanted[name]}, found {found.get(name)}" for name in wrong[:6]]
         raise CheckpointError(f"{path}: weights do not fit the network:\n  " + "\n  ".join(told))
     model.load_state_dict({name: weights[name] for name in wanted}, strict=False)
-    return model.to(device).eval().requires_grad_(False)
+    # the weights may still have gradients: of those that may not, autocast makes another copy at each call
+    return model.to(device).eval()

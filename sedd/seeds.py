@@ -25,3 +25,12 @@ def generator(seed: int, *name: str | int, device: torch.device | str = "cpu") -
     import torch
 
     return torch.Generator(device).manual_seed(derive_seed(seed, *name))
+
+
+def sampler_generator(
+    seed: int, *name: str | int, precision: str, device: torch.device
+) -> torch.Generator:
+    """A generator for a sampler's draws: on the CPU, so that a GPU draws the same texts. `float32` takes a number for every
+    state of every position at each step: those are drawn where they are used, as in the paper's runs.
+    """
+    return generator(seed, *name, device=device if precision == "float32" else "cpu")

@@ -13,7 +13,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from sedd.bench import Settings, render, run_bench
 from sedd.bench.flops import forward_flops_per_token, train_flops_per_token
 from sedd.bench.index import index
+from sedd.bench.measure import Seconds
 from sedd.bench.plain import plain_graph
+from sedd.bench.run import rates
+from sedd.bench.table import columns
 from sedd.bench.work import bounding, heading, make_plain, prepare, sampling, training
 from sedd.build import build_graph, build_model, build_noise
 from sedd.config.load import load_yaml_model
@@ -169,6 +172,40 @@ def test_every_work_is_measured_in_both_ways(work, graph):
     fast, plain = (measured["results"][name]["median_seconds"] for name in ("fast", "plain"))
     assert math.isclose(measured["plain_to_fast"]["time"], plain / fast)
     assert f"plain / fast: time {plain / fast:.2f}" in render(measured)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch finds no NVIDIA GPU")
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("work", ["train", "sample", "perplexity", "head"])
+@pytest.mark.parametrize("graph", ["absorb", "uniform"])
+def test_every_work_is_measured_in_both_ways_on_a_gpu(work, graph):
+    measured = run_bench(Settings(work, graph=graph, plain=True, **{**TINY, "device": "cuda"}))
+    assert json.loads(json.dumps(measured, allow_nan=False)) == measured
+    for path in measured["results"].values():
+        assert path["peak_memory_bytes"] > 0
+        assert path["held_memory_bytes"] > 0
+    assert "held memory" in render(measured)
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(("work", "calls"), [("train", 2), ("perplexity", 2), ("sample", 3)])
+def test_utilisation_is_what_the_model_needs_of_what_the_device_can(work, calls):
+    seconds = [Seconds(wall=wall, cpu=1.0) for wall in (0.5, 0.4, 9.0)]
+    device = {"model_flops_per_token": 1000, "device_flops_per_second": 1e6}
+    found = rates(Settings(work, **TINY), seconds, device)
+    assert found["utilisation"] == pytest.approx(1000 * 2 * 16 * calls / 0.5 / 1e6)
+    assert (
+        rates(Settings(work, **TINY), seconds, {**device, "device_flops_per_second": None})[
+            "utilisation"
+        ]
+        is None
+    )
+    measured = {"settings": {"steps": 2}, "device_type": "cuda"}
+    path = {**found, "peak_memory_bytes": 2**20, "held_memory_bytes": 2**21}
+    cells = columns("fast", path, measured)
+    assert cells["utilisation"] == f"{3.2 * calls * 2:.1f} %"
+    assert (cells["peak memory"], cells["held memory"]) == ("1.0 MiB", "2.0 MiB")
 
 
 @pytest.mark.usefixtures("project")

@@ -3,6 +3,7 @@
 import ast
 import functools
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ import tokenizers
 import torch
 from hub import asking, serve
 from safetensors.torch import load_file
+from torch.nn import Parameter
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from sedd import load_model, sample_text
 from sedd.config import load_experiment
@@ -46,8 +49,18 @@ def test_a_published_folder_gives_the_stored_log_scores(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_official_experiment_gives_the_log_scores_of_its_averaged_weights(kind):
-    assert_log_score(load_on_cpu(GOLDEN / kind / "experiment"), kind, "ema.log_score")
+def test_an_official_experiment_gives_the_log_scores_of_its_averaged_weights(kind, tmp_path):
+    """Its folder `checkpoints`, of older ones, does not make it a run of ours."""
+    folder = shutil.copytree(GOLDEN / kind / "experiment", tmp_path / "experiment")
+    (folder / "checkpoints").mkdir()
+    shutil.copy(folder / "checkpoints-meta/checkpoint.pth", folder / "checkpoints/checkpoint_1.pth")
+    assert_log_score(load_on_cpu(folder), kind, "ema.log_score")
+
+
+@pytest.mark.parametrize("form", ["hub", "experiment"])
+def test_a_step_is_refused_where_there_is_one_set_of_weights(form):
+    with pytest.raises(CheckpointError, match="a step chooses among the checkpoints of a run"):
+        load_on_cpu(GOLDEN / "absorb" / form, step=3)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -136,6 +149,26 @@ def test_a_model_is_put_on_the_gpu_if_there_is_one_and_samples_there(kind):
     assert int(x.max()) < graph.vocab_size
     loaded = load_model(GOLDEN / kind / "hub", device="cpu")
     assert not next(loaded[0].parameters()).is_cuda
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_weights_of_a_loaded_model_are_cast_once_and_not_at_each_step(kind):
+    def casts(steps: int) -> int:
+        model, graph, noise = load_on_cpu(GOLDEN / kind / "hub")
+        seen = []
+
+        class Watch(TorchDispatchMode):
+            def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+                if func is torch.ops.aten._to_copy.default and isinstance(args[0], Parameter):
+                    seen.append(args[0])
+                return func(*args, **(kwargs or {}))
+
+        draws = torch.Generator().manual_seed(1)
+        with torch.autocast("cpu", torch.bfloat16), Watch():
+            sample(model, graph, noise, (2, 24), steps, generator=draws)
+        return len(seen)
+
+    assert 0 < casts(3) == casts(9)
 
 
 def test_a_vocabulary_that_is_not_the_models_is_told():

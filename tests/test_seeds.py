@@ -1,6 +1,7 @@
+import pytest
 import torch
 
-from sedd.seeds import derive_seed, generator
+from sedd.seeds import derive_seed, generator, sampler_generator
 
 
 def test_a_draw_depends_on_the_seed_and_the_name_alone():
@@ -22,3 +23,10 @@ def test_uses_seeds_and_steps_draw_differently():
 def test_a_name_and_its_parts_do_not_run_together():
     assert derive_seed(1, "a", 12) != derive_seed(1, "a1", 2)
     assert derive_seed(11, "a") != derive_seed(1, "1a")
+
+
+def test_a_sampler_draws_on_the_cpu_but_for_the_many_numbers_of_float32():
+    meta = torch.device("meta")
+    assert sampler_generator(1, "sample", precision="float64", device=meta).device.type == "cpu"
+    with pytest.raises(RuntimeError, match="META"):  # which has no generators
+        sampler_generator(1, "sample", precision="float32", device=meta)

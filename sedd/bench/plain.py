@@ -27,7 +27,8 @@ from sedd.model.block import NUM_MODULATIONS, Block, LayerNorm
 def plain_forward(model: DiffusionTransformer, x: Tensor, sigma: Tensor) -> Tensor:
     """`DiffusionTransformer.forward` of sigma (B,): log_score (B, L, V), by one table after another."""
     assert model.sigma_map is not None, "a score network is told the noise level"
-    condition = F.silu(model.sigma_map(sigma))
+    with torch.autocast(x.device.type, enabled=False):
+        condition = F.silu(model.sigma_map(sigma))
     head = model.output_layer
     shift, scale = head.adaLN_modulation(condition)[:, None].chunk(2, dim=-1)
     hidden = model.trunk(x, condition)

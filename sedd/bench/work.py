@@ -22,7 +22,7 @@ from sedd.config import Experiment
 from sedd.diffusion import Graph, Noise, likelihood_bound, sample, weighted_score_entropy
 from sedd.distributed import World
 from sedd.objective import ScoreEntropy
-from sedd.seeds import generator
+from sedd.seeds import generator, sampler_generator
 from sedd.train.loss import TrainingLoss
 from sedd.train.state import TrainState
 from sedd.train.step import train_step
@@ -114,8 +114,10 @@ def sampling(
     sampler = experiment.sampling.sampler
     assert sampler in ("analytic", "euler"), "the settings see to it"
 
+    precision = "float32" if plain else experiment.sampling.precision
+
     def run(steps: int) -> None:
-        draws = generator(experiment.seed, "sample")
+        draws = sampler_generator(experiment.seed, "sample", precision=precision, device=device)
         with autocast(experiment.training.precision, device):
             sample(
                 model,
@@ -124,7 +126,7 @@ def sampling(
                 shape,
                 steps,
                 sampler=sampler,
-                precision="float32" if plain else experiment.sampling.precision,
+                precision=precision,
                 generator=draws,
                 device=device,
                 fused=not plain,

@@ -55,7 +55,7 @@ def sample_first_hitting(
         if not open_.numel():
             break
         u = rand(open_.shape, generator, x.device)
-        level[open_] *= u ** (1.0 / count[open_])
+        level[open_] *= u ** (1 / count[open_].double())
         sigma = -torch.log1p(-torch.maximum(level[open_], lowest))
         lot = rand((open_.numel(), x.shape[1]), generator, x.device)
         position = lot.masked_fill(~masked[open_], -1.0).argmax(1)

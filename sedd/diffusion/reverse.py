@@ -47,6 +47,9 @@ class ReverseStep:
     precision: Precision = "float64"
     top_p: float | None = None
     _buffer: Tensor = field(default_factory=lambda: torch.empty(0), repr=False)
+    _weight: Tensor | None = field(
+        default=None, repr=False
+    )  # of the vocabulary layer, as it is multiplied
 
     def move_(self, x: Tensor, rows: Tensor, kind: StepKind, sigma: Tensor, step: float) -> None:
         """Redraw x (B, L) at flat positions `rows` (n,), of an absorbing graph masked ones. sigma: (1,) or (B,); step: as for
@@ -117,7 +120,9 @@ class ReverseStep:
         shared = offset.numel() == 1
         compute = compute_dtype(features, weight)
         wide = accumulation_dtype(compute)
-        weight, bias = weight.to(compute), bias.to(wide) - (offset.to(wide) if shared else 0)
+        if self._weight is None:
+            self._weight = weight.to(compute)
+        weight, bias = self._weight, bias.to(wide) - (offset.to(wide) if shared else 0)
         denoiser = self.model if isinstance(self.model, Denoiser) else None
         is_score = shared and denoiser is None  # as soon as the exponential of the product is taken
         fill = exp_product_into if is_score else product_into

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from sedd.diffusion.absorb import Absorb
 from sedd.diffusion.network import SplitNetwork
+from sedd.diffusion.precision import accumulation_dtype
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,16 @@ def sampled_score_entropy(
     offset = network.log_score_offset(sigma)[sequence]
     table, bias = network.vocabulary_layer()
 
-    shifted_bias = bias[drawn.tokens] + drawn.log_weight.to(bias.dtype)
-    logits = F.linear(features, table[drawn.tokens], shifted_bias).float()  # (n, K)
+    logits = F.linear(features, table[drawn.tokens], bias[drawn.tokens])  # (n, K)
+    wide = accumulation_dtype(logits.dtype)
     is_target = drawn.tokens == target[:, None]
-    others = (logits - offset[:, None]).exp().masked_fill(is_target, 0.0).sum(-1)
+    # added here, and not as a part of the bias: the product may round to bfloat16
+    logits = logits.to(wide) + drawn.log_weight.to(wide) - offset[:, None].to(wide)
+    others = logits.exp().masked_fill(is_target, 0.0).sum(-1)
 
     # r (e^u - 1 - u) with u = log s - log r at the true token: see Absorb.score_entropy
     log_ratio = -torch.log(torch.expm1(sigma.double()))[sequence]
-    log_score = (features * table[target]).sum(-1).float() + bias[target] - offset
-    u = (log_score - log_ratio).float()
-    entropy = others + log_ratio.exp().float() * (torch.expm1(u) - u)
-    return entropy.new_zeros(batch).index_add(0, sequence, weight.float()[sequence] * entropy)
+    log_score = (features * table[target]).sum(-1).to(wide) + bias[target] - offset
+    u = (log_score - log_ratio).to(wide)
+    entropy = others + log_ratio.exp().to(wide) * (torch.expm1(u) - u)
+    return entropy.new_zeros(batch).index_add(0, sequence, weight.to(wide)[sequence] * entropy)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from sedd.diffusion.graph import Graph, Leave, StepKind, like_positions
 from sedd.diffusion.randomness import rand, randint
-from sedd.diffusion.vocabulary_sum import LinearTerms, RowTerms
+from sedd.diffusion.vocabulary_sum import RestRatio, RowTerms
 
 
 class Uniform(Graph):
@@ -75,15 +75,12 @@ class Uniform(Graph):
         log_rho = self._log_rho(sigma)
         offset = offset.double()
         same = x == x0
-        base = torch.where(same, log_rho, 0.0)
-        ratio = base.exp()
-        num_others = self.num_states - 2 + same.double()
         terms = RowTerms(
             target=x0,
             exp_weight=torch.exp(-offset),
             target_weight=torch.where(same, 0.0, torch.exp(-log_rho)),
             target_shift=torch.where(same, 0.0, log_rho - offset),
-            linear=LinearTerms(x, ratio, ratio * num_others * (offset + base - 1)),
+            rest=RestRatio(x, offset + torch.where(same, log_rho, 0.0)),
         )
         return terms.scaled(1 / self.num_states)
 

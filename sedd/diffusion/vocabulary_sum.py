@@ -3,10 +3,10 @@
 The score entropy of a position is a plain sum over states, with no normaliser. With z = h W^T + b
 the logits of row n, each graph can write it as
 
-    value_n = a_n sum_rest e^z_ny - c_n sum_rest z_ny + k_n + q_n (e^u_n - 1 - u_n)
+    value_n = a_n sum_rest (e^z_ny - r_n - r_n (z_ny - log r_n)) + q_n (e^u_n - 1 - u_n)
     u_n = z_n,target + d_n
 
-with `rest` all states but the target and, if c is given, the current one. So one pass over pieces
+with `rest` all states but the target and, unless r = 0, the current one. So one pass over pieces
 of the vocabulary gives the values and every gradient, and nothing of size n x V ever exists.
 
 n rows, H features, V states summed over (never the mask), W (V or V + 1, H), b (V or V + 1,).
@@ -39,36 +39,31 @@ PIECE_MULTIPLE = 64
 
 
 @dataclass(frozen=True)
-class LinearTerms:
-    """What a row whose other ratios are not 0 adds; each (n,)."""
+class RestRatio:
+    """What is true of the rest where it is not 0; each (n,)."""
 
     current: Tensor  # x
-    weight: Tensor  # c
-    constant: Tensor  # k
+    logit: Tensor  # log r, at which the logits of the rest would be right
 
 
 @dataclass(frozen=True)
 class RowTerms:
     """The letters of the sum above, each (n,); float64, for they are few and their differences
-    matter.
+    matter. rest: None if r = 0.
     """
 
     target: Tensor  # x0
     exp_weight: Tensor  # a
     target_weight: Tensor  # q
     target_shift: Tensor  # d
-    linear: LinearTerms | None = None
+    rest: RestRatio | None = None
 
     def scaled(self, factor: Tensor | float) -> RowTerms:
         """The terms of factor_n * value_n. factor: (n,), or one number."""
-        linear = self.linear
-        if linear is not None:
-            linear = LinearTerms(linear.current, linear.weight * factor, linear.constant * factor)
         return dataclasses.replace(
             self,
             exp_weight=self.exp_weight * factor,
             target_weight=self.target_weight * factor,
-            linear=linear,
         )
 
 
@@ -127,12 +122,11 @@ def vocabulary_sum(
     a = terms.exp_weight.to(wide)
     weighted = (h * a[:, None]).to(compute)
     target = _Column(terms.target, h, weight, bias)
-    sparse = [target]
-    rest_slope = None
-    if terms.linear is not None:
-        sparse.append(_Column(terms.linear.current, h, weight, bias))
-        if gradients is not None:
-            rest_slope = -(terms.linear.weight.to(wide) @ h.to(wide))
+    left_out = [target.state]
+    ratio = None
+    if terms.rest is not None:
+        left_out.append(terms.rest.current)
+        ratio = terms.rest.logit.exp().to(wide)  # r
 
     ranges = list(pieces(h.shape[0], num_states, h.device))
     exp_sums = h.new_zeros((len(ranges), h.shape[0]), dtype=wide)
@@ -140,19 +134,21 @@ def vocabulary_sum(
     # of the largest table, and a place for what belongs to none
     scratch = torch.empty(h.shape[0] * ranges[0].stop + 1, dtype=wide, device=h.device)
     elsewhere = scratch.shape[0] - 1
-    piece_of, place = _places(torch.stack([c.state for c in sparse]), num_states, ranges[0].stop)
+    piece_of, place = _places(torch.stack(left_out), num_states, ranges[0].stop)
     for index, piece in enumerate(ranges):
         w = weight[piece].to(compute)
         table = scratch[: h.shape[0] * w.shape[0]].view(h.shape[0], w.shape[0])
         exp_product_into(table, h, w.t(), add=bias[piece].to(wide))
+        if ratio is not None:
+            # here, and not from the sums: the slope of a logit, a (e^z - r), would be lost in bfloat16 where it is small
+            table.sub_(ratio[:, None])
+            weight_sum += w.sum(0, dtype=wide)
         scratch.index_fill_(0, torch.where(piece_of == index, place, elsewhere), 0.0)
         torch.sum(table, -1, out=exp_sums[index])
-        if terms.linear is not None:
-            weight_sum += w.sum(0, dtype=wide)
         if gradients is not None:
             slope = table.to(compute)
             add_product_(gradients.features, slope, w)
-            product_into(gradients.weight[piece], slope.t(), weighted, add=rest_slope)
+            product_into(gradients.weight[piece], slope.t(), weighted)
             torch.mv(table.t(), a, out=gradients.bias[piece])
 
     u = target.logit + terms.target_shift
@@ -163,10 +159,12 @@ def vocabulary_sum(
         gradients.weight[num_states:] = 0.0
         gradients.bias[num_states:] = 0.0
         target.add_slope_(gradients, terms.target_weight * torch.expm1(u))
-    if terms.linear is not None:
-        values += terms.linear.constant + _add_linear_(
-            h, weight_sum, bias[:num_states], terms.linear, sparse, gradients
-        )
+    if terms.rest is not None:
+        assert ratio is not None
+        log_ratio, exact = terms.rest.logit, terms.rest.logit.exp()
+        current = _Column(terms.rest.current, h, weight, bias)
+        rest, count = _rest_logits(target, current, weight_sum, bias[:num_states])
+        values += terms.exp_weight * (count * (ratio - exact) - exact * (rest - count * log_ratio))
     return values
 
 
@@ -187,30 +185,16 @@ class _Column:
         gradients.bias.index_add_(0, self.state, slope)
 
 
-def _add_linear_(
-    h: Tensor,
-    weight_sum: Tensor,
-    bias: Tensor,
-    linear: LinearTerms,
-    excluded: list[_Column],
-    gradients: Gradients | None,
-) -> Tensor:
-    """-c_n sum_rest z_ny, (n,): the sum over all states is one product with the sum of the weights
-    (H,); the excluded ones are taken off again.
-
-    The part of the weight's gradient that all states share has been added in the pass already.
+def _rest_logits(
+    target: _Column, current: _Column, weight_sum: Tensor, bias: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The sum of the logits of the rest, and their number, each (n,): the sum over all states is one product with the sum of the
+    weights (H,), from which the target and the current state are taken off.
     """
-    target, current = excluded
     differ = target.state != current.state
-    rest = (current.h @ weight_sum).double() + bias.sum(dtype=torch.float64) - current.logit
-    rest -= torch.where(differ, target.logit, 0.0)
-    if gradients is not None:
-        c = linear.weight.to(gradients.features.dtype)
-        gradients.features.addcmul_(c[:, None], weight_sum.to(c.dtype), value=-1)
-        gradients.bias[: bias.shape[0]] -= c.sum()
-        current.add_slope_(gradients, linear.weight)
-        target.add_slope_(gradients, torch.where(differ, linear.weight, 0.0))
-    return -linear.weight * rest
+    total = (current.h @ weight_sum).double() + bias.sum(dtype=torch.float64)
+    rest = total - current.logit - torch.where(differ, target.logit, 0.0)
+    return rest, bias.shape[0] - 1 - differ.double()
 
 
 def _places(states: Tensor, num_states: int, width: int) -> tuple[Tensor, Tensor]:

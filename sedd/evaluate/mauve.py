@@ -25,7 +25,6 @@ from sedd.evaluate.run import Run
 from sedd.evaluate.text import open_blocks
 from sedd.paths import mauve_file
 from sedd.progress import progress
-from sedd.seeds import generator
 
 
 def given_positions(task: str, length: int) -> Tensor:
@@ -116,7 +115,7 @@ def write_around(run: Run, task: str, real: Tensor, world: World) -> list[Tensor
                 real.shape[1],
                 run.drawing(steps_of(run)),
                 clamp=(texts, given.expand(texts.shape)),
-                generator=generator(experiment.seed, "mauve", task, batch),
+                generator=run.generator(experiment.seed, "mauve", task, batch),
             ).tolist()
 
         parts = work_off(

@@ -16,6 +16,7 @@ from sedd.objective import Drawing, Estimate, Objective
 from sedd.objective.objective import Clamp, OnStep
 from sedd.provenance import code_version
 from sedd.provenance import now as current_time
+from sedd.seeds import sampler_generator
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,11 @@ class Run:
             top_p=settings.top_p,
             temperature=settings.temperature,
         )
+
+    def generator(self, seed: int, *name: str | int) -> torch.Generator:
+        """For `draw`; of the use called `name`."""
+        precision = self.experiment.sampling.precision
+        return sampler_generator(seed, *name, precision=precision, device=self.device)
 
     def provenance(self, seed: int, seconds: float) -> dict[str, object]:
         """Where a number made with this model comes from."""

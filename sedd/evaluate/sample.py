@@ -17,7 +17,6 @@ from sedd.evaluate.parts import parts_folder, remove_parts, work_off
 from sedd.evaluate.run import Run
 from sedd.objective.objective import Clamp
 from sedd.progress import progress
-from sedd.seeds import generator
 
 M = TypeVar("M", bound=Measured)
 
@@ -94,7 +93,7 @@ def draw_samples(
                 length,
                 run.drawing(steps),
                 clamp=clamp,
-                generator=generator(seed, "sample", batch),
+                generator=run.generator(seed, "sample", batch),
                 on_step=lambda step, x: bar.note(step=f"{step + 1}/{steps}"),
             ).tolist()
 

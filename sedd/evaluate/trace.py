@@ -12,7 +12,6 @@ from sedd.errors import DataError
 from sedd.evaluate.run import NetworkRun, Run
 from sedd.evaluate.sample import clamped
 from sedd.objective import Diffusion
-from sedd.seeds import generator
 from sedd.trace import Trace, build_trace
 
 
@@ -50,13 +49,13 @@ def draw_trace(
             on_state([pieces[token] for token in state])
 
     # the sampler's own first draw, made once more: it reports states after its steps only
-    noise, _ = start(graph, shape, clamp, generator(seed, "trace"), run.device)
+    noise, _ = start(graph, shape, clamp, run.generator(seed, "trace"), run.device)
     keep(noise)
     run.draw(
         *shape,
         run.drawing(steps),
         clamp=clamp,
-        generator=generator(seed, "trace"),
+        generator=run.generator(seed, "trace"),
         on_step=lambda step, x: keep(x),
     )
     provenance = run.provenance(seed, 0.0)

@@ -111,7 +111,8 @@ class DiffusionTransformer(nn.Module):
         condition = None
         if self.sigma_map is not None:
             assert sigma is not None, "this network is told the noise level"
-            condition = F.silu(self.sigma_map(sigma.reshape(-1)))
+            with torch.autocast(x.device.type, enabled=False):  # as in the official code
+                condition = F.silu(self.sigma_map(sigma.reshape(-1)))
         if caches is None:
             hidden = self.trunk(x, condition, rows)
         else:

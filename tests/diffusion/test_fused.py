@@ -176,6 +176,30 @@ def test_autocast_multiplies_in_bfloat16_and_sums_in_float32(kind):
         assert error < 0.03, name
 
 
+@pytest.mark.parametrize("distance", [1e-3, 1e-2, 0.1])
+def test_in_bfloat16_a_gradient_keeps_its_digits_where_the_scores_are_nearly_right(distance):
+    """The slope of a logit is a difference there, e^z - r: rounded before it is taken, little would be left of it."""
+    graph, noise = process("uniform", 2000)
+    network = LinearNetwork(graph, LENGTH)
+    with torch.no_grad():
+        network.weight *= distance / network.weight.norm(dim=1, keepdim=True)
+        network.bias.zero_()
+    x0, _, _ = inputs(graph, noise)
+    t = torch.full((BATCH,), 0.95, dtype=torch.float64)  # the true ratios are nearly 1
+    xt = graph.sample_transition(x0, noise(t)[0], torch.Generator().manual_seed(2))
+
+    def loss() -> Tensor:
+        time = t.to(network.weight.dtype)
+        return score_entropy_loss(network, graph, noise, x0, time, xt, fused=True)
+
+    _, exact = value_and_gradients(network, loss, torch.mean)
+    with torch.autocast("cpu", torch.bfloat16):
+        _, gradients = value_and_gradients(network.float(), loss, torch.mean)
+    for name in ("weight", "bias"):
+        error = (gradients[name].double() - exact[name]).norm() / exact[name].norm()
+        assert error < 0.01, name
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_table_of_logits_is_ever_made(kind, monkeypatch):
     monkeypatch.setitem(vocabulary_sum.PIECE_ELEMENTS, "cpu", 5000)

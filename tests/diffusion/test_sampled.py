@@ -1,5 +1,7 @@
 """The estimate from drawn tokens against the whole sum over the vocabulary."""
 
+import math
+
 import torch
 
 from sedd.diffusion import (
@@ -19,14 +21,14 @@ def network() -> DiffusionTransformer:
     model = DiffusionTransformer(V, True, hidden_size=8, n_blocks=1, n_heads=2, cond_dim=4)
     for weight in model.parameters():
         torch.nn.init.normal_(weight, std=0.5)
-    return model.eval()
+    return model.double().eval()
 
 
 def problem():
     generator = torch.Generator().manual_seed(1)
     graph, noise = Absorb(V), LogLinear(1e-3)
     x0 = torch.randint(V, (3, 6), generator=generator)
-    sigma, dsigma = noise(torch.tensor([0.2, 0.5, 0.9]))
+    sigma, dsigma = noise(torch.tensor([0.2, 0.5, 0.9], dtype=torch.float64))
     return graph, sigma, dsigma, graph.sample_transition(x0, sigma, generator), x0
 
 
@@ -39,7 +41,7 @@ def value_and_gradients(model, loss):
 
 def test_the_mean_over_every_draw_is_the_whole_sum_in_value_and_gradient():
     model, (graph, sigma, weight, xt, x0) = network(), problem()
-    law = torch.tensor([0.4, 0.3, 0.1, 0.15, 0.05])
+    law = torch.tensor([0.4, 0.3, 0.1, 0.15, 0.05], dtype=torch.float64)
     exact = value_and_gradients(model, weighted_score_entropy(model, graph, sigma, weight, xt, x0))
     means = [torch.zeros_like(part) for part in exact]
     for token in range(V):
@@ -48,8 +50,20 @@ def test_the_mean_over_every_draw_is_the_whole_sum_in_value_and_gradient():
         for mean, part in zip(means, value_and_gradients(model, loss), strict=True):
             mean += law[token] * part
     for mean, part in zip(means, exact, strict=True):
-        # float32 sums of five terms, the largest of which is weighted twentyfold
-        torch.testing.assert_close(mean, part, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(mean, part, rtol=1e-12, atol=1e-12)
+
+
+def test_the_weight_of_a_draw_is_not_rounded_with_the_products():
+    """Three weights in a geometric series: what they change is one, too, whatever the logits were rounded to."""
+    model, (graph, sigma, weight, xt, x0) = network().float(), problem()
+    losses = []
+    for power in range(3):
+        drawn = VocabularyDraw(torch.tensor([1, 2]), torch.full((2,), power * 0.7))
+        with torch.autocast("cpu", torch.bfloat16):
+            losses.append(sampled_score_entropy(model, graph, sigma, weight, xt, x0, drawn))
+    first, second, third = (loss.detach().double() for loss in losses)
+    expected = torch.full((3,), math.exp(0.7), dtype=torch.float64)
+    torch.testing.assert_close((third - second) / (second - first), expected, rtol=1e-5, atol=0.0)
 
 
 def test_one_draw_alone_is_not_the_whole_sum():
@@ -74,6 +88,5 @@ def test_tokens_are_drawn_by_their_law_and_weighted_by_its_reciprocal():
 def test_nothing_masked_costs_nothing():
     model, (graph, sigma, weight, _, x0) = network(), problem()
     drawn = VocabularyDraw.draw(torch.full((V,), 0.2), 3, torch.Generator().manual_seed(3))
-    assert torch.equal(
-        sampled_score_entropy(model, graph, sigma, weight, x0, x0, drawn), torch.zeros(3)
-    )
+    entropy = sampled_score_entropy(model, graph, sigma, weight, x0, x0, drawn)
+    assert torch.equal(entropy, torch.zeros(3, dtype=torch.float64))

@@ -209,9 +209,13 @@ def test_without_denoising_masks_may_remain():
 def test_top_p_draws_only_from_the_nucleus():
     graph, noise = Absorb(5), LogLinear()
     network = LinearNetwork(graph, 4)
-    network.bias.data[:5] = torch.tensor([30.0, 0.0, 0.0, 0.0, 0.0])
-    sure = sample(network, graph, noise, (200, 4), 8, top_p=0.5, generator=generator())
-    assert (sure == 0).all()
+    network.bias.data[:5] = torch.tensor([3.0, 1.0, 0.0, 0.0, 0.0])
+    drawn = {
+        top_p: sample(network, graph, noise, (2000, 4), 8, top_p=top_p, generator=generator())
+        for top_p in (0.5, None)
+    }
+    assert set(drawn[0.5].unique().tolist()) <= {0, 1}
+    assert set(drawn[None].unique().tolist()) == {0, 1, 2, 3, 4}
 
 
 def test_the_generator_decides_everything():
