@@ -2,6 +2,8 @@
 
 So what a sequence keeps does not depend on its batch mates, nor on which device or part of a batch it is in; and a compiled
 network sees plain inputs.
+differs from the official code, where one global generator draws for all as the network runs: its masks depend on the batch and on
+the number of processes.
 
 B batch, n blocks, L sequence length, H hidden width.
 """
