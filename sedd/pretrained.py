@@ -35,7 +35,8 @@ Loaded = tuple[ScoreFunction, Graph, Noise]
 def load_model(
     source: str | Path, device: torch.device | str | None = None, *, step: int | None = None
 ) -> Loaded:
-    """`(model, graph, noise)`, the model, `model(x, sigma) -> log_score`, in evaluation mode with its averaged weights.
+    """`(model, graph, noise)`, the model, `model(x, sigma) -> log_score`, in evaluation mode with its averaged weights, which may
+    have gradients: to use it alone, call it within `torch.no_grad()`.
 
     source: a run's name, its folder, or one of its checkpoints; a folder of a published model, in the hub's form or
         as the official code writes it; or the id of a hub repository, such as louaaron/sedd-small.
@@ -47,9 +48,7 @@ def load_model(
     load, run = from_hub, None
     if path.is_file():
         load = from_checkpoint
-    elif (
-        path / ".hydra" / "config.yaml"
-    ).is_file():  # before the next: it has a folder `checkpoints`, too
+    elif (path / ".hydra" / "config.yaml").is_file():  # asked first: it has `checkpoints`, too
         load = from_experiment_folder
     elif (path / "checkpoints").is_dir():
         run = path

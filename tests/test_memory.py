@@ -8,8 +8,13 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 import sedd.cli
+import sedd.launch.job
+import sedd.train
+from sedd.config import load_experiment
+from sedd.launch.job import TrainJob
 
 MEBIBYTES = 40  # above 32, which the library never keeps by itself; before 2.35 it cannot be told to keep more either
 COUNT = f"""
@@ -53,3 +58,14 @@ def test_every_verb_keeps_freed_memory(monkeypatch, capsys):
         sedd.cli.main()
     assert called == [True]
     assert "Usage" in capsys.readouterr().out
+
+
+def test_every_job_keeps_freed_memory(project, monkeypatch):
+    done = []
+    monkeypatch.setattr(sedd.launch.job, "keep_freed_memory", lambda: done.append("kept"))
+    monkeypatch.setattr(sedd.train, "train", lambda *_: done.append("trained"))
+    settings = project / "settings.json"
+    settings.write_text(load_experiment("smoke_absorb").model_dump_json())
+    threads = torch.get_num_threads()
+    TrainJob(str(project), "run", str(settings), threads, "cpu", None)._train(None)
+    assert done == ["kept", "trained"]
