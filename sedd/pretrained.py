@@ -61,7 +61,7 @@ def load_model(
         return from_checkpoint(find_checkpoint([run], step), device)
     if step is not None:
         raise CheckpointError(
-            f"{source}: a step chooses among the checkpoints of a run; this is no run"
+            f"{source}: a step chooses among the checkpoints of a run, and this is not a run's folder or name"
         )
     return load(path, device)
 

@@ -74,7 +74,7 @@ def weighted_score_entropy(
 
 
 def fusing_pays(graph: Graph) -> bool:
-    """Absorbing: in any vocabulary, for the network is needed at masked positions only. Uniform: in a large one; in float32 the
-    fused sum of a few states loses digits where they are nearly right, which those of many make up for.
+    """Absorbing: in any vocabulary, for the network is needed at masked positions only. Uniform: in a large one; in a small one
+    the plain sum is also the more exact one in float32, where the scores are nearly right.
     """
     return graph.mask is not None or graph.vocab_size >= MIN_FUSED_VOCABULARY

@@ -37,8 +37,8 @@ TABLE_ELEMENTS = {"cpu": 2**25, "cuda": 2**27}
 
 @dataclass
 class ReverseStep:
-    """Moves states in place. precision: how draws are made, see `categorical`. top_p: None, or the
-    mass kept of a jump.
+    """Moves states in place, by a model that does not change meanwhile. precision: how draws are made, see `categorical`.
+    top_p: None, or the mass kept of a jump.
     """
 
     model: ScoreFunction
@@ -47,9 +47,8 @@ class ReverseStep:
     precision: Precision = "float64"
     top_p: float | None = None
     _buffer: Tensor = field(default_factory=lambda: torch.empty(0), repr=False)
-    _weight: Tensor | None = field(
-        default=None, repr=False
-    )  # of the vocabulary layer, as it is multiplied
+    # of the vocabulary layer, in the precision in which it is multiplied
+    _weight: Tensor | None = field(default=None, repr=False)
 
     def move_(self, x: Tensor, rows: Tensor, kind: StepKind, sigma: Tensor, step: float) -> None:
         """Redraw x (B, L) at flat positions `rows` (n,), of an absorbing graph masked ones. sigma: (1,) or (B,); step: as for

@@ -123,10 +123,11 @@ def vocabulary_sum(
     weighted = (h * a[:, None]).to(compute)
     target = _Column(terms.target, h, weight, bias)
     left_out = [target.state]
-    ratio = None
+    exact_ratio = ratio = None
     if terms.rest is not None:
         left_out.append(terms.rest.current)
-        ratio = terms.rest.logit.exp().to(wide)  # r
+        exact_ratio = terms.rest.logit.exp()  # r
+        ratio = exact_ratio.to(wide)
 
     ranges = list(pieces(h.shape[0], num_states, h.device))
     exp_sums = h.new_zeros((len(ranges), h.shape[0]), dtype=wide)
@@ -140,7 +141,7 @@ def vocabulary_sum(
         table = scratch[: h.shape[0] * w.shape[0]].view(h.shape[0], w.shape[0])
         exp_product_into(table, h, w.t(), add=bias[piece].to(wide))
         if ratio is not None:
-            # here, and not from the sums: the slope of a logit, a (e^z - r), would be lost in bfloat16 where it is small
+            # off each entry, not off the products: the slope of a logit, a (e^z - r), may be small beside e^z
             table.sub_(ratio[:, None])
             weight_sum += w.sum(0, dtype=wide)
         scratch.index_fill_(0, torch.where(piece_of == index, place, elsewhere), 0.0)
@@ -160,11 +161,12 @@ def vocabulary_sum(
         gradients.bias[num_states:] = 0.0
         target.add_slope_(gradients, terms.target_weight * torch.expm1(u))
     if terms.rest is not None:
+        assert exact_ratio is not None
         assert ratio is not None
-        log_ratio, exact = terms.rest.logit, terms.rest.logit.exp()
         current = _Column(terms.rest.current, h, weight, bias)
         rest, count = _rest_logits(target, current, weight_sum, bias[:num_states])
-        values += terms.exp_weight * (count * (ratio - exact) - exact * (rest - count * log_ratio))
+        linear = exact_ratio * (rest - count * terms.rest.logit)
+        values += terms.exp_weight * (count * (ratio - exact_ratio) - linear)
     return values
 
 

@@ -22,11 +22,11 @@ from sedd.diffusion.loss import fusing_pays
 GRAPHS = {"absorb": Absorb, "uniform": Uniform}
 NOISES = {"loglinear": LogLinear(), "geometric": Geometric()}
 WIDTH = 2  # of the features: the network itself must add no error
-# Of the logits: none (an untrained network), 10 % from the truth, and random of any size. Nearer to a truth far from 1 (log r is
-# -20 at t = 1e-5) the loss, a square of the distance, feels the rounding of the logit itself, whatever is done with it here.
+# Of the logits: none (an untrained network), 10 % from the truth, and random of any size. At 1 % and nearer the loss, a square of
+# the distance, feels the rounding of a logit of size 10 itself, whatever is done with it here.
 SCALES = ("zero", "near the truth", 0.01, 0.1, 1.0, 5.0, 20.0)
 # What is no error, as a part of dsigma: nats of a loss; and of a gradient, a difference of ratios of size 1.
-LOSS_FLOOR, GRADIENT_FLOOR = 1e-10, 1e-7
+LOSS_FLOOR, GRADIENT_FLOOR = 1e-9, 1e-7
 RTOL = 1e-4
 GRADIENT_RTOL = 2e-4  # of a sum over the vocabulary, made by autograd, whose largest term may be larger than itself
 
@@ -49,7 +49,9 @@ class Case:
         cls, graph: Graph, noise: Noise, t: float, x: int, x0: int, scale: float | str, seed: int
     ) -> Case:
         draws = torch.Generator().manual_seed(seed)
-        features = torch.randn(1, WIDTH, generator=draws)
+        features = torch.randn(1, WIDTH, generator=draws).clamp(
+            -2, 2
+        )  # so that no logit exceeds 80
         spread = scale if isinstance(scale, float) else 0.0
         weight = spread * torch.randn(graph.num_states, WIDTH, generator=draws)
         bias = spread * torch.randn(graph.num_states, generator=draws)

@@ -5,8 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from project import command
 
+import sedd.seeds
 from sedd.config import load_experiment
 from sedd.errors import ConfigError, DataError
 from sedd.evaluate import asked_for, draw_samples, open_run
@@ -53,6 +55,16 @@ def test_the_seed_decides_the_texts_and_batches_differ(run):
     assert [t["tokens"] for t in first] == [t["tokens"] for t in again]
     assert [t["tokens"] for t in first] != [t["tokens"] for t in other]
     assert len({tuple(t["tokens"]) for t in first}) == 4  # two batches of two
+
+
+@pytest.mark.parametrize(("precision", "place"), [("float64", "cpu"), ("float32", "meta")])
+def test_a_run_draws_where_its_precision_asks_for(run, precision, place, monkeypatch):
+    asked = []
+    monkeypatch.setattr(sedd.seeds, "generator", lambda *name, device: asked.append(device))
+    experiment = asked_for(run.experiment, precision=precision)
+    run = replace(run, experiment=experiment, device=torch.device("meta"))
+    run.generator(1, "sample", 0)
+    assert [torch.device(device).type for device in asked] == [place]
 
 
 def test_nothing_left_to_draw_is_told(run):

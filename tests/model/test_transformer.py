@@ -207,9 +207,10 @@ def test_dropout_acts_in_training_only():
     assert not torch.equal(model(x, sigma), model(x, sigma))
 
 
-def test_autocast_keeps_norms_and_scores_in_float32(monkeypatch):
+def test_autocast_keeps_norms_scores_and_the_embedded_noise_in_float32(monkeypatch):
     model, _, _, stored = load("absorb")
-    norms = []
+    norms, embedded = [], []
+    model.sigma_map.register_forward_hook(lambda *call: embedded.append(call[-1].dtype))
     original = torch.nn.functional.layer_norm
 
     def watched(x, *args, **kwargs):
@@ -221,6 +222,7 @@ def test_autocast_keeps_norms_and_scores_in_float32(monkeypatch):
         half = model(stored["xt"], stored["sigma"])
     assert half.dtype == torch.float32
     assert norms == [torch.float32] * 5
+    assert embedded == [torch.float32]
     assert not torch.equal(half, stored["log_score"])
     assert_close(half, stored["log_score"], rtol=0.05, atol=0.1)
 
