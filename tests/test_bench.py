@@ -7,23 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 from project import command
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
 
 from sedd.bench import Settings, render, run_bench
-from sedd.bench.flops import forward_flops_per_token, train_flops_per_token
 from sedd.bench.index import index
-from sedd.bench.measure import Seconds
 from sedd.bench.plain import plain_graph
-from sedd.bench.run import rates
-from sedd.bench.table import columns
 from sedd.bench.work import bounding, heading, make_plain, prepare, sampling, training
-from sedd.build import build_graph, build_model, build_noise
-from sedd.config.load import load_yaml_model
-from sedd.config.model import ModelConfig
+from sedd.build import build_graph, build_noise
 from sedd.errors import ConfigError
 from sedd.model import ExponentialMovingAverage
-from sedd.paths import model_file
 from sedd.train.state import TrainState
 
 V = 300  # above the size from which the fused loss is used
@@ -189,26 +180,6 @@ def test_every_work_is_measured_in_both_ways_on_a_gpu(work, graph):
 
 
 @pytest.mark.usefixtures("project")
-@pytest.mark.parametrize(("work", "calls"), [("train", 2), ("perplexity", 2), ("sample", 3)])
-def test_utilisation_is_what_the_model_needs_of_what_the_device_can(work, calls):
-    seconds = [Seconds(wall=wall, cpu=1.0) for wall in (0.5, 0.4, 9.0)]
-    device = {"model_flops_per_token": 1000, "device_flops_per_second": 1e6}
-    found = rates(Settings(work, **TINY), seconds, device)
-    assert found["utilisation"] == pytest.approx(1000 * 2 * 16 * calls / 0.5 / 1e6)
-    assert (
-        rates(Settings(work, **TINY), seconds, {**device, "device_flops_per_second": None})[
-            "utilisation"
-        ]
-        is None
-    )
-    measured = {"settings": {"steps": 2}, "device_type": "cuda"}
-    path = {**found, "peak_memory_bytes": 2**20, "held_memory_bytes": 2**21}
-    cells = columns("fast", path, measured)
-    assert cells["utilisation"] == f"{3.2 * calls * 2:.1f} %"
-    assert (cells["peak memory"], cells["held memory"]) == ("1.0 MiB", "2.0 MiB")
-
-
-@pytest.mark.usefixtures("project")
 def test_settings_of_the_network_can_be_changed_and_are_told():
     words = ("model.hidden_size=32", "model.n_heads=2", "model.dropout=0.2")
     measured = run_bench(Settings("train", overrides=words, **TINY))
@@ -247,28 +218,6 @@ def test_an_unknown_preset_or_device_is_told_with_what_there_is():
         run_bench(Settings("train", model="huge", **TINY))
     with pytest.raises(ConfigError, match=r"--device: must be cpu"):
         run_bench(Settings("train", **{**TINY, "device": "meta"}))
-
-
-@pytest.mark.usefixtures("project")
-@pytest.mark.parametrize(("preset", "millions"), [("small", 854), ("medium", 2423)])
-def test_a_token_of_the_papers_models_costs_what_pen_and_paper_say(preset, millions):
-    # small: 6 * (12 * 12 * 768^2) + 12 * 12 * 1024 * 768 + 6 * 768 * 50258
-    config = load_yaml_model(model_file(preset), ModelConfig)
-    assert round(train_flops_per_token(config, 1024, 50258) / 1e6) == millions
-
-
-@pytest.mark.usefixtures("project")
-def test_the_arithmetic_of_a_token_is_what_the_networks_own_operations_count():
-    experiment = Settings("train", vocab=V, length=64).experiment()
-    config = experiment.model.model_copy(update={"cond_dim": 1})
-    model = build_model(experiment.model_copy(update={"model": config}), V)
-    x, sigma = torch.zeros(2, 64, dtype=torch.long), torch.ones(2)
-    plain_products = sdpa_kernel(SDPBackend.MATH)  # the counter does not know the CPU's fused ones
-    with FlopCounterMode(display=False) as counter, torch.no_grad(), plain_products:
-        model(x, sigma)
-    counted = counter.get_total_flops() / x.numel()
-    # the embedding of the noise, once a sequence, is left out
-    assert counted == pytest.approx(forward_flops_per_token(config, 64, V + 1), rel=0.01)
 
 
 def test_the_verb_prints_a_table_and_writes_the_same_as_json(project):
