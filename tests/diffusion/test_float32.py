@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 import torch
-from float32_scan import GRADIENT_RTOL, GRAPHS, NOISES, RTOL, SCALES, Case, states
+from float32_scan import GRAPHS, NOISES, RTOL, SCALES, Case, states
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sedd.diffusion.loss import fusing_pays
-
 SIZES = [2, 27, 1000, 50257, 131_072]
+
+
+def gradient_rtol(scale: float | str) -> float:
+    """Logits as small as 0.01 have gradients that are sums of far larger terms, which autograd adds up in float32."""
+    return 2 * RTOL if scale == 0.01 else RTOL
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
@@ -26,12 +29,11 @@ SIZES = [2, 27, 1000, 50257, 131_072]
 def test_the_loss_and_its_gradients_agree_with_float64(kind, noise, size, t, scale, data, fused):
     """Any vocabulary, time, state and score, also states that the process hardly ever makes."""
     graph = GRAPHS[kind](size)
-    fused = fused and fusing_pays(graph)
     x0 = data.draw(st.integers(0, size - 1), "x0")
     x = data.draw(st.integers(0, size - 1), "x") if graph.mask is None else graph.mask
     loss, gradient = Case.draw(graph, NOISES[noise], t, x, x0, scale, seed=x0).errors(fused)
     assert loss < RTOL  # nan, for anything that is not finite, fails too
-    assert gradient < GRADIENT_RTOL
+    assert gradient < gradient_rtol(scale)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -43,10 +45,10 @@ def test_both_ends_of_time_agree_with_float64(kind, noise, size, t):
     for x, x0 in states(graph):
         for scale in SCALES:
             case = Case.draw(graph, NOISES[noise], t, x, x0, scale, seed=1)
-            for fused in {fusing_pays(graph), False}:
+            for fused in (True, False):
                 loss, gradient = case.errors(fused)
                 assert loss < RTOL, (x, x0, scale, fused)
-                assert gradient < GRADIENT_RTOL, (x, x0, scale, fused)
+                assert gradient < gradient_rtol(scale), (x, x0, scale, fused)
 
 
 @pytest.mark.parametrize("size", SIZES)
