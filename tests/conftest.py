@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from corpus import tokenize_corpus
-from project import command, copy_project
+from helpers.corpus import tokenize_corpus
+from helpers.project import command, copy_project
 
 
 @pytest.fixture

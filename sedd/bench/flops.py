@@ -6,7 +6,7 @@ out or done twice: the head at every position and state, attention to every posi
 
 from __future__ import annotations
 
-from sedd.config.model import ModelConfig
+from sedd.config.sections.model import ModelConfig
 
 # Dense bfloat16 products with float32 sums, FLOP/s, from NVIDIA's data sheets, by the device's whole name: a laptop's or
 # another memory's variant of the same chip is clocked differently.

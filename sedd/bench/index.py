@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sedd.atomic import write_text
 from sedd.bench.table import mebibytes
+from sedd.runtime.atomic import write_text
 
 HEAD = """\
 # Speed and memory, measured
@@ -18,9 +18,9 @@ One row a file, each with both paths taking turns in one run (`sedd bench --plai
 straightforward way to the same numbers. Times are medians, of a step. CPU time is what the process used of the CPUs: where others
 used the machine too, it says more than wall time. Memory is the peak of one run above what was held before it.
 
-On a CPU each path has a process of its own. Every verb has the C library keep freed memory (`sedd.memory`), so the fast path
-does; the plain one's gives large blocks back at once, as by default, and waits for the system to clear the next ones. That wait
-is in the ratios, and it is large where tables are. Neither path has it with `MALLOC_TRIM_THRESHOLD_=17179869184` and
+On a CPU each path has a process of its own. Every verb has the C library keep freed memory (`sedd.runtime.memory`), so the fast
+path does; the plain one gives large blocks back at once, as by default, and waits for the system to clear the next ones. This
+wait is in the ratios, and is large where tables are. Neither path has it with `MALLOC_TRIM_THRESHOLD_=17179869184` and
 `MALLOC_MMAP_THRESHOLD_=1073741824` in the environment.
 
 The fast bound takes several draws through the network together, up to 4,096 tokens: in a small vocabulary that is more

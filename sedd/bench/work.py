@@ -15,14 +15,15 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from sedd.bench.options import Settings
 from sedd.bench.plain import PlainAverage, plain_forward, plain_graph, plain_optimizer, plain_trunk
-from sedd.bench.settings import Settings
-from sedd.build import autocast, build_graph, build_noise, build_vocabulary_law
+from sedd.checkpoints.build import build_graph, build_noise, build_token_proposal
 from sedd.config import Experiment
 from sedd.diffusion import Graph, Noise, likelihood_bound, sample, weighted_score_entropy
-from sedd.distributed import World
 from sedd.objective import ScoreEntropy
-from sedd.seeds import generator, sampler_generator
+from sedd.runtime.device import autocast
+from sedd.runtime.distributed import World
+from sedd.runtime.seeds import generator, sampler_generator
 from sedd.train.loss import TrainingLoss
 from sedd.train.state import TrainState
 from sedd.train.step import train_step
@@ -63,7 +64,7 @@ def training(
 ) -> Steps:
     """Optimiser steps on one batch."""
     x0 = random_tokens(experiment, state.vocab_size)
-    law = build_vocabulary_law(experiment, np.ones(state.vocab_size))
+    law = build_token_proposal(experiment, np.ones(state.vocab_size))
     objective = ScoreEntropy(graph, noise, law, fused=False if plain else None)
 
     here = World(next(state.model.parameters()).device)

@@ -11,9 +11,11 @@ import sys
 
 import typer
 
-from sedd.cli import configuration, jobs, judged, results, runs, texts, tools
+from sedd.cli import configuration, jobs, results, runs, tools
+from sedd.cli import evaluate as judged
+from sedd.cli import tokenize as texts
 from sedd.errors import SeddError
-from sedd.memory import keep_freed_memory
+from sedd.runtime.memory import keep_freed_memory
 
 app = typer.Typer(
     name="sedd",

@@ -66,7 +66,7 @@ def figure(
     Example: sedd figure generative_steps
     """
     from sedd.report import make_table
-    from sedd.report.steps_figure import write_steps_figure
+    from sedd.report.figure.steps_figure import write_steps_figure
 
     for path in write_steps_figure(make_table(name)):
         typer.echo(path)
@@ -146,7 +146,7 @@ def overview(
     \b
     Example: sedd overview --table zero_shot
     """
-    from sedd.config.load import stems
+    from sedd.config.yaml.load import stems
     from sedd.paths import front_page_file, table_file
     from sedd.report import write_front_page
 

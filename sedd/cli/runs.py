@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from sedd.atomic import write_json
-from sedd.cli.judged import told_any
+from sedd.cli.evaluate import summary_line
 from sedd.cli.options import (
     Device,
     Name,
@@ -21,6 +20,7 @@ from sedd.cli.options import (
     subject_of,
 )
 from sedd.config import Experiment, load_subject
+from sedd.runtime.atomic import write_json
 
 
 def train(
@@ -80,7 +80,7 @@ def train(
 
 def train_here(experiment: Experiment, until: int | None, device: str | None) -> None:
     """Train in this process."""
-    from sedd.build import choose_device
+    from sedd.runtime.device import choose_device
     from sedd.train import Interrupted
     from sedd.train import train as run
 
@@ -151,16 +151,16 @@ def sample(
               sedd sample tiny_absorb --at 40=" of the " --at 80=" and "
               sedd sample tiny_absorb --sampler first_hitting --top-p 0.9
     """
-    from sedd.build import choose_device
     from sedd.config import sampling_steps
-    from sedd.distributed import world
-    from sedd.evaluate import asked_for, draw_samples, open_run, write_samples
+    from sedd.evaluate import draw_samples, open_run, with_sampling, write_samples
     from sedd.paths import samples_file
+    from sedd.runtime.device import choose_device
+    from sedd.runtime.distributed import world
 
     if (trace or watch) and (count or out):
         raise typer.BadParameter("--trace and --watch draw one text: leave out --count and --out")
     kept = load_subject(name, overrides or [], rename=rename)
-    asked = asked_for(
+    asked = with_sampling(
         kept,
         count=count,
         sampler=sampler,
@@ -229,10 +229,10 @@ def perplexity(
     Examples: sedd perplexity tiny_absorb --dataset wiki --dataset kjv
               torchrun --nproc-per-node 8 --no-python sedd perplexity sedd_small_absorb
     """
-    from sedd.build import choose_device
-    from sedd.distributed import world
     from sedd.evaluate import measure, open_run, open_text, remove_parts
     from sedd.paths import evaluation_file
+    from sedd.runtime.device import choose_device
+    from sedd.runtime.distributed import world
 
     experiment = subject_of(name, overrides, rename, seed)
     texts = dataset or list(experiment.evaluation.datasets)
@@ -248,7 +248,7 @@ def perplexity(
                 path = evaluation_file(experiment.name, run.step, text)
                 write_json(path, result)
                 remove_parts(path)
-                typer.echo(f"{path}: {told_any(result)}")
+                typer.echo(f"{path}: {summary_line(result)}")
 
 
 def piece(text: str) -> tuple[int, str]:

@@ -29,7 +29,7 @@ def export(
     \b
     Example: sedd export tiny_absorb results/exports/tiny_absorb
     """
-    from sedd.export import export as write
+    from sedd.checkpoints.export import export as write
 
     made = write(run, folder, step, force=force)
     names = ", ".join(one.dataset for one in made.evaluations)
@@ -84,8 +84,8 @@ def bench(
               sedd bench train model.hidden_size=256 model.n_blocks=4 model.n_heads=4 --plain
               sedd bench sample --model small --length 1024 --batch 1 --device cuda --json speed.json
     """
-    from sedd.atomic import write_json
     from sedd.bench import Settings, render, run_bench
+    from sedd.runtime.atomic import write_json
 
     settings = Settings(
         work=work,
@@ -128,9 +128,9 @@ def estimators(
     \b
     Example: sedd estimators tiny_absorb --dataset wiki
     """
-    from sedd.atomic import write_json
     from sedd.errors import ConfigError, Problem
     from sedd.evaluate import compare_estimators, open_run, render_estimators
+    from sedd.runtime.atomic import write_json
 
     experiment = load_experiment(name)
     text = dataset or next(iter(experiment.evaluation.datasets), None)

@@ -10,9 +10,9 @@ from sedd.cli.watch import Watch
 from sedd.config import sampling_steps
 from sedd.evaluate import Run, draw_trace
 from sedd.paths import trace_stem
-from sedd.progress import progress
-from sedd.report.gif import write_gif
-from sedd.trace import write_trace
+from sedd.report.figure.gif import write_gif
+from sedd.results.trace import write_trace
+from sedd.runtime.progress import progress
 
 
 def follow(

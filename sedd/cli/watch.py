@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from sedd.trace import LIGHT, Palette
+from sedd.results.trace import LIGHT, Palette
 
 MASK = "▁"
 SECONDS_A_FRAME = 0.04  # a small model is faster than an eye

@@ -12,11 +12,8 @@ from sedd.config.experiment import (
     scales_by_sigma,
     training_identity,
 )
-from sedd.config.experiments import changed_only_in_use, load_experiment, load_subject, resolve
 from sedd.config.find import subject_name, tables_with
-from sedd.config.load import load_cluster, load_dataset, load_project, load_yaml_model
-from sedd.config.model import ModelConfig
-from sedd.config.needs import measured_split, measuring_tokens, needed_tokens, training_tokens
+from sedd.config.load_experiment import changed_only_in_use, load_experiment, load_subject, resolve
 from sedd.config.pretrained import (
     Drawn,
     Measured,
@@ -29,10 +26,13 @@ from sedd.config.pretrained import (
     training_dataset,
 )
 from sedd.config.project import ProjectConfig
-from sedd.config.resolved import resolved_yaml, write_resolved
+from sedd.config.queries import measured_split, measuring_tokens, needed_tokens, training_tokens
+from sedd.config.sections.model import ModelConfig
+from sedd.config.sections.training import Training
 from sedd.config.settings import section_sha256
 from sedd.config.table import TableConfig, load_table
-from sedd.config.training import Training
+from sedd.config.yaml.load import load_cluster, load_dataset, load_project, load_yaml_model
+from sedd.config.yaml.write import resolved_yaml, write_resolved
 
 __all__ = [
     "TRAINING_SECTIONS",

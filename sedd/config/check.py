@@ -9,12 +9,12 @@ from typing import Any
 from sedd.config.cluster import ClusterConfig
 from sedd.config.dataset import DatasetConfig
 from sedd.config.experiment import Experiment
-from sedd.config.experiments import experiment_from
-from sedd.config.load import check_reference, load_cluster, load_project, load_yaml_model
-from sedd.config.model import ModelConfig
-from sedd.config.source import read_source
+from sedd.config.load_experiment import experiment_from
+from sedd.config.sections.model import ModelConfig
+from sedd.config.sections.training import indivisible_batch
 from sedd.config.table import TableConfig
-from sedd.config.training import indivisible_batch
+from sedd.config.yaml.load import check_reference, load_cluster, load_project, load_yaml_model
+from sedd.config.yaml.source import read_source
 from sedd.errors import ConfigError, Problem
 from sedd.paths import CONFIG, dataset_file, experiment_file
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from sedd.config.model import Count
+from sedd.config.sections.model import Count
 from sedd.config.settings import Name, Rule, Settings, Text
 
 SLURM_ONLY = ("partition", "account", "qos", "constraint", "setup", "extra")

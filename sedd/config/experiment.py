@@ -10,9 +10,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from sedd.config.model import Count, ModelConfig
-from sedd.config.objective import Objective, ScoreEntropyObjective, objective_rules
-from sedd.config.quality import QUALITY_RULES, Generative, Mauve
+from sedd.config.sections.model import Count, ModelConfig
+from sedd.config.sections.objective import Objective, ScoreEntropyObjective, objective_rules
+from sedd.config.sections.quality import QUALITY_RULES, Generative, Mauve
+from sedd.config.sections.training import OBSERVING, TRAINING_RULES, TimeEps, Training
 from sedd.config.settings import (
     DatasetName,
     DatasetNames,
@@ -24,7 +25,6 @@ from sedd.config.settings import (
     named_once,
     section_sha256,
 )
-from sedd.config.training import OBSERVING, TRAINING_RULES, TimeEps, Training
 
 TRAINING_SECTIONS = ("seed", "objective", "model", "graph", "noise", "data", "training")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 
 from sedd.config.experiment import Experiment, Subject, checkpoint_steps
-from sedd.config.model import Count
-from sedd.config.quality import Precision
+from sedd.config.sections.model import Count
+from sedd.config.sections.quality import Precision
 from sedd.config.settings import Rule, Settings, Text, TokenizerName
 
 Drawn = tuple[str, int, Precision]  # sampler, steps, precision

@@ -13,10 +13,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, TypeAdapter
 
-from sedd.config.load import check_name, existing, load_yaml_model
-from sedd.config.model import Count
-from sedd.config.quality import Precision, Task
+from sedd.config.sections.model import Count
+from sedd.config.sections.quality import Precision, Task
 from sedd.config.settings import DatasetName, Name, Rule, Settings, Text, TokenizerName
+from sedd.config.yaml.load import check_name, existing, load_yaml_model
 from sedd.errors import ConfigError, Problem
 from sedd.paths import table_file
 

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from sedd.data.token_folder import open_tokens
 from sedd.errors import DataError
-from sedd.seeds import derive_seed
+from sedd.runtime.seeds import derive_seed
 
 STRETCH = 1 << 24  # tokens counted at a time: bincount widens them to int64
 

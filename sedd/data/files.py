@@ -9,12 +9,12 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-from sedd.atomic import replacing
 from sedd.config.dataset import Download, FileSource, PackageSource, UrlSource
 from sedd.data.packages import check_sha256, package_file
 from sedd.errors import DataError
 from sedd.paths import RESULTS
-from sedd.provenance import file_sha256
+from sedd.runtime.atomic import replacing
+from sedd.runtime.provenance import file_sha256
 
 DOWNLOADS = RESULTS / "data" / ".downloads"
 TIMEOUT_SECONDS = 30.0

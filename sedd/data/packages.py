@@ -6,7 +6,7 @@ import importlib.metadata
 from pathlib import Path
 
 from sedd.errors import DataError
-from sedd.provenance import file_sha256
+from sedd.runtime.provenance import file_sha256
 
 
 def package_file(package: str, version: str, path: str, sha256: str) -> Path:

@@ -19,7 +19,7 @@ from sedd.data import hub
 from sedd.data.files import source_file
 from sedd.data.readers import read_documents
 from sedd.errors import DataError
-from sedd.provenance import file_sha256
+from sedd.runtime.provenance import file_sha256
 
 SPLITS = ("train", "validation", "test")
 PAPER = "paper"  # beside them: the split that the paper measured, with its empty rows

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sedd.atomic import replacing, sync_folder, write_json
 from sedd.config.dataset import DatasetConfig
 from sedd.data.encoding import Encoder, encode
 from sedd.data.sources import documents, source_sha256
 from sedd.data.token_folder import FORMAT, meta_file, read_meta, token_dtype, tokens_file
 from sedd.data.tokenizers import Tokenizer, load_tokenizer
 from sedd.errors import DataError
+from sedd.runtime.atomic import replacing, sync_folder, write_json
 
 
 def tokenize_split(

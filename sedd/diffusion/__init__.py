@@ -6,6 +6,7 @@ from sedd.diffusion.causal import causal_cross_entropy, sample_causal
 from sedd.diffusion.d3pm import StepGrid, d3pm_divergence
 from sedd.diffusion.denoiser import Denoiser
 from sedd.diffusion.denoising import denoising_cross_entropy
+from sedd.diffusion.fast.sampled import VocabularyDraw, sampled_score_entropy
 from sedd.diffusion.first_hitting import sample_first_hitting
 from sedd.diffusion.graph import Graph
 from sedd.diffusion.loss import (
@@ -14,7 +15,6 @@ from sedd.diffusion.loss import (
 )
 from sedd.diffusion.network import ScoreFunction, SplitNetwork
 from sedd.diffusion.noise import Geometric, LogLinear, Noise, sample_times
-from sedd.diffusion.sampled import VocabularyDraw, sampled_score_entropy
 from sedd.diffusion.samplers import Sampler, sample
 from sedd.diffusion.uniform import Uniform
 

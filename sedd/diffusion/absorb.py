@@ -14,9 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sedd.diffusion.graph import Graph, Leave, StepKind, like_positions
+from sedd.diffusion.fast.vocabulary_sum import RowTerms
+from sedd.diffusion.graph import ExitWeights, Graph, StepKind, like_positions
 from sedd.diffusion.randomness import rand
-from sedd.diffusion.vocabulary_sum import RowTerms
 
 
 class Absorb(Graph):
@@ -59,7 +59,7 @@ class Absorb(Graph):
         entropy = others + log_ratio.exp() * (torch.expm1(u) - u)
         return torch.where(x == self.mask, entropy, 0.0).to(log_score.dtype)
 
-    def active_rows(self, x: Tensor) -> Tensor:
+    def loss_positions(self, x: Tensor) -> Tensor:
         return (x.flatten() == self.mask).nonzero()[:, 0]
 
     def row_terms(self, sigma: Tensor, offset: Tensor, x: Tensor, x0: Tensor) -> RowTerms:
@@ -78,11 +78,11 @@ class Absorb(Graph):
         # e^-dQ takes s_y to e^d s_y and (e^dQ)(mask | y) = 1 - e^-d
         return self._unmask(log_score, x, torch.expm1(like_positions(step, x)))
 
-    def leave_(self, score: Tensor, x: Tensor, kind: StepKind, step: float) -> Leave:
+    def exit_weights_(self, score: Tensor, x: Tensor, kind: StepKind, step: float) -> ExitWeights:
         score.scatter_(1, x[:, None], 0.0)
         if kind == "denoise":
-            return Leave(1.0, score.new_zeros(x.shape))
-        return Leave(step if kind == "euler" else math.expm1(step), None)
+            return ExitWeights(1.0, score.new_zeros(x.shape))
+        return ExitWeights(step if kind == "euler" else math.expm1(step), None)
 
     def denoiser_scores_(self, logits: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
         score = logits[:, : self.mask].softmax(-1)

@@ -92,7 +92,7 @@ def _draws(
     generator: torch.Generator | None,
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """sigma (B,), the weight of the loss (B,), and noisy states (B, L) of each draw."""
-    for u in places(x0.shape[0], num_draws, estimator, generator, x0.device):
+    for u in stratified_quantiles(x0.shape[0], num_draws, estimator, generator, x0.device):
         if estimator == "stratified" and graph.mask is not None:
             yield _at_count(graph.mask, noise, x0, u, time_eps, generator)
         else:
@@ -100,7 +100,7 @@ def _draws(
             yield sigma, dsigma, graph.sample_transition(x0, sigma, generator)
 
 
-def places(
+def stratified_quantiles(
     num_sequences: int,
     num_draws: int,
     estimator: Estimator,

@@ -67,7 +67,7 @@ def draw(weights: Tensor, generator: torch.Generator | None = None) -> Tensor:
     return RowCdf(weights).draw(rand(weights.shape[:1], generator, weights.device))
 
 
-def race(weights: Tensor, generator: torch.Generator | None = None) -> Tensor:
+def exponential_race(weights: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """One state of each row of (n, V): the first of V exponential clocks, in the precision of the
     weights. Returns (n,).
     """

@@ -13,10 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sedd.diffusion.categorical import draw, nucleus, race
-from sedd.diffusion.precision import accumulation_dtype, compute_dtype
-from sedd.diffusion.reverse import Precision
-from sedd.diffusion.row_chunks import row_cross_entropy, sum_by_sequence
+from sedd.diffusion.categorical import draw, exponential_race, nucleus
+from sedd.diffusion.fast.precision import accumulation_dtype, compute_dtype
+from sedd.diffusion.fast.reverse import Precision
+from sedd.diffusion.fast.row_chunks import row_cross_entropy, sum_by_sequence
 
 
 class CausalNetwork(Protocol):
@@ -84,7 +84,11 @@ def sample_causal(
         weights = (logits / temperature).softmax(-1)
         if top_p is not None:
             weights = nucleus(weights, top_p)
-        drawn = race(weights, generator) if precision == "float32" else draw(weights, generator)
+        drawn = (
+            exponential_race(weights, generator)
+            if precision == "float32"
+            else draw(weights, generator)
+        )
         x[:, position + 1] = drawn
         if on_step is not None:
             on_step(position, x[:, 1:])

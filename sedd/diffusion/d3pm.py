@@ -18,10 +18,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from sedd.diffusion.fast.row_chunks import over_rows, sum_by_sequence
 from sedd.diffusion.graph import Graph
 from sedd.diffusion.network import SplitNetwork
 from sedd.diffusion.noise import Noise
-from sedd.diffusion.row_chunks import over_rows, sum_by_sequence
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class StepGrid:
             torch.where(index == self.num_steps, infinite, after),
         )
 
-    def told(self, index: Tensor) -> Tensor:
+    def sigma_at(self, index: Tensor) -> Tensor:
         """The noise level that the network is told at each step, float32: sigma(i / T), which is finite."""
         return self.noise(index.double() / self.num_steps)[0].float()
 
@@ -65,8 +65,8 @@ def d3pm_divergence(
     -log mu(x0), which is added at the same positions.
     """
     batch, length = xt.shape
-    rows = graph.active_rows(xt)
-    features = network.features(xt, grid.told(index), rows)
+    rows = graph.loss_positions(xt)
+    features = network.features(xt, grid.sigma_at(index), rows)
     table, bias = (part[: graph.vocab_size] for part in network.vocabulary_layer())
     sequence = torch.arange(batch * length, device=xt.device) if rows is None else rows
     before, after = (level[sequence // length] for level in grid.levels(index))

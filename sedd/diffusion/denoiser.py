@@ -34,9 +34,9 @@ class Denoiser:
         self._features: Tensor | None = None  # (B, L, H)
 
     @property
-    def alike_for_equal_tokens(self) -> bool:
+    def constant_input_invariant(self) -> bool:
         """As `SplitNetwork`."""
-        return getattr(self.network, "alike_for_equal_tokens", False)
+        return getattr(self.network, "constant_input_invariant", False)
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """x (B, L), sigma (B,) or (1,) -> log_score (B, L, V)."""

@@ -13,9 +13,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from sedd.diffusion.fast.row_chunks import row_cross_entropy, sum_by_sequence
 from sedd.diffusion.graph import Graph
 from sedd.diffusion.network import SplitNetwork
-from sedd.diffusion.row_chunks import row_cross_entropy, sum_by_sequence
 
 
 def masked_cross_entropy(
@@ -26,7 +26,7 @@ def masked_cross_entropy(
     sigma: (B,), what the network is told. weight: (B,). xt, x0: (B, L) noisy and clean tokens. Only masked positions go
     through the vocabulary layer.
     """
-    rows = graph.active_rows(xt)
+    rows = graph.loss_positions(xt)
     assert rows is not None, "only an absorbing graph has masks"
     table, bias = (part[: graph.vocab_size] for part in network.vocabulary_layer())
     nats = row_cross_entropy(network.features(xt, sigma, rows), table, bias, x0.flatten()[rows])

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from sedd.diffusion.absorb import Absorb
+from sedd.diffusion.fast.reverse import Precision, ReverseStep
 from sedd.diffusion.network import ScoreFunction
 from sedd.diffusion.noise import Noise
 from sedd.diffusion.randomness import rand
-from sedd.diffusion.reverse import Precision, ReverseStep
 from sedd.diffusion.samplers import StepCallback, check_settings, start
 
 

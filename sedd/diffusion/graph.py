@@ -20,14 +20,14 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from sedd.diffusion.vocabulary_sum import RowTerms
+from sedd.diffusion.fast.vocabulary_sum import RowTerms
 
 StepKind = Literal["euler", "analytic", "denoise"]
 
 
 @dataclass(frozen=True)
-class Leave:
-    """Weights of leaving a row's state, `scale` times the table that `Graph.leave_` filled, or not.
+class ExitWeights:
+    """Weights of leaving a row's state, `scale` times the table that `Graph.exit_weights_` filled, or not.
 
     stay: weight of staying, (r,), or None for what is missing to 1.
     """
@@ -83,7 +83,7 @@ class Graph(ABC):
         """
 
     @abstractmethod
-    def active_rows(self, x: Tensor) -> Tensor | None:
+    def loss_positions(self, x: Tensor) -> Tensor | None:
         """Flat positions (n,) of x whose score entropy can differ from 0, or None if all can."""
 
     @abstractmethod
@@ -109,7 +109,7 @@ class Graph(ABC):
         """
 
     @abstractmethod
-    def leave_(self, score: Tensor, x: Tensor, kind: StepKind, step: float) -> Leave:
+    def exit_weights_(self, score: Tensor, x: Tensor, kind: StepKind, step: float) -> ExitWeights:
         """Turn a table of scores (r, V), 1 at x (r,), into weights of leaving for each other state.
 
         The entry at x becomes 0. Says of rows that can change what the tables say of all;

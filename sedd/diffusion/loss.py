@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sedd.diffusion.fused import fused_score_entropy
+from sedd.diffusion.fast.fused import fused_score_entropy
 from sedd.diffusion.graph import Graph
 from sedd.diffusion.network import ScoreFunction, SplitNetwork
 from sedd.diffusion.noise import Noise, sample_times

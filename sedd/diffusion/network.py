@@ -21,7 +21,7 @@ class SplitNetwork(Protocol):
     log_score = features @ weight.T + bias - offset, except at the current token, where it is 0.
 
     One that finds the same features at every position of equal tokens, and in any number of them, may say so by a true
-    attribute `alike_for_equal_tokens`: on a CPU a sampler then asks it about one mask, where all is masked still.
+    attribute `constant_input_invariant`: on a CPU a sampler then asks it about one mask, where all is masked still.
     """
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:

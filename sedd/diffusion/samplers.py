@@ -11,11 +11,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from sedd.diffusion.categorical import draw, race
+from sedd.diffusion.categorical import draw, exponential_race
+from sedd.diffusion.fast.reverse import Precision, ReverseStep
 from sedd.diffusion.graph import Graph, StepKind
 from sedd.diffusion.network import ScoreFunction
 from sedd.diffusion.noise import Noise
-from sedd.diffusion.reverse import Precision, ReverseStep
 
 Sampler = Literal["euler", "analytic"]
 StepCallback = Callable[[int, Tensor], None]
@@ -93,7 +93,7 @@ def _plain_move_(
     log_score = model(x, sigma.expand(x.shape[0]))
     length = log_score.new_full((x.shape[0],), step)
     probs = graph.step_probs(kind, log_score, x, length).flatten(0, 1)
-    drawn = race(probs, generator) if precision == "float32" else draw(probs, generator)
+    drawn = exponential_race(probs, generator) if precision == "float32" else draw(probs, generator)
     x.view(-1)[free] = drawn[free]
 
 

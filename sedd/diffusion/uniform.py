@@ -14,9 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sedd.diffusion.graph import Graph, Leave, StepKind, like_positions
+from sedd.diffusion.fast.vocabulary_sum import RestRatio, RowTerms
+from sedd.diffusion.graph import ExitWeights, Graph, StepKind, like_positions
 from sedd.diffusion.randomness import rand, randint
-from sedd.diffusion.vocabulary_sum import RestRatio, RowTerms
 
 
 class Uniform(Graph):
@@ -68,7 +68,7 @@ class Uniform(Graph):
         entropy = others + torch.where(same, 0.0, moved)
         return (entropy / self.num_states).to(log_score.dtype)
 
-    def active_rows(self, x: Tensor) -> None:
+    def loss_positions(self, x: Tensor) -> None:
         return None
 
     def row_terms(self, sigma: Tensor, offset: Tensor, x: Tensor, x0: Tensor) -> RowTerms:
@@ -97,11 +97,11 @@ class Uniform(Graph):
         earlier = score + torch.expm1(step)[..., None] * (score - mean)
         return earlier * self.transition(x, step)  # e^dQ is symmetric
 
-    def leave_(self, score: Tensor, x: Tensor, kind: StepKind, step: float) -> Leave:
+    def exit_weights_(self, score: Tensor, x: Tensor, kind: StepKind, step: float) -> ExitWeights:
         current = x[:, None]
         if kind == "euler":
             score.scatter_(1, current, 0.0)
-            return Leave(step / self.num_states, None)
+            return ExitWeights(step / self.num_states, None)
         growth = math.expm1(step)
         mean = score.mean(1, keepdim=True).double()
         # (e^-dQ s)_y = (1 + growth) s_y - growth * mean, clamped at 0 as negative weights are
@@ -110,7 +110,7 @@ class Uniform(Graph):
         score.scatter_(1, current, 0.0)
         change = -math.expm1(-step) / self.num_states  # (e^dQ)(x | y), y != x
         stay = (1 + growth * (1 - mean[:, 0])).clamp(min=0) * (math.exp(-step) + change)
-        return Leave(change, stay)
+        return ExitWeights(change, stay)
 
     def denoiser_scores_(self, logits: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
         mu = logits.softmax(-1)

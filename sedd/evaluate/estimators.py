@@ -12,14 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sedd.checkpoints.language_model import NetworkRun, Run
 from sedd.config import changed_only_in_use
 from sedd.diffusion.bound import Estimator
 from sedd.errors import DataError
-from sedd.evaluate.run import NetworkRun, Run
-from sedd.evaluate.text import open_text
+from sedd.evaluate.measured_text import open_text
 from sedd.objective import Estimate
-from sedd.progress import progress
-from sedd.seeds import generator
+from sedd.runtime.progress import progress
+from sedd.runtime.seeds import generator
 
 ESTIMATORS: tuple[Estimator, ...] = typing.get_args(Estimator)
 
@@ -78,7 +78,9 @@ def estimates(
         for index, part in enumerate(rows):
             with run.autocast():
                 draws_of_part = generator(seed, "estimators", estimator, index)
-                nats = run.objective.nats(run.model, part.to(run.device), estimate, draws_of_part)
+                nats = run.objective.negative_log_likelihood(
+                    run.model, part.to(run.device), estimate, draws_of_part
+                )
             found.append(nats.cpu() / x0.shape[1])
             bar.update()
     return torch.cat(found).unflatten(0, (repeats, len(x0)))

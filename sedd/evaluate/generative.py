@@ -25,7 +25,7 @@ import torch
 from sedd.data.tokenizers import Tokenizer
 from sedd.errors import DataError
 from sedd.evaluate.judge import Judge
-from sedd.progress import progress
+from sedd.runtime.progress import progress
 
 
 def judge_texts(

@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sedd.atomic import write_json
-from sedd.build import device_name
 from sedd.config import Drawn, Measured, drawings
 from sedd.data.tokenizers import load_tokenizer
-from sedd.distributed import World
 from sedd.errors import DataError
 from sedd.evaluate.generative import judge_texts, read_drawn
 from sedd.evaluate.judge import Judge
 from sedd.paths import generative_file, grid_file, samples_file
-from sedd.provenance import code_version, file_sha256, now
+from sedd.runtime.atomic import write_json
+from sedd.runtime.device import device_name
+from sedd.runtime.distributed import World
+from sedd.runtime.provenance import code_version, file_sha256, now
 
 
 def check_drawn(experiment: Measured, step: int) -> None:
@@ -56,7 +56,7 @@ def judge_grid(
             made = judge_file(experiment, step, judge, (sampler, steps, precision), samples)
             write_json(path, made)
         yield path, made
-    world.gathered(None)
+    world.all_gather(None)
     if not world.is_first:
         return
     files = [generative_file(experiment.name, step, judge.name, *point).name for point in points]

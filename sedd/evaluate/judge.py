@@ -11,15 +11,15 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from sedd.checkpoints.causal import CausalNetwork, load_causal
+from sedd.checkpoints.language_model import NetworkRun
+from sedd.checkpoints.load_model import fetch_model, is_diffusion
+from sedd.checkpoints.open import open_trained
 from sedd.config import Experiment, Pretrained, checkpoint_steps, load_subject
 from sedd.data.tokenizers import Tokenizer, load_tokenizer
-from sedd.diffusion.row_chunks import row_cross_entropy
+from sedd.diffusion.fast.row_chunks import row_cross_entropy
 from sedd.errors import CheckpointError
-from sedd.evaluate.causal import CausalNetwork, load_causal
-from sedd.evaluate.open import open_trained
-from sedd.evaluate.run import NetworkRun
 from sedd.paths import experiment_file, run_dir
-from sedd.pretrained import fetch_model, is_diffusion
 
 CAUSAL = "a judge must be causal: an autoregressive run of ours, or a causal language model's folder or hub id"
 

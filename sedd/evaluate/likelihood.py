@@ -14,13 +14,13 @@ from typing import Any
 
 import torch
 
-from sedd.distributed import World
-from sedd.evaluate.parts import parts_folder, work_off
-from sedd.evaluate.run import Run
-from sedd.evaluate.text import MeasuredText, open_text, unigram_baselines
+from sedd.checkpoints.language_model import Run
+from sedd.evaluate.measured_text import MeasuredText, open_text, unigram_baselines
 from sedd.paths import evaluation_file
-from sedd.progress import progress
-from sedd.seeds import generator
+from sedd.runtime.distributed import World
+from sedd.runtime.progress import progress
+from sedd.runtime.resumable import parts_folder, run_resumable
+from sedd.runtime.seeds import generator
 
 
 def measure(run: Run, dataset: str, world: World | None = None) -> dict[str, Any]:
@@ -78,11 +78,11 @@ def sequence_nats(run: Run, text: MeasuredText, world: World) -> tuple[torch.Ten
 
     def work(number: int) -> list[float]:
         draws = generator(experiment.seed, "perplexity", number)
-        return run.nats(batches[number], draws).tolist()
+        return run.negative_log_likelihood(batches[number], draws).tolist()
 
     description = f"perplexity {experiment.name} on {text.dataset}"
     with progress(description, len(text.x0), "sequence") as bar:
-        parts = work_off(
+        parts = run_resumable(
             len(batches),
             work,
             folder=parts_folder(evaluation_file(experiment.name, run.step, text.dataset)),

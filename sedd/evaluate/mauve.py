@@ -14,17 +14,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sedd.checkpoints.causal import INSTALL
+from sedd.checkpoints.language_model import Run
 from sedd.config import Measured, reference_dataset
-from sedd.distributed import World
 from sedd.errors import CheckpointError, DataError
-from sedd.evaluate.causal import INSTALL
 from sedd.evaluate.generative import standard_error
 from sedd.evaluate.judge import Judge
-from sedd.evaluate.parts import parts_folder, work_off
-from sedd.evaluate.run import Run
-from sedd.evaluate.text import open_blocks
+from sedd.evaluate.measured_text import open_blocks
 from sedd.paths import mauve_file
-from sedd.progress import progress
+from sedd.runtime.distributed import World
+from sedd.runtime.progress import progress
+from sedd.runtime.resumable import parts_folder, run_resumable
 
 
 def given_positions(task: str, length: int) -> Tensor:
@@ -118,7 +118,7 @@ def write_around(run: Run, task: str, real: Tensor, world: World) -> list[Tensor
                 generator=run.generator(experiment.seed, "mauve", task, batch),
             ).tolist()
 
-        parts = work_off(
+        parts = run_resumable(
             len(batches),
             work,
             folder=parts_folder(path),

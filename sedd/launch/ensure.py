@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sedd.atomic import write_json
 from sedd.config import ClusterConfig, Experiment, checkpoint_steps, device_problems
 from sedd.errors import ConfigError, JobError
-from sedd.launch.landed import wanted_identity
+from sedd.launch.published import wanted_identity
 from sedd.launch.record import JobRecord, job_lock, read_record
 from sedd.launch.send import send
 from sedd.launch.slurm import cancel_strays, scancel
 from sedd.launch.states import job_state
 from sedd.paths import cluster_file, job_file, jobs_dir
+from sedd.runtime.atomic import write_json
 
 
 @dataclass(frozen=True)

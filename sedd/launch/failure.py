@@ -7,10 +7,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from sedd.atomic import write_json
 from sedd.errors import SeddError
 from sedd.launch.record import JobRecord
 from sedd.paths import jobs_dir
+from sedd.runtime.atomic import write_json
 
 LINES = 25
 # what a process says of another that is gone

@@ -17,8 +17,8 @@ from sedd.config import Experiment
 from sedd.errors import SeddError
 from sedd.launch.failure import failure_file, note_failure
 from sedd.launch.record import read_record
-from sedd.memory import keep_freed_memory
 from sedd.paths import jobs_dir
+from sedd.runtime.memory import keep_freed_memory
 
 PORTS = (10_000, 32_000)
 """where the first process may listen: below those that systems lend to connections"""
@@ -26,7 +26,7 @@ SECONDS_TO_BE_ENDED = 300
 """how long a job that Slurm told to end waits for the end"""
 
 
-class Told(BaseException):
+class TerminatedBeforeTraining(BaseException):
     """A signal told a job to end that had not begun to train. No Exception: no one handles it on the way."""
 
     def __init__(self, number: int):
@@ -71,8 +71,8 @@ class TrainJob:
             (jobs_dir(self.run) / "%j").rmdir()  # made in vain by submitit's local controller
         try:
             self._train(place)
-        except Told as told:
-            self._make_way(place, told.number)
+        except TerminatedBeforeTraining as told:
+            self.requeue_or_exit(place, told.number)
         except SeddError as error:
             note_failure(failure, error)
             print(f"sedd: {error}", file=sys.stderr, flush=True)
@@ -108,7 +108,7 @@ class TrainJob:
     def _train(self, place: Any) -> None:
         import torch
 
-        from sedd.build import choose_device
+        from sedd.runtime.device import choose_device
         from sedd.train import Interrupted, train
 
         keep_freed_memory()
@@ -118,9 +118,9 @@ class TrainJob:
             for until in [None] if self.first is None else [self.first, None]:
                 train(experiment, until, choose_device(self.device))
         except Interrupted as interrupted:
-            self._make_way(place, interrupted.number)
+            self.requeue_or_exit(place, interrupted.number)
 
-    def _make_way(self, place: Any, number: int) -> NoReturn:
+    def requeue_or_exit(self, place: Any, number: int) -> NoReturn:
         """End a job whose state is saved, or had none: queue it again, if that was the reason."""
         if number == signal.SIGUSR2:
             if place.global_rank == 0:
@@ -141,4 +141,4 @@ class TrainJob:
 
 
 def _told(number: int, frame: FrameType | None) -> NoReturn:
-    raise Told(number)
+    raise TerminatedBeforeTraining(number)

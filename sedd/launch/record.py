@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Literal
 
-from sedd.atomic import write_json
 from sedd.errors import JobError
 from sedd.paths import job_file, job_log_file, jobs_dir, train_dir
-from sedd.provenance import now
+from sedd.runtime.atomic import write_json
+from sedd.runtime.provenance import now
 
 
 @dataclass(frozen=True)

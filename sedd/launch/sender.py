@@ -21,7 +21,7 @@ from sedd.launch.job import TrainJob
 from sedd.launch.record import JobRecord, newest_state, write_record
 from sedd.launch.slurm import words
 from sedd.paths import cluster_file, jobs_dir, kept_checkpoint_file
-from sedd.provenance import now
+from sedd.runtime.provenance import now
 
 
 def submit(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sedd.config import Experiment
-from sedd.config.experiments import experiment_from
+from sedd.config.load_experiment import experiment_from
 from sedd.errors import ConfigError, JobError
 from sedd.launch.failure import first_failure
 from sedd.launch.metrics import read_position

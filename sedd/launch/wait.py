@@ -10,13 +10,13 @@ from sedd.config import ClusterConfig, Experiment, checkpoint_steps
 from sedd.errors import ConfigError, JobError, Problem
 from sedd.launch.ensure import Ensured, ensure
 from sedd.launch.failure import first_failure, last_words
-from sedd.launch.landed import has_landed, wanted_identity
 from sedd.launch.metrics import read_position
+from sedd.launch.published import has_landed, wanted_identity
 from sedd.launch.record import JobRecord, newest_state, read_record
 from sedd.launch.slurm import JobState, is_out_of_reach
 from sedd.launch.states import job_state
 from sedd.paths import checkpoint_file
-from sedd.progress import Progress, progress
+from sedd.runtime.progress import Progress, progress
 
 SECONDS_BETWEEN_LOOKS = 0.25
 SECONDS_BETWEEN_QUESTIONS = {"local": 1.0, "slurm": 10.0}

@@ -71,7 +71,7 @@ class DiffusionTransformer(nn.Module):
         self.draw_weights(generator)
 
     @property
-    def alike_for_equal_tokens(self) -> bool:
+    def constant_input_invariant(self) -> bool:
         """Attention over equal values is that value, and places enter by attention alone; but dropout tells places apart."""
         return not (self.training and self.dropout > 0)
 

@@ -9,10 +9,10 @@ from sedd.diffusion import causal_cross_entropy, sample_causal
 from sedd.model import DiffusionTransformer
 from sedd.objective.objective import (
     Clamp,
+    Corrupted,
     Drawing,
     Estimate,
     NetworkKind,
-    Noised,
     Objective,
     OnStep,
 )
@@ -28,19 +28,19 @@ class Autoregressive(Objective):
         # the extra state is the start that a text is read after
         return NetworkKind(extra_state=True, causal=True, told_noise=False)
 
-    def noised(
+    def corrupt(
         self, x0: Tensor, t: Tensor, weight: Tensor, generator: torch.Generator | None
-    ) -> Noised:
-        return Noised(x0, x0, t, torch.zeros_like(t), weight)
+    ) -> Corrupted:
+        return Corrupted(x0, x0, t, torch.zeros_like(t), weight)
 
     def loss(
-        self, model: DiffusionTransformer, batch: Noised, draws: torch.Generator | None
+        self, model: DiffusionTransformer, batch: Corrupted, draws: torch.Generator | None
     ) -> Tensor:
         nats = causal_cross_entropy(model, batch.x0, self.vocab_size)
         return batch.weight.to(nats.dtype) * nats
 
     @torch.no_grad()
-    def nats(
+    def negative_log_likelihood(
         self,
         model: DiffusionTransformer,
         x0: Tensor,

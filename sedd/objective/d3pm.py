@@ -9,7 +9,7 @@ from sedd.diffusion import Denoiser, Graph, Noise, StepGrid, d3pm_divergence
 from sedd.diffusion.randomness import rand
 from sedd.model import DiffusionTransformer
 from sedd.objective.diffusion import Diffusion
-from sedd.objective.objective import Estimate, Noised
+from sedd.objective.objective import Corrupted, Estimate
 
 
 class D3PM(Diffusion):
@@ -33,9 +33,9 @@ class D3PM(Diffusion):
         self.cross_entropy = cross_entropy
         self.time_eps = time_eps
 
-    def noised(
+    def corrupt(
         self, x0: Tensor, t: Tensor, weight: Tensor, generator: torch.Generator | None
-    ) -> Noised:
+    ) -> Corrupted:
         index = self.grid.index(t)
         # of the first step's times, those below time_eps are never drawn
         first = (1 - self.time_eps) / (1 - self.time_eps * self.grid.num_steps)
@@ -44,25 +44,27 @@ class D3PM(Diffusion):
 
     def _at_steps(
         self, x0: Tensor, index: Tensor, weight: Tensor, generator: torch.Generator | None
-    ) -> Noised:
+    ) -> Corrupted:
         """After steps `index` (B,). weight: (B,), of a mean over steps."""
         num_steps = self.grid.num_steps
         xt = self.graph.sample_transition(x0, self.grid.levels(index)[1], generator)
         t = index.double() / num_steps
-        return Noised(x0, xt, t, self.grid.told(index), weight * num_steps)
+        return Corrupted(x0, xt, t, self.grid.sigma_at(index), weight * num_steps)
 
     def scores(self, model: DiffusionTransformer) -> Denoiser:
         return Denoiser(model, self.graph)
 
     def loss(
-        self, model: DiffusionTransformer, batch: Noised, draws: torch.Generator | None
+        self, model: DiffusionTransformer, batch: Corrupted, draws: torch.Generator | None
     ) -> Tensor:
         return self._weighted(model, batch, self.cross_entropy)
 
-    def bound(self, model: DiffusionTransformer, batch: Noised) -> Tensor:
+    def bound(self, model: DiffusionTransformer, batch: Corrupted) -> Tensor:
         return self._weighted(model, batch, 0.0)
 
-    def _weighted(self, model: DiffusionTransformer, batch: Noised, cross_entropy: float) -> Tensor:
+    def _weighted(
+        self, model: DiffusionTransformer, batch: Corrupted, cross_entropy: float
+    ) -> Tensor:
         index = self.grid.index(batch.t)
         nats = d3pm_divergence(
             model, self.graph, self.grid, index, batch.xt, batch.x0, cross_entropy
@@ -70,7 +72,7 @@ class D3PM(Diffusion):
         return batch.weight.to(nats.dtype) * nats
 
     @torch.no_grad()
-    def nats(
+    def negative_log_likelihood(
         self,
         model: DiffusionTransformer,
         x0: Tensor,

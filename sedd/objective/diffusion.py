@@ -18,7 +18,7 @@ from sedd.diffusion import (
     sample_first_hitting,
 )
 from sedd.model import DiffusionTransformer
-from sedd.objective.objective import Clamp, Drawing, NetworkKind, Noised, Objective, OnStep
+from sedd.objective.objective import Clamp, Corrupted, Drawing, NetworkKind, Objective, OnStep
 
 
 class Diffusion(Objective):
@@ -33,12 +33,12 @@ class Diffusion(Objective):
     def network(self) -> NetworkKind:
         return NetworkKind(extra_state=self.graph.mask is not None)
 
-    def noised(
+    def corrupt(
         self, x0: Tensor, t: Tensor, weight: Tensor, generator: torch.Generator | None
-    ) -> Noised:
+    ) -> Corrupted:
         sigma, dsigma = self.noise(t)
         xt = self.graph.sample_transition(x0, sigma, generator)
-        return Noised(x0, xt, t, sigma, weight * dsigma)
+        return Corrupted(x0, xt, t, sigma, weight * dsigma)
 
     @abstractmethod
     def scores(self, model: DiffusionTransformer) -> ScoreFunction:

@@ -8,7 +8,7 @@ from torch import Tensor
 from sedd.diffusion import Absorb, Denoiser, Noise, denoising_cross_entropy, likelihood_bound
 from sedd.model import DiffusionTransformer
 from sedd.objective.diffusion import Diffusion
-from sedd.objective.objective import Estimate, NetworkKind, Noised
+from sedd.objective.objective import Corrupted, Estimate, NetworkKind
 
 
 class LambdaDCE(Diffusion):
@@ -26,13 +26,13 @@ class LambdaDCE(Diffusion):
         return Denoiser(model, self.graph, cached=not self.time_conditioning)
 
     def loss(
-        self, model: DiffusionTransformer, batch: Noised, draws: torch.Generator | None
+        self, model: DiffusionTransformer, batch: Corrupted, draws: torch.Generator | None
     ) -> Tensor:
         return denoising_cross_entropy(
             model, self.graph, batch.sigma, batch.weight, batch.xt, batch.x0
         )
 
-    def nats(
+    def negative_log_likelihood(
         self,
         model: DiffusionTransformer,
         x0: Tensor,

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from sedd.diffusion import Estimator
-from sedd.diffusion.reverse import Precision
+from sedd.diffusion.fast.reverse import Precision
 from sedd.model import DiffusionTransformer
 
 OnStep = Callable[[int, Tensor], None]
@@ -37,7 +37,7 @@ class NetworkKind:
 
 
 @dataclass(frozen=True)
-class Noised:
+class Corrupted:
     """Sequences as the network gets to see them. x0, xt: (B, L) clean and noisy states; t, sigma, weight: (B,).
 
     weight: by which a sequence's loss is multiplied, so that the mean over times is the bound.
@@ -49,12 +49,12 @@ class Noised:
     sigma: Tensor
     weight: Tensor
 
-    def __getitem__(self, rows: slice) -> Noised:
-        return Noised(*(getattr(self, field.name)[rows] for field in fields(self)))
+    def __getitem__(self, rows: slice) -> Corrupted:
+        return Corrupted(*(getattr(self, field.name)[rows] for field in fields(self)))
 
-    def to(self, device: torch.device) -> Noised:
+    def to(self, device: torch.device) -> Corrupted:
         parts = (getattr(self, field.name) for field in fields(self))
-        return Noised(*(part.to(device, non_blocking=True) for part in parts))
+        return Corrupted(*(part.to(device, non_blocking=True) for part in parts))
 
 
 @dataclass(frozen=True)
@@ -95,9 +95,9 @@ class Objective(ABC):
         """What it trains."""
 
     @abstractmethod
-    def noised(
+    def corrupt(
         self, x0: Tensor, t: Tensor, weight: Tensor, generator: torch.Generator | None
-    ) -> Noised:
+    ) -> Corrupted:
         """Corrupt the clean tokens x0 (B, L) as at times t (B,).
 
         weight: (B,) by which means over t become means over uniform times.
@@ -105,16 +105,16 @@ class Objective(ABC):
 
     @abstractmethod
     def loss(
-        self, model: DiffusionTransformer, batch: Noised, draws: torch.Generator | None
+        self, model: DiffusionTransformer, batch: Corrupted, draws: torch.Generator | None
     ) -> Tensor:
         """What training makes small, (B,) nats a sequence. draws: for what the loss draws itself, if it does."""
 
-    def bound(self, model: DiffusionTransformer, batch: Noised) -> Tensor:
+    def bound(self, model: DiffusionTransformer, batch: Corrupted) -> Tensor:
         """What validation compares, (B,) nats: its mean over uniform times is the bound, or the likelihood."""
         return self.loss(model, batch, None)
 
     @abstractmethod
-    def nats(
+    def negative_log_likelihood(
         self,
         model: DiffusionTransformer,
         x0: Tensor,

@@ -18,11 +18,11 @@ from sedd.diffusion import (
 )
 from sedd.model import DiffusionTransformer
 from sedd.objective.diffusion import Diffusion
-from sedd.objective.objective import Estimate, Noised
+from sedd.objective.objective import Corrupted, Estimate
 
 
 @dataclass(frozen=True)
-class VocabularyLaw:
+class TokenProposal:
     """How the tokens are drawn from which the loss's sum is estimated: `count` of them from `law` (V,)."""
 
     law: Tensor
@@ -39,7 +39,7 @@ class ScoreEntropy(Diffusion):
         self,
         graph: Graph,
         noise: Noise,
-        vocabulary: VocabularyLaw | None = None,
+        vocabulary: TokenProposal | None = None,
         fused: bool | None = None,
     ):
         super().__init__(graph, noise)
@@ -52,7 +52,7 @@ class ScoreEntropy(Diffusion):
         return model
 
     def loss(
-        self, model: DiffusionTransformer, batch: Noised, draws: torch.Generator | None
+        self, model: DiffusionTransformer, batch: Corrupted, draws: torch.Generator | None
     ) -> Tensor:
         if draws is None or self.vocabulary is None:
             return weighted_score_entropy(
@@ -65,7 +65,7 @@ class ScoreEntropy(Diffusion):
             model, self.graph, batch.sigma, batch.weight, batch.xt, batch.x0, drawn
         )
 
-    def nats(
+    def negative_log_likelihood(
         self,
         model: DiffusionTransformer,
         x0: Tensor,

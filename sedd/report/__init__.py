@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sedd.config import Experiment
-from sedd.report.tables import make_table
-from sedd.report.write import render_text, write_table
+from sedd.report.table.fill import make_table
+from sedd.report.table.write import render_text, write_table
 
 __all__ = [
     "make_table",
@@ -23,35 +23,35 @@ __all__ = [
 
 
 def write_report(experiment: Experiment, out: Path) -> Path:
-    """Write the page of a run to `out`, its numbers beside it, and return it; see sedd.report.run."""
-    from sedd.report.run import write_report as write
+    """Write the page of a run to `out`, its numbers beside it, and return it; see sedd.report.page.run_page."""
+    from sedd.report.page.run_page import write_report as write
 
     return write(experiment, out)
 
 
 def write_curves(experiment: Experiment) -> list[Path]:
-    """Write a run's curves as CSV and return the files; see sedd.report.curves."""
-    from sedd.report.curves import write_curves as write
+    """Write a run's curves as CSV and return the files; see sedd.results.curves."""
+    from sedd.results.curves import write_curves as write
 
     return write(experiment)
 
 
 def write_figures(experiment: Experiment, folder: Path) -> list[Path]:
-    """Write the pictures of a run into `folder` and return the files; see sedd.report.printed."""
-    from sedd.report.printed import write_figures as write
+    """Write the pictures of a run into `folder` and return the files; see sedd.report.figure.pdf."""
+    from sedd.report.figure.pdf import write_figures as write
 
     return write(experiment, folder)
 
 
 def write_comparison(experiments: Sequence[Experiment], out: Path) -> Path:
-    """Write the page of several runs to `out` and return it; see sedd.report.compare."""
-    from sedd.report.compare import write_comparison as write
+    """Write the page of several runs to `out` and return it; see sedd.report.page.compare_page."""
+    from sedd.report.page.compare_page import write_comparison as write
 
     return write(experiments, out)
 
 
 def write_front_page(experiments: Sequence[str], tables: Sequence[str], out: Path) -> Path:
-    """Write the page of all runs and tables to `out` and return it; see sedd.report.front."""
-    from sedd.report.front import write_front_page as write
+    """Write the page of all runs and tables to `out` and return it; see sedd.report.page.index_page."""
+    from sedd.report.page.index_page import write_front_page as write
 
     return write(experiments, tables, out)

@@ -15,9 +15,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from sedd.atomic import write_json
 from sedd.config import Experiment, run_identity, section_sha256
 from sedd.paths import run_dir, train_dir
+from sedd.runtime.atomic import write_json
 
 
 @contextlib.contextmanager

@@ -11,21 +11,21 @@ from pathlib import Path
 
 import torch
 
-from sedd import checkpoint
-from sedd.build import build_objective
+from sedd.checkpoints import run_checkpoint as checkpoint
+from sedd.checkpoints.build import build_objective
 from sedd.config import Experiment, checkpoint_steps, write_resolved
 from sedd.data.dataset import TokenBlocks, shuffled_indices, unigram_counts
-from sedd.distributed import World, world
 from sedd.errors import ConfigError, Problem
 from sedd.paths import checkpoint_file, run_dir, tokens_dir
-from sedd.publish import publish
+from sedd.runtime.distributed import World, world
+from sedd.runtime.publish import publish
 from sedd.train.disk import refusals_told
 from sedd.train.folder import open_folder, sole_writer
 from sedd.train.loss import TrainingLoss
 from sedd.train.records import Records
 from sedd.train.saves import kept_checkpoint, newest_state, state_file
 from sedd.train.state import TrainState
-from sedd.train.step import settle_sums, train_step
+from sedd.train.step import train_step, warm_up_ddp_buckets
 from sedd.train.stop import Interrupted, StopRequest
 from sedd.train.validation import validate, validation_set
 
@@ -59,8 +59,8 @@ def train(
             stack.enter_context(sole_writer(experiment.name))
             folder, identity = open_folder(experiment, blocks.meta["tokens_sha256"])
             write_resolved(experiment, run_dir(experiment.name) / "config.yaml")
-        folder, identity = here.told((folder, identity))
-        if not here.told(kept_checkpoint(folder, steps[-1]).exists()):
+        folder, identity = here.broadcast((folder, identity))
+        if not here.broadcast(kept_checkpoint(folder, steps[-1]).exists()):
             Trainer(experiment, blocks, held_out, folder, identity, here).run(steps)
         for step in steps if here.is_first else ():
             if kept_checkpoint(folder, step).exists():
@@ -86,7 +86,7 @@ class Trainer:
         state = self.start(steps[-1])
         loss = world.wrap(TrainingLoss(state.model, objective))
         if world.size > 1:
-            settle_sums(state, experiment, objective, loss, self.batch(state.step), world)
+            warm_up_ddp_buckets(state, experiment, objective, loss, self.batch(state.step), world)
         fixed = validation_set(experiment, self.held_out, objective)
         with StopRequest() as stop, self.records(state, steps[-1]) as records:
             if state.step in steps and not kept_checkpoint(self.folder, state.step).exists():
@@ -103,7 +103,7 @@ class Trainer:
                     with clock.paused():
                         nats, error = validate(state, experiment, objective, fixed, world)
                     records.log_validation(state.step, nats, error)
-                number = world.highest(stop.number)
+                number = world.all_max(stop.number)
                 public = state.step in steps
                 if public or number or state.step % training.save_every == 0:
                     with clock.paused():
@@ -118,7 +118,7 @@ class Trainer:
         found = None
         if self.world.is_first:  # looks for the newest that is whole, and says which that is
             found = newest_state(self.folder, self.identity, until)
-        step = self.world.told(found["step"] if found else None)
+        step = self.world.broadcast(found["step"] if found else None)
         if step is not None:
             found = found or checkpoint.load(state_file(self.folder, step))
             state.load(found)

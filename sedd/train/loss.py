@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from sedd.model import DiffusionTransformer
-from sedd.objective import Noised, Objective
+from sedd.objective import Corrupted, Objective
 
 
 class TrainingLoss(nn.Module):
@@ -20,6 +20,6 @@ class TrainingLoss(nn.Module):
         self.model = model
         self.objective = objective
 
-    def forward(self, batch: Noised, draws: torch.Generator) -> Tensor:
+    def forward(self, batch: Corrupted, draws: torch.Generator) -> Tensor:
         """(B,) nats. draws: for what the loss draws itself."""
         return self.objective.loss(self.model, batch, draws)

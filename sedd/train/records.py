@@ -6,11 +6,11 @@ import contextlib
 from pathlib import Path
 from types import TracebackType
 
-from sedd.build import device_name
 from sedd.config import Experiment
-from sedd.distributed import World
-from sedd.progress import Progress, progress
-from sedd.provenance import code_version, now
+from sedd.runtime.device import device_name
+from sedd.runtime.distributed import World
+from sedd.runtime.progress import Progress, progress
+from sedd.runtime.provenance import code_version, now
 from sedd.train.log import MetricsLog
 from sedd.train.saves import Saver
 from sedd.train.state import TrainState

@@ -14,10 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from sedd import checkpoint
+from sedd.checkpoints import run_checkpoint as checkpoint
 from sedd.errors import CheckpointError
 from sedd.paths import checkpoint_file
-from sedd.publish import hash_file, publish
+from sedd.runtime.publish import hash_file, publish
 from sedd.train.disk import refusals_told
 from sedd.train.state import RESUMING
 from sedd.train.stop import Interrupted

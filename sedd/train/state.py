@@ -12,11 +12,12 @@ from typing import Any
 
 import torch
 
-from sedd.build import build_model, build_optimizer
-from sedd.checkpoint import FORMAT
+from sedd.checkpoints.build import build_model
+from sedd.checkpoints.run_checkpoint import FORMAT
 from sedd.config import Experiment
 from sedd.model import DiffusionTransformer, ExponentialMovingAverage
-from sedd.seeds import generator
+from sedd.runtime.seeds import generator
+from sedd.train.optim import build_optimizer
 
 RESUMING = {"optimizer", "world_size"}  # what a state has beside the keys of a checkpoint
 

@@ -15,17 +15,18 @@ import torch
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
-from sedd.build import autocast
 from sedd.config import Experiment, Training
-from sedd.config.training import parts_per_device
+from sedd.config.sections.training import parts_per_device
 from sedd.diffusion import sample_times
-from sedd.distributed import World
-from sedd.objective import Noised, Objective
-from sedd.seeds import generator
+from sedd.objective import Corrupted, Objective
+from sedd.runtime.device import autocast
+from sedd.runtime.distributed import World
+from sedd.runtime.seeds import generator
+from sedd.train.optim import learning_rate
 from sedd.train.state import TrainState
 
 # (batch, draws) -> (B,) nats: a `TrainingLoss`, wrapped or not
-LossModule = Callable[[Noised, torch.Generator], Tensor]
+LossModule = Callable[[Corrupted, torch.Generator], Tensor]
 
 
 @dataclass(frozen=True)
@@ -35,18 +36,6 @@ class StepResult:
     loss_nats_per_token: torch.Tensor
     grad_norm: torch.Tensor
     lr: float
-
-
-def learning_rate(experiment: Experiment, step: int) -> float:
-    """Rate of the step after `step` steps: linear warm-up, constant, then linear to zero over the last part.
-
-    differs from the official code: its first step has rate zero, so it is a step that does nothing.
-    """
-    training = experiment.training
-    warm = min((step + 1) / max(training.warmup_steps, 1), 1.0)
-    decay_steps = round(training.decay_fraction * training.steps)
-    left = (training.steps - step) / decay_steps if decay_steps else 1.0
-    return training.lr * warm * min(left, 1.0)
 
 
 def draw_times(
@@ -63,22 +52,22 @@ def draw_times(
 
 
 @dataclass(frozen=True)
-class Share:
+class LocalBatch:
     """A process's share of a batch, on its device. rows: places in the global batch."""
 
     rows: range
-    noised: Noised
+    noised: Corrupted
 
-    def parts(self, count: int) -> list[Share]:
+    def parts(self, count: int) -> list[LocalBatch]:
         """The same in `count` equal parts."""
         size = len(self.rows) // count
         slices = (slice(i * size, (i + 1) * size) for i in range(count))
-        return [Share(self.rows[at], self.noised[at]) for at in slices]
+        return [LocalBatch(self.rows[at], self.noised[at]) for at in slices]
 
 
 def noised_share(
     experiment: Experiment, objective: Objective, x0: Tensor, step: int, world: World
-) -> Share:
+) -> LocalBatch:
     """Noise the clean tokens x0 (B, L) of the global batch, and take this process's share.
 
     The noise of the whole batch is drawn at once, from (seed, step) alone.
@@ -86,8 +75,8 @@ def noised_share(
     draws = generator(experiment.seed, "noise", step)
     t, weight = draw_times(experiment.training, len(x0), draws)
     share = world.share(len(x0))
-    noised = objective.noised(x0, t, weight, draws)[share].to(world.device)
-    return Share(range(len(x0))[share], noised)
+    noised = objective.corrupt(x0, t, weight, draws)[share].to(world.device)
+    return LocalBatch(range(len(x0))[share], noised)
 
 
 def train_step(
@@ -132,13 +121,13 @@ def train_step(
 
 
 def unsynchronised(loss: LossModule, wanted: bool) -> contextlib.AbstractContextManager[None]:
-    """Leave the gradients where they are, to be averaged with those of a later part."""
+    """Skip the gradient all-reduce until the last micro-batch."""
     if wanted and isinstance(loss, DistributedDataParallel):
         return loss.no_sync()
     return contextlib.nullcontext()
 
 
-def settle_sums(
+def warm_up_ddp_buckets(
     state: TrainState,
     experiment: Experiment,
     objective: Objective,

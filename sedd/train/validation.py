@@ -6,16 +6,16 @@ import math
 
 import torch
 
-from sedd.build import autocast
 from sedd.config import Experiment
 from sedd.data.dataset import TokenBlocks
-from sedd.distributed import World
-from sedd.objective import Noised, Objective
-from sedd.seeds import generator
+from sedd.objective import Corrupted, Objective
+from sedd.runtime.device import autocast
+from sedd.runtime.distributed import World
+from sedd.runtime.seeds import generator
 from sedd.train.state import TrainState
 
 
-def validation_set(experiment: Experiment, blocks: TokenBlocks, objective: Objective) -> Noised:
+def validation_set(experiment: Experiment, blocks: TokenBlocks, objective: Objective) -> Corrupted:
     """N sequences spread over the split, with one time in each of N equal parts of [time_eps, 1]."""
     training = experiment.training
     count = min(training.validation_sequences, len(blocks))
@@ -24,12 +24,12 @@ def validation_set(experiment: Experiment, blocks: TokenBlocks, objective: Objec
     t = training.time_eps + (1 - training.time_eps) * (torch.arange(count) + 0.5) / count
     # neighbouring blocks get unrelated times
     t = t[torch.randperm(count, generator=draws)]
-    return objective.noised(x0, t, torch.ones_like(t), draws)
+    return objective.corrupt(x0, t, torch.ones_like(t), draws)
 
 
 @torch.no_grad()
 def validate(
-    state: TrainState, experiment: Experiment, objective: Objective, fixed: Noised, world: World
+    state: TrainState, experiment: Experiment, objective: Objective, fixed: Corrupted, world: World
 ) -> tuple[float, float]:
     """Bound of the averaged weights in nats a token, and its standard error over the sequences, shared by all processes."""
     training = experiment.training

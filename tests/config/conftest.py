@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from experiment_file import SHIPPED
+from helpers.experiment_file import SHIPPED
 
 from sedd.config import load_experiment
 from sedd.errors import ConfigError

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from experiment_file import GOOD
+from helpers.experiment_file import GOOD
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sedd.config import Experiment, ModelConfig, load_experiment
-from sedd.config.training import indivisible_batch, parts_per_device
+from sedd.config.sections.training import indivisible_batch, parts_per_device
 
 Problems = Callable[..., list[str]]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from experiment_file import GOOD
+from helpers.experiment_file import GOOD
 
 from sedd.config import (
     TRAINING_SECTIONS,
@@ -114,7 +114,7 @@ def test_what_leaves_the_weights_leaves_the_identity(here: Path, override: str) 
 
 
 def test_every_training_key_is_listed_as_one_or_the_other() -> None:
-    from sedd.config.training import Training
+    from sedd.config.sections.training import Training
 
     listed = {
         line.split("=")[0].removeprefix("training.") for line in WEIGHTS_CHANGE + WEIGHTS_STAY

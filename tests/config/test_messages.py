@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from experiment_file import GOOD
+from helpers.experiment_file import GOOD
 
 from sedd.config import load_experiment
 from sedd.errors import ConfigError

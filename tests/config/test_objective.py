@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from experiment_file import GOOD
+from helpers.experiment_file import GOOD
 from pydantic import ValidationError
 
 from sedd.config import Experiment, load_experiment, scales_by_sigma, training_identity

@@ -5,7 +5,7 @@ from itertools import permutations
 from pathlib import Path
 
 import pytest
-from experiment_file import GOOD
+from helpers.experiment_file import GOOD
 
 from sedd.config import load_experiment
 from sedd.errors import ConfigError

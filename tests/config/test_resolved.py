@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
-from experiment_file import SHIPPED
+from helpers.experiment_file import SHIPPED
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from sedd.config import Experiment, load_experiment, load_subject, resolved_yaml, write_resolved
-from sedd.config.experiments import experiment_from
+from sedd.config.load_experiment import experiment_from
 from sedd.paths import run_dir
 
 EXPERIMENTS = sorted(path.stem for path in (SHIPPED / "experiments").glob("*.yaml"))

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from experiment_file import SHIPPED
+from helpers.experiment_file import SHIPPED
 
 from sedd.config import (
     check_project,

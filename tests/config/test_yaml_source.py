@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from experiment_file import GOOD
+from helpers.experiment_file import GOOD
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sedd.config.source import read_source, read_value
+from sedd.config.yaml.source import read_source, read_value
 from sedd.errors import ConfigError
 
 Problems = Callable[..., list[str]]

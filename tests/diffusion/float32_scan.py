@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from sedd.diffusion import Absorb, Geometric, Graph, LogLinear, Noise, Uniform
-from sedd.diffusion.fused import differentiable_vocabulary_sum
+from sedd.diffusion.fast.fused import differentiable_vocabulary_sum
 from sedd.diffusion.loss import fusing_pays
 
 GRAPHS = {"absorb": Absorb, "uniform": Uniform}

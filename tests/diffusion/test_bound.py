@@ -7,10 +7,10 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from linear_network import LinearNetwork
+from helpers.linear_network import LinearNetwork
 
 from sedd.diffusion import Absorb, Geometric, LogLinear, Uniform, bound, likelihood_bound
-from sedd.diffusion.bound import places
+from sedd.diffusion.bound import stratified_quantiles
 from sedd.diffusion.loss import weighted_score_entropy
 
 TIME_EPS = 0.02
@@ -77,7 +77,7 @@ def test_stratification_lowers_the_variance(kind, gain):
 
 def test_each_stratified_draw_has_a_stratum_and_a_straight_line_does_not_scatter():
     draws = torch.Generator().manual_seed(0)
-    u = torch.stack(list(places(100, 8, "stratified", draws, torch.device("cpu"))))
+    u = torch.stack(list(stratified_quantiles(100, 8, "stratified", draws, torch.device("cpu"))))
     assert torch.equal((u * 8).floor(), torch.arange(8.0, dtype=u.dtype)[:, None].expand(8, 100))
     torch.testing.assert_close(u.mean(0), torch.full_like(u[0], 0.5), rtol=1e-14, atol=0)
     assert len(u[0].unique()) == 100

@@ -4,9 +4,9 @@ import math
 
 import pytest
 import torch
-from exact import chi_square
+from helpers.exact import chi_square
 
-from sedd.diffusion.categorical import RowCdf, clocks, draw, nucleus, race
+from sedd.diffusion.categorical import RowCdf, clocks, draw, exponential_race, nucleus
 
 
 def random_weights(rows: int, states: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:
@@ -49,7 +49,7 @@ def test_only_the_rows_asked_for_are_drawn():
     assert torch.equal(RowCdf(weights).draw(u, rows), expected)
 
 
-@pytest.mark.parametrize("method", [draw, race])
+@pytest.mark.parametrize("method", [draw, exponential_race])
 def test_draws_follow_the_weights(method):
     weights = torch.tensor([0.5, 2.0, 0.1, 0.0, 1.4], dtype=torch.float64)
     drawn = method(weights.expand(40_000, 5), torch.Generator().manual_seed(2))

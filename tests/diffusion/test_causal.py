@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from exact import Data, chi_square
-from optimal import BestReader, all_states, entropy
+from helpers.exact import Data, chi_square
+from helpers.optimal import BestReader, all_states, entropy
 
 from sedd.diffusion import Uniform, causal_cross_entropy, sample_causal
 from sedd.diffusion.categorical import nucleus

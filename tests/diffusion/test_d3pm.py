@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from exact import Data, transition_matrix
-from linear_network import LinearNetwork
-from optimal import BestDenoiser, all_states, entropy
+from helpers.exact import Data, transition_matrix
+from helpers.linear_network import LinearNetwork
+from helpers.optimal import BestDenoiser, all_states, entropy
 
-from sedd.diffusion import (
-    Absorb,
-    Geometric,
-    LogLinear,
-    StepGrid,
-    Uniform,
-    d3pm_divergence,
-    row_chunks,
-)
+from sedd.diffusion import Absorb, Geometric, LogLinear, StepGrid, Uniform, d3pm_divergence
+from sedd.diffusion.fast import row_chunks
 
 GRAPHS = {"absorb": (Absorb, LogLinear()), "uniform": (Uniform, Geometric(1e-3, 10.0))}
 ENDLESS = 60.0  # a noise level at which nothing is left, for the matrix exponential
@@ -42,7 +35,7 @@ def test_the_divergence_of_a_step_is_that_of_bayes_rule_with_matrices(kind, inde
     before, step, after = matrices(graph, grid, index)
     states = all_states(graph.num_states, 2)
     at = torch.tensor([index])
-    logits = network.features(states, grid.told(at)) @ network.weight.T + network.bias
+    logits = network.features(states, grid.sigma_at(at)) @ network.weight.T + network.bias
     mu = logits[:, :4].softmax(-1).view(len(states), 2, 4)
     for x0 in all_states(4, 2):
         clean = x0.expand_as(states)
@@ -88,7 +81,7 @@ def whole_bound(network, data: Data, grid: StepGrid) -> float:
 
 
 def best(data: Data, grid: StepGrid, blur: float = 0.0) -> BestDenoiser:
-    return BestDenoiser(data, blur, pure=float(grid.told(torch.tensor([grid.num_steps]))))
+    return BestDenoiser(data, blur, pure=float(grid.sigma_at(torch.tensor([grid.num_steps]))))
 
 
 @pytest.mark.parametrize("kind", GRAPHS)
@@ -148,7 +141,7 @@ def test_the_cross_entropy_is_added_at_the_same_positions(kind):
         plain, more = (
             d3pm_divergence(network, graph, grid, index, xt, x0, weight) for weight in (0.0, 0.5)
         )
-        logits = network.features(xt, grid.told(index)) @ network.weight.T + network.bias
+        logits = network.features(xt, grid.sigma_at(index)) @ network.weight.T + network.bias
         nats = -logits[:, :3].log_softmax(-1).gather(1, x0.T)[:, 0]
     counted = nats[:1] if kind == "absorb" else nats
     torch.testing.assert_close(more - plain, 0.5 * counted.sum()[None], rtol=1e-9, atol=1e-12)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from exact import Data, chi_square
-from linear_network import LinearNetwork
-from optimal import BestDenoiser, all_states
+from helpers.exact import Data, chi_square
+from helpers.linear_network import LinearNetwork
+from helpers.optimal import BestDenoiser, all_states
 
 from sedd.diffusion import Absorb, Denoiser, LogLinear, Uniform, sample, sample_first_hitting
 from sedd.model import DiffusionTransformer

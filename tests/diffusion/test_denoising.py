@@ -6,9 +6,9 @@ import math
 
 import pytest
 import torch
-from exact import Data
-from linear_network import LinearNetwork
-from optimal import BestDenoiser, all_states, entropy
+from helpers.exact import Data
+from helpers.linear_network import LinearNetwork
+from helpers.optimal import BestDenoiser, all_states, entropy
 
 from sedd.diffusion import (
     Absorb,
@@ -17,8 +17,8 @@ from sedd.diffusion import (
     Uniform,
     denoising_cross_entropy,
     likelihood_bound,
-    row_chunks,
 )
+from sedd.diffusion.fast import row_chunks
 
 LENGTH = 3
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from helpers.linear_network import LinearNetwork
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from linear_network import LinearNetwork
 from torch import Tensor, nn
 from torch.testing import assert_close
 
@@ -21,8 +21,8 @@ from sedd.diffusion import (
     SplitNetwork,
     Uniform,
     score_entropy_loss,
-    vocabulary_sum,
 )
+from sedd.diffusion.fast import vocabulary_sum
 
 BATCH, LENGTH = 4, 9
 KINDS = ["absorb", "uniform"]

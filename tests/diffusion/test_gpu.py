@@ -23,11 +23,11 @@ from sedd.diffusion import (
     sample,
     sample_first_hitting,
     score_entropy_loss,
-    vocabulary_sum,
     weighted_score_entropy,
 )
-from sedd.diffusion.fused import is_certainly, is_common
-from sedd.diffusion.vocabulary_sum import Gradients
+from sedd.diffusion.fast import vocabulary_sum
+from sedd.diffusion.fast.fused import is_certainly, is_common
+from sedd.diffusion.fast.vocabulary_sum import Gradients
 from sedd.model import DiffusionTransformer
 
 on_gpu = [
@@ -119,8 +119,8 @@ class TestOnAGpu:
         model = network(kind).cuda()
         graph, noise = process(kind)
         x0, t, xt = (part.cuda() for part in batch(graph, noise))
-        rows = graph.active_rows(xt)
-        graph.active_rows = lambda x: rows  # the one wait that is known
+        rows = graph.loss_positions(xt)
+        graph.loss_positions = lambda x: rows  # the one wait that is known
         sigma, weight = noise(t)
         loss = weighted_score_entropy(model, graph, sigma, weight, xt, x0)  # warms everything up
         torch.cuda.set_sync_debug_mode("error")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from exact import Data, chi_square, explicit_score_entropy, rate_matrix, transition_matrix
+from helpers.exact import Data, chi_square, explicit_score_entropy, rate_matrix, transition_matrix
 from torch.testing import assert_close
 
 from sedd.diffusion import Absorb, Graph, Uniform
@@ -173,7 +173,7 @@ def test_leaving_weights_say_the_same_as_the_table(graph, kind, step):
     length = torch.full((rows,), step, dtype=torch.float64)
     expected = graph.step_probs(kind, log_score[:, None], x[:, None], length)[:, 0]
     table = log_score.exp()
-    leave = graph.leave_(table, x, kind, step)
+    leave = graph.exit_weights_(table, x, kind, step)
     total = leave.scale * table.sum(1)
     stay = (1 - total if leave.stay is None else leave.stay).clamp(min=0)
     found = leave.scale * table

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from sedd.diffusion.precision import exp_product_into
+from sedd.diffusion.fast.precision import exp_product_into
 
 
 @pytest.mark.parametrize(("dtype", "bound"), [(torch.float32, 4e-5), (torch.float64, 1e-13)])

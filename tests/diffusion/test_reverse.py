@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from exact import chi_square
-from linear_network import LinearNetwork
+from helpers.exact import chi_square
+from helpers.linear_network import LinearNetwork
 
-from sedd.diffusion import Absorb, LogLinear, Uniform, reverse, sample, vocabulary_sum
+from sedd.diffusion import Absorb, LogLinear, Uniform, sample
 from sedd.diffusion.denoiser import Denoiser
+from sedd.diffusion.fast import reverse, vocabulary_sum
 from sedd.model import DiffusionTransformer
 
 GRAPHS = {"absorb": Absorb, "uniform": Uniform}
@@ -108,12 +109,12 @@ def test_a_blank_text_is_asked_about_at_one_position_and_drawn_the_same(
     x = drawn()
     assert asked[0] == ((1, 1) if known == 0 else (50, 7))
     assert set(asked[1:]) == {(50, 7)}
-    monkeypatch.setattr(DiffusionTransformer, "alike_for_equal_tokens", False)
+    monkeypatch.setattr(DiffusionTransformer, "constant_input_invariant", False)
     assert torch.equal(drawn(), x)
     assert set(asked) == {(50, 7)}
     assert len(x.unique()) > 1
 
 
 def test_dropout_tells_equal_tokens_apart():
-    assert small_transformer().alike_for_equal_tokens
-    assert not small_transformer().train().alike_for_equal_tokens
+    assert small_transformer().constant_input_invariant
+    assert not small_transformer().train().constant_input_invariant

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from exact import Data, chi_square
-from linear_network import LinearNetwork
+from helpers.exact import Data, chi_square
+from helpers.linear_network import LinearNetwork
 
 from sedd.diffusion import (
     Absorb,
@@ -16,10 +16,10 @@ from sedd.diffusion import (
     LogLinear,
     Noise,
     Uniform,
-    reverse,
     sample,
     sample_first_hitting,
 )
+from sedd.diffusion.fast import reverse
 
 COUNT = 8000
 FALSE_ALARM = 1e-6

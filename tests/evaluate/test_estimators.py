@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from project import command
+from helpers.project import command
 
 from sedd.config import load_experiment
 from sedd.evaluate import compare_estimators, open_run, render_estimators

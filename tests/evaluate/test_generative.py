@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from causal import LETTERS, causal_model
-from corpus import WORDS
-from project import command
+from helpers.causal_model import LETTERS, causal_model
+from helpers.corpus import WORDS
+from helpers.project import command
 
 from sedd.config import load_experiment
 from sedd.data.tokenizers import load_tokenizer
 from sedd.errors import CheckpointError, DataError
-from sedd.evaluate import asked_for, draw_samples, open_run, write_samples
+from sedd.evaluate import draw_samples, open_run, with_sampling, write_samples
 from sedd.evaluate.generative import entropy, judge_texts, read_drawn
 from sedd.evaluate.judge import open_judge
 from sedd.paths import generative_file, grid_file, samples_file
@@ -143,7 +143,7 @@ def test_the_verb_judges_every_way_of_drawing_once(judged):
     )
     run = open_run(judged, device="cpu")
     for precision in ("float64", "float32"):
-        asked = replace(run, experiment=asked_for(judged, steps=4, precision=precision))
+        asked = replace(run, experiment=with_sampling(judged, steps=4, precision=precision))
         write_samples(
             draw_samples(asked, seed=1), samples_file("drawn", 60, "analytic", 4, precision)
         )

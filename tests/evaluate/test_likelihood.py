@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from project import command
+from helpers.project import command
 
 from sedd.config import load_experiment
 from sedd.data.dataset import TokenBlocks, unigram_counts

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from project import command
+from helpers.project import command
 
 from sedd.config import load_experiment
 from sedd.errors import DataError

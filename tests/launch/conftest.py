@@ -4,10 +4,10 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-import local_jobs as jobs
 import pytest
-from corpus import tokenize_corpus
-from project import copy_project
+from helpers import local_jobs as jobs
+from helpers.corpus import tokenize_corpus
+from helpers.project import copy_project
 
 from sedd.launch.processes import job_processes
 from sedd.paths import RESULTS

@@ -6,12 +6,12 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import local_jobs as jobs
 import pytest
+from helpers import local_jobs as jobs
 
 from sedd.errors import ConfigError, DataError, JobError
 from sedd.launch import ensure, wait_for
-from sedd.launch.landed import has_landed, wanted_identity
+from sedd.launch.published import has_landed, wanted_identity
 from sedd.launch.record import write_record
 from sedd.launch.states import job_state
 from sedd.paths import checkpoint_file, jobs_dir, tokens_dir
@@ -143,7 +143,7 @@ def test_settings_edited_after_sending_do_not_reach_the_job(runs):
 
 
 def has_identity(run: str, identity: str) -> bool:
-    from sedd.launch.landed import found_identity
+    from sedd.launch.published import found_identity
 
     found = found_identity(run)
     return found is not None and found[0] == identity

@@ -5,8 +5,8 @@ import signal
 import subprocess
 import sys
 
-import local_jobs as jobs
 import pytest
+from helpers import local_jobs as jobs
 
 from sedd.errors import JobError
 from sedd.launch import ensure, wait, wait_for

@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-import local_jobs as jobs
-from project import command
+from helpers import local_jobs as jobs
+from helpers.project import command
 
 from sedd.launch import ensure
-from sedd.launch.landed import has_landed
+from sedd.launch.published import has_landed
 from sedd.launch.record import newest_state
 from sedd.launch.states import job_state
 from sedd.paths import metrics_file

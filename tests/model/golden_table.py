@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from golden import load
+from helpers.golden_model import load
 from torch import Tensor
 
 from sedd.diffusion import score_entropy_loss

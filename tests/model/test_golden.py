@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from golden import assert_agrees, load
+from helpers.golden_model import assert_agrees, load
 
 from sedd.diffusion import score_entropy_loss
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from golden import load
+from helpers.golden_model import load
 from torch.testing import assert_close
 
 from sedd.diffusion import SplitNetwork

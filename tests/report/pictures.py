@@ -6,7 +6,7 @@ import contextlib
 import shutil
 from pathlib import Path
 
-from browser import open_browser
+from helpers.browser import open_browser
 from PIL import Image
 
 FOLDER = Path("workflow/report")

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from project import ROOT
+from helpers.project import ROOT
 
-from sedd.report.figures import COLOURS
-from sedd.trace import DARK, LIGHT
+from sedd.report.figure.figure import COLOURS
+from sedd.results.trace import DARK, LIGHT
 
 
 def luminance(colour: str) -> float:

@@ -6,14 +6,14 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
+from helpers.fake_results import finished_run, train_line, write_evaluation, write_metrics
 from PIL import Image
-from report.results import finished_run, train_line, write_evaluation, write_metrics
 
 from sedd.config import load_experiment
 from sedd.report import write_figures
-from sedd.report.figures import loss_figure, perplexity_figure
-from sedd.report.metrics import read_metrics
-from sedd.report.perplexities import perplexities
+from sedd.report.figure.figure import loss_figure, perplexity_figure
+from sedd.report.page.perplexities import perplexities
+from sedd.results.metrics import read_metrics
 
 FOLDER = Path("results/figures/run")
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from report.browser import Browser, open_browser
-from report.results import (
+from helpers.browser import Browser, open_browser
+from helpers.fake_results import (
     finished_run,
     start_line,
     train_line,

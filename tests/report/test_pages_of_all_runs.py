@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from project import command
-from report.html_page import Page
-from report.results import finished_run, train_line, write_evaluation, write_metrics
+from helpers.fake_results import finished_run, train_line, write_evaluation, write_metrics
+from helpers.html_page import Page
+from helpers.project import command
 
 from sedd.config import load_experiment, write_resolved
 from sedd.paths import perplexity_log, run_dir
 from sedd.report import write_comparison, write_front_page, write_report
-from sedd.report.compare import differences
+from sedd.report.page.compare_page import differences
 
 OUT = Path("results/reports/index.html")
 

@@ -11,8 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from report.html_page import Page, make_page
-from report.results import (
+from helpers.fake_results import (
     finished_run,
     start_line,
     train_line,
@@ -21,6 +20,7 @@ from report.results import (
     write_metrics,
     write_samples,
 )
+from helpers.html_page import Page, make_page
 
 from sedd.config import load_experiment, write_resolved
 from sedd.errors import DataError

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from report.html_page import make_page
-from report.results import write_samples
+from helpers.fake_results import write_samples
+from helpers.html_page import make_page
 
 
 def test_given_text_is_marked_and_only_that() -> None:

@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 import pytest
-from project import ROOT
+from helpers.project import ROOT
 
 from sedd.config import load_table
 from sedd.errors import ConfigError

@@ -8,12 +8,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from report.results import write_evaluation
+from helpers.fake_results import write_evaluation
 
 from sedd.errors import DataError
 from sedd.report import make_table, render_text, write_table
-from sedd.report.tables import verdict
-from sedd.report.write import FORMS
+from sedd.report.table.fill import verdict
+from sedd.report.table.write import FORMS
 
 # e^4 = 54.598; its error is e^4 * 0.01 = 0.546; e^6 = 403.43; e^6.5 = 665.14; 54.598 / 52.5 = 1.040
 

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from at_once import start
-from corpus import tokenize_corpus
-from jobs import FOLDER
-from lab import Lab
-from project import copy_project
+from helpers.at_once import start
+from helpers.corpus import tokenize_corpus
+from helpers.project import copy_project
+from helpers.slurm_jobs import FOLDER
+from helpers.slurm_lab import Lab
 from testbed import PROGRAM, packages
 from testbed.bring_up import LINK
 

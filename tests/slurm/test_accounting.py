@@ -3,8 +3,8 @@
 import shutil
 
 import pytest
-from at_once import at_once
-from jobs import job_field, jobs_named, output, wait_until
+from helpers.at_once import at_once
+from helpers.slurm_jobs import job_field, jobs_named, output, wait_until
 
 pytestmark = pytest.mark.slurm
 

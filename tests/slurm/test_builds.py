@@ -4,9 +4,9 @@ import signal
 from collections import Counter
 
 import pytest
-from jobs import jobs_named, output, wait_until
-from lab import Lab, Run
-from project import planned
+from helpers.project import planned
+from helpers.slurm_jobs import jobs_named, output, wait_until
+from helpers.slurm_lab import Lab, Run
 
 pytestmark = pytest.mark.slurm
 BUILD = ("--configfile", "config/lab.yaml")

@@ -6,8 +6,8 @@ import signal
 from pathlib import Path
 
 import pytest
-from at_once import at_once
-from jobs import (
+from helpers.at_once import at_once
+from helpers.slurm_jobs import (
     FOLDER,
     as_root,
     batch_script_of,
@@ -17,7 +17,7 @@ from jobs import (
     processes_of,
     wait_until,
 )
-from lab import STEPS, Lab, Run
+from helpers.slurm_lab import STEPS, Lab, Run
 
 pytestmark = pytest.mark.slurm
 

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from jobs import output
+from helpers.slurm_jobs import output
 from testbed import PROGRAM
 
 pytestmark = pytest.mark.slurm

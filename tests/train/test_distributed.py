@@ -6,11 +6,11 @@ import time
 
 import pytest
 import torch
-from processes import finish, start
+from helpers.processes import finish, start
 from test_resume import OVERRIDES, assert_same, experiment, state
 
-from sedd.distributed import World
 from sedd.paths import checkpoint_file, metrics_file, train_dir
+from sedd.runtime.distributed import World
 from sedd.train import train
 from sedd.train.saves import state_steps
 

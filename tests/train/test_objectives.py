@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from processes import finish, start
-from project import command
+from helpers.processes import finish, start
+from helpers.project import command
 from test_resume import assert_same, state
 
 from sedd import load_model
+from sedd.checkpoints.export import export
 from sedd.config import load_experiment
 from sedd.errors import CheckpointError, DataError
 from sedd.evaluate import draw_samples, measure, open_run
-from sedd.export import export
 from sedd.paths import checkpoint_file, evaluation_file, metrics_file
 from sedd.train import train
 

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from sedd.build import build_objective, build_vocabulary_law
+from sedd.checkpoints.build import build_objective, build_token_proposal
 from sedd.config import load_experiment
 from sedd.diffusion import score_entropy_loss
-from sedd.distributed import World
+from sedd.runtime.distributed import World
 from sedd.train.loss import TrainingLoss
+from sedd.train.optim import learning_rate
 from sedd.train.state import TrainState
-from sedd.train.step import draw_times, learning_rate, train_step
+from sedd.train.step import draw_times, train_step
 
 V = 27
 ALONE = World(torch.device("cpu"))
@@ -80,7 +81,7 @@ def test_the_reported_loss_is_the_mean_over_the_batch_in_nats_a_token():
     experiment, state, objective, loss = prepared("model.dropout=0.0", "training.accum=1")
     x0, graph, noise = batch(), objective.graph, objective.noise
     from sedd.diffusion import sample_times
-    from sedd.seeds import generator
+    from sedd.runtime.seeds import generator
 
     draws = generator(experiment.seed, "noise", 0)
     t = sample_times(len(x0), experiment.training.time_eps, draws)
@@ -147,7 +148,7 @@ def test_rare_tokens_of_a_large_vocabulary_are_drawn_as_often_as_they_are_weight
     experiment = load_experiment("smoke_absorb", ["training.vocabulary_draws=5"], rename="drawn")
     counts = np.ones(50_257)
     counts[:100] = 10_000
-    law = build_vocabulary_law(experiment, counts)
+    law = build_token_proposal(experiment, counts)
     assert law is not None
     added = law.law.cumsum(0)
     torch.testing.assert_close(added.diff(), law.law[1:], rtol=1e-6, atol=0.0)

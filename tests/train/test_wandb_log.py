@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from project import command
+from helpers.project import command
 
 from sedd.config import load_experiment, training_identity
 from sedd.paths import checkpoint_file, train_dir

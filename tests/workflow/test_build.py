@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
-from project import BIN, command, planned
+from helpers.project import BIN, command, planned
 
 from sedd import load_model
 from sedd.launch.processes import job_processes

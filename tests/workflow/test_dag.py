@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from project import ROOT, command, planned
+from helpers.project import ROOT, command, planned
 
 from sedd import paths
 from sedd.config import (

@@ -14,8 +14,8 @@ import pytest
 import torch
 import yaml
 from dvc.repo import Repo
-from project import BIN, command, planned
-from versioned import commit, environment, filled, read_stages, run, versioned_project
+from helpers.project import BIN, command, planned
+from helpers.versioned import commit, environment, filled, read_stages, run, versioned_project
 
 pytestmark = pytest.mark.end_to_end
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 from dvc.repo import Repo
-from project import ROOT, command
-from versioned import filled, read_stages, versioned_project
+from helpers.project import ROOT, command
+from helpers.versioned import filled, read_stages, versioned_project
 
 from sedd.config import TRAINING_SECTIONS, load_project
 

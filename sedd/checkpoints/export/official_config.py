@@ -1,0 +1,104 @@
+"""The configuration of a published model: what its loader reads, and what else stands in it.
+
+The official code rebuilds the network from `tokens`, `graph`, `noise` and `model`; the other sections tell how it
+was trained. All keys are there, also those that nothing of ours answers to, for a loader that asks for them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sedd.checkpoints.load_model import LOGLINEAR_EPS
+from sedd.checkpoints.run_checkpoint import Trained
+from sedd.config import Experiment
+from sedd.diffusion import Geometric
+from sedd.errors import CheckpointError
+
+
+def official_config(trained: Trained) -> dict[str, Any]:
+    """`config.json` of a trained network. Raises CheckpointError if the published form cannot say what it is."""
+    experiment = trained.experiment
+    check_expressible(experiment, trained.path)
+    assert experiment.graph is not None, "score entropy has a graph"
+    training, sampling, evaluation = experiment.training, experiment.sampling, experiment.evaluation
+    return {
+        "ngpus": 1,
+        "tokens": trained.vocab_size,
+        "training": {
+            "batch_size": training.batch_size,
+            "accum": training.accum,
+            "n_iters": training.steps,
+            "snapshot_freq": training.checkpoint_every,
+            "log_freq": training.log_every,
+            "eval_freq": training.validate_every,
+            "snapshot_freq_for_preemption": training.checkpoint_every,
+            "weight": "standard",
+            "snapshot_sampling": True,
+            "ema": training.ema_decay,
+        },
+        "data": {
+            "train": experiment.data.dataset,
+            "valid": experiment.data.dataset,
+            "cache_dir": "data",
+        },
+        "graph": {"type": experiment.graph.type, "file": "data", "report_all": False},
+        "noise": noise_section(experiment),
+        "sampling": {
+            # the form knows no other samplers
+            "predictor": "euler" if sampling.sampler == "euler" else "analytic",
+            "steps": sampling.steps,
+            "noise_removal": sampling.denoise,
+        },
+        "eval": {
+            "batch_size": evaluation.batch_size,
+            "perplexity": bool(evaluation.datasets),
+            "perplexity_batch_size": evaluation.batch_size,
+        },
+        "optim": {
+            "weight_decay": training.weight_decay,
+            "optimizer": "AdamW",
+            "lr": training.lr,
+            "beta1": training.beta1,
+            "beta2": training.beta2,
+            "eps": training.eps,
+            "warmup": training.warmup_steps,
+            "grad_clip": training.grad_clip,
+        },
+        "model": {
+            "name": experiment.name,
+            "type": "ddit",
+            "hidden_size": experiment.model.hidden_size,
+            "cond_dim": experiment.model.cond_dim,
+            "length": experiment.data.length,
+            "n_blocks": experiment.model.n_blocks,
+            "n_heads": experiment.model.n_heads,
+            "scale_by_sigma": trained.model.scale_by_sigma,
+            "dropout": experiment.model.dropout,
+        },
+    }
+
+
+def noise_section(experiment: Experiment) -> dict[str, Any]:
+    """The published log-linear models hold the two values as well, which nothing reads."""
+    noise = experiment.noise
+    assert noise is not None, "score entropy has noise"
+    range_of = noise if noise.type == "geometric" else Geometric()
+    return {"type": noise.type, "sigma_min": range_of.sigma_min, "sigma_max": range_of.sigma_max}
+
+
+def check_expressible(experiment: Experiment, path: Path) -> None:
+    """Raise CheckpointError if a loader would rebuild another model from the published form."""
+    if experiment.objective.type != "score_entropy":
+        raise CheckpointError(
+            f"{path}: the published form is that of score entropy models, and its loaders would take this "
+            f"{experiment.objective.type} model for one; share the checkpoint file itself"
+        )
+    noise = experiment.noise
+    assert noise is not None, "score entropy has noise"
+    if noise.type == "loglinear" and noise.eps != LOGLINEAR_EPS:
+        raise CheckpointError(
+            f"{path}: the published form has no key for noise.eps, and its loaders take {LOGLINEAR_EPS:g}; "
+            f"this model was trained with {noise.eps:g}. Share the checkpoint file itself, or train with "
+            f"noise.eps={LOGLINEAR_EPS:g}"
+        )

@@ -1,0 +1,1 @@
+"""One file per section of an experiment's YAML, named as the section."""

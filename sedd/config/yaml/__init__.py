@@ -1,0 +1,1 @@
+"""Read, locate, override and write YAML, with the line of every problem."""

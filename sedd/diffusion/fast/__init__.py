@@ -1,0 +1,1 @@
+"""The definitions of `sedd.diffusion`, faster: fused loss, reverse step, sums over the vocabulary."""

@@ -1,5 +1,0 @@
-"""A run's checkpoint in the form in which the paper's models are published, with a model card."""
-
-from sedd.export.run import Exported, export
-
-__all__ = ["Exported", "export"]

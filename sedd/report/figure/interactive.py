@@ -1,0 +1,130 @@
+"""Figures on a page, drawn by Bokeh in the browser: one can zoom, pan, and read values off the lines.
+
+Bokeh's own script comes out of the installed package and goes into the page, which then asks no network for anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import bokeh
+import numpy as np
+from bokeh.document import Document
+from bokeh.models import ColumnDataSource, HoverTool, NumeralTickFormatter, Range1d, Whisker
+from bokeh.plotting import figure as new_plot
+
+from sedd.report.figure.figure import COLOURS, DASHES, Figure, Line
+
+HEIGHT_WIDE, HEIGHT_SMALL = 340, 230
+TOOLS = "pan,box_zoom,wheel_zoom,reset,save"
+
+
+@cache
+def bokeh_script() -> str:
+    """The part of BokehJS that draws plots, about 1.3 MB."""
+    path = Path(bokeh.__file__).parent / "server" / "static" / "js" / "bokeh.min.js"
+    return path.read_text(encoding="utf-8")
+
+
+def embedded(figures: Sequence[Figure]) -> dict[str, Any]:
+    """What the page's script hands to Bokeh: one document, and the element `figure-NAME` that each figure goes into.
+
+    Figures against optimiser steps share their range: zoom into one, and the others follow.
+    """
+    document = Document()
+    places, shared = {}, None
+    for figure in figures:
+        plot = _plot(figure)
+        if figure.x_label == "optimiser step":
+            shared = shared or plot.x_range
+            plot.x_range = shared
+        document.add_root(plot)
+        places[plot.id] = f"figure-{figure.name}"
+    item = {"docid": "page", "roots": places, "root_ids": list(places)}
+    return {"documents": {"page": document.to_json(deferred=False)}, "items": [item]}
+
+
+def _plot(figure: Figure) -> Any:
+    plot: Any = new_plot(
+        height=HEIGHT_WIDE if figure.is_wide else HEIGHT_SMALL,
+        sizing_mode="stretch_width",
+        x_axis_label=figure.x_label,
+        y_axis_label=figure.y_label,
+        x_axis_type="log" if figure.is_log_x else "linear",
+        y_axis_type="log" if figure.is_log_y else "linear",
+        tools=TOOLS,
+        active_drag="box_zoom",
+        active_scroll=None,
+        toolbar_location="above",
+    )
+    plot.border_line_color = plot.outline_line_color = None
+    plot.toolbar.logo = None
+    plot.toolbar.autohide = True
+    for axis in (plot.xaxis, plot.yaxis):
+        axis.axis_label_text_font_style = "normal"
+        axis.minor_tick_line_color = None
+    plot.xaxis.formatter = NumeralTickFormatter(format="0,0")
+    if figure.is_log_x:  # few numbers of steps, each of them asked for
+        plot.xaxis.ticker = sorted({float(x) for line in figure.lines for x in line.x})
+    if not figure.is_log_y:
+        plot.yaxis.formatter.use_scientific = False
+    for line in figure.lines:
+        _draw(plot, figure, line)
+    lowest, highest = _ends(figure)
+    if figure.is_from_zero:
+        plot.y_range = Range1d(start=0, end=highest * 1.05 or 1)
+    elif figure.is_log_y:  # error bars count too, which Bokeh leaves out
+        plot.y_range = Range1d(start=lowest / 1.1, end=highest * 1.1)
+    if len(figure.lines) > 1:
+        plot.legend.click_policy = "hide"
+        plot.legend.background_fill_alpha = 0.75
+        plot.legend.border_line_color = None
+        plot.legend.padding = 4
+        plot.legend.glyph_width = 24
+        plot.legend.spacing = 0
+        if len(figure.lines) > 2:  # beside the curves, not over them
+            plot.add_layout(plot.legend[0], "below")
+            plot.legend.ncols = 2
+            plot.legend.spacing = 8
+            plot.height += 26 * -(-len(figure.lines) // 2)
+    elif plot.legend:
+        plot.legend.visible = False
+    return plot
+
+
+def _ends(figure: Figure) -> tuple[float, float]:
+    """The least and the greatest value that is shown, error bars with them."""
+    shown = [
+        part for line in figure.lines for part in (line.y, line.low, line.high) if part is not None
+    ]
+    return min(float(part.min()) for part in shown), max(float(part.max()) for part in shown)
+
+
+def _draw(plot: Any, figure: Figure, line: Line) -> None:
+    colour = COLOURS[line.colour % len(COLOURS)]
+    dash = DASHES[(line.dash + line.colour // len(COLOURS)) % len(DASHES)]
+    columns: dict[str, Any] = {"x": line.x.astype(np.float64), "y": line.y.astype(np.float64)}
+    if line.low is not None and line.high is not None:
+        columns |= {"low": line.low.astype(np.float64), "high": line.high.astype(np.float64)}
+    source = ColumnDataSource(columns)
+    common = {"source": source, "legend_label": line.label, "name": line.run}
+    if line.is_reference:
+        plot.line("x", "y", line_color=colour, line_dash="dashed", line_alpha=0.8, **common)
+        return
+    if "low" in columns and figure.is_log_y:
+        bars = Whisker(
+            base="x", lower="low", upper="high", source=source, line_color=colour, name=line.run
+        )
+        for head in (bars.upper_head, bars.lower_head):
+            head.size, head.line_color = 8, colour  # pyright: ignore[reportOptionalMemberAccess,reportAttributeAccessIssue]
+        plot.add_layout(bars)
+    elif "low" in columns:
+        plot.varea("x", "low", "high", fill_color=colour, fill_alpha=0.22, **common)
+    drawn = [plot.line("x", "y", line_color=colour, line_width=1.75, line_dash=dash, **common)]
+    if line.is_marked:
+        drawn.append(plot.scatter("x", "y", color=colour, size=6, **common))
+    tips = [(figure.x_label, "@x{0,0}"), (line.label, "@y{0,0.0000}")]
+    plot.add_tools(HoverTool(renderers=drawn[:1], tooltips=tips, mode="vline", visible=False))

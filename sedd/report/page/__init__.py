@@ -1,0 +1,1 @@
+"""Pages: a run, a comparison of runs, and the index."""

@@ -1,0 +1,76 @@
+"""The front page: every run and every table, with links to the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sedd.config import load_experiment
+from sedd.errors import ConfigError, DataError
+from sedd.paths import report_file
+from sedd.report.page.page import own_script, write_page
+from sedd.report.page.perplexities import perplexities
+from sedd.report.page.run_page import run_progress
+from sedd.report.table.fill import make_table
+from sedd.report.table.html_table import html_table
+from sedd.results.collect import Evaluation
+from sedd.results.curves import run_metrics
+from sedd.results.metrics import curve, total
+
+
+@dataclass(frozen=True)
+class RunLine:
+    """A run in one line. evaluations: by text, of the newest checkpoint that has one. problem: why there is no more to say."""
+
+    name: str
+    description: str
+    state: str
+    trained: int
+    total: int
+    loss: float | None
+    evaluations: dict[str, Evaluation]
+    seconds: float
+    has_page: bool
+    problem: str = ""
+
+
+def write_front_page(experiments: Sequence[str], tables: Sequence[str], out: Path) -> Path:
+    """Write the page of these experiments and tables."""
+    runs = [_line(name) for name in dict.fromkeys(experiments)]
+    texts = list(dict.fromkeys(text for run in runs for text in run.evaluations))
+    return write_page(
+        "index.html",
+        out,
+        scripts=[own_script("sort")],
+        runs=runs,
+        texts=texts,
+        tables=[html_table(make_table(name)) for name in tables],
+    )
+
+
+def _line(name: str) -> RunLine:
+    has_page = report_file(name).is_file()
+    try:
+        experiment = load_experiment(name)
+        metrics = run_metrics(experiment)
+    except (ConfigError, DataError) as error:
+        problem = f"cannot be read: {error}"
+        return RunLine(name, "", "", 0, 0, None, {}, 0.0, has_page, problem)
+    progress = run_progress(experiment, metrics)
+    numbers = perplexities(experiment)
+    held_out = curve(metrics, "validation", "loss_nats_per_token")
+    state = "finished" if progress.is_finished else "not finished"
+    failed = len(numbers.failures)
+    return RunLine(
+        name=name,
+        description=experiment.description,
+        state=state if progress.trained else "not started",
+        trained=progress.trained,
+        total=progress.total,
+        loss=None if held_out.empty else float(held_out["loss_nats_per_token"].iloc[-1]),
+        evaluations={found.dataset: found for found in numbers.evaluations},
+        seconds=total(metrics, "seconds"),
+        has_page=has_page,
+        problem=f"{state}, {failed} measurements failed" if failed else "",
+    )

@@ -1,0 +1,1 @@
+"""Tables: filled from results, written as Markdown, CSV, LaTeX, HTML and text."""

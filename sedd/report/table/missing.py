@@ -1,0 +1,72 @@
+"""How to get the numbers that a table lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from sedd.config import Experiment, Measured, load_subject
+from sedd.config.table import Column, OurRow, TableConfig
+from sedd.results.collect import last_step
+
+
+class Valued(Protocol):
+    """A cell, as far as it matters here."""
+
+    @property
+    def value(self) -> float | None: ...
+
+
+def missing_commands(row: OurRow, config: TableConfig, cells: Sequence[Valued]) -> list[str]:
+    """One line for each kind of number that a row lacks: which, and the commands that make it."""
+    columns = [
+        column
+        for cell, column in zip(cells, config.columns.values(), strict=True)
+        if cell.value is None
+    ]
+    if not columns:
+        return []
+    subject = load_subject(row.experiment)
+    asked = [column for column in columns if is_asked(subject, row, column)]
+    lines = []
+    if asked:
+        labels = ", ".join(column.label for column in asked)
+        lines.append(f"{labels}: {command(subject)}")
+    if others := [column for column in columns if column not in asked]:
+        labels = ", ".join(column.label for column in others)
+        lines.append(
+            f"{labels}: {row.experiment} does not ask for it; {added(subject, row, others)}"
+        )
+    return lines
+
+
+def is_asked(subject: Measured, row: OurRow, column: Column) -> bool:
+    """Whether the experiment names this measurement."""
+    if column.dataset is not None:
+        return column.dataset in subject.evaluation.datasets
+    if column.steps is not None:
+        asked = subject.generative
+        return (
+            column.steps in asked.steps
+            and row.sampler in asked.samplers
+            and row.precision in asked.precisions
+        )
+    return column.task in subject.mauve.tasks
+
+
+def command(subject: Measured) -> str:
+    """What makes all that an experiment asks for."""
+    if isinstance(subject, Experiment):
+        return f"sedd train {subject.name} && sedd evaluate {subject.name}"
+    return f"sedd evaluate {subject.pretrained if '/' in subject.pretrained else subject.name}"
+
+
+def added(subject: Measured, row: OurRow, columns: Sequence[Column]) -> str:
+    """What makes numbers that an experiment does not ask for."""
+    name = subject.name
+    if datasets := [column.dataset for column in columns if column.dataset is not None]:
+        options = " ".join(f"--dataset {dataset}" for dataset in datasets)
+        return f"sedd perplexity {name} --step {last_step(name)} {options}"
+    if any(column.steps is not None for column in columns):
+        return f"add them to generative.steps, samplers and precisions in config/experiments/{name}.yaml"
+    return f"sedd mauve {name} " + " ".join(f"--task {column.task}" for column in columns)

@@ -1,0 +1,157 @@
+"""The way of one text from noise to its end: what is at each position after each step, and when it was settled.
+
+Frame 0 is the noise, frame k what is there after k steps. A frame keeps only what changed: pairs of a position and a piece.
+A piece is the text of a token; None is the mask. `sedd sample --trace` writes traces, pages and pictures show them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from sedd.errors import DataError
+from sedd.runtime.atomic import write_text
+
+# Backgrounds for tokens settled early (blue) to late (yellow): in order of lightness too, and the page's text reads on each.
+LIGHT = (
+    "#8eb1f1",
+    "#7ebff3",
+    "#71ccef",
+    "#6dd8e6",
+    "#76e1d9",
+    "#8be8ca",
+    "#a6edba",
+    "#c5f0ac",
+    "#e3f1a3",
+    "#fff0a1",
+)
+DARK = (
+    "#0f2a5f",
+    "#003560",
+    "#00405d",
+    "#004955",
+    "#00504b",
+    "#00553f",
+    "#1b5932",
+    "#3b5b26",
+    "#535b1b",
+    "#685b19",
+)
+
+
+class About(BaseModel):
+    """Which text it is, and how it was drawn."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+    experiment: str
+    checkpoint_step: int
+    sampler: str
+    steps: int
+    prefix_tokens: int = Field(ge=0)
+    suffix_tokens: int = Field(ge=0)
+    seed: int
+    provenance: dict[str, Any]
+
+
+class Trace(BaseModel):
+    """about, pieces and frames as the module says; `frames[0]` has every position."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+    about: About
+    pieces: list[str | None]
+    frames: list[list[tuple[int, int]]] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _is_sound(self) -> Trace:
+        length = len(self.frames[0])
+        if [position for position, _ in self.frames[0]] != list(range(length)):
+            raise ValueError("the first frame must have every position, in order")
+        for frame in self.frames:
+            for position, piece in frame:
+                if not (0 <= position < length and 0 <= piece < len(self.pieces)):
+                    raise ValueError(f"({position}, {piece}) is no position and piece of this text")
+        return self
+
+    @property
+    def length(self) -> int:
+        return len(self.frames[0])
+
+    @property
+    def num_steps(self) -> int:
+        """Steps that were taken: fewer than asked for where nothing was left to change."""
+        return len(self.frames) - 1
+
+    def states(self) -> list[list[int]]:
+        """The piece at each position, after each step."""
+        now = [0] * self.length
+        states = []
+        for frame in self.frames:
+            for position, piece in frame:
+                now[position] = piece
+            states.append(list(now))
+        return states
+
+    def settled(self) -> list[int]:
+        """The step after which each position no longer changed; 0: given, or never changed."""
+        last = [0] * self.length
+        for step, frame in enumerate(self.frames):
+            for position, _ in frame:
+                last[position] = step
+        return last
+
+    def given(self) -> list[bool]:
+        """Which positions held a prefix or a suffix from the start."""
+        first_free, end = self.about.prefix_tokens, self.length - self.about.suffix_tokens
+        return [not first_free <= position < end for position in range(self.length)]
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Which of `num_bands` colours a step has, of `num_steps`."""
+
+    num_steps: int
+    num_bands: int = len(LIGHT)
+
+    def band(self, step: int) -> int:
+        return min(max(step - 1, 0) * self.num_bands // max(self.num_steps, 1), self.num_bands - 1)
+
+
+def build_trace(
+    about: dict[str, Any], states: Sequence[Sequence[int]], pieces: dict[int, str | None]
+) -> Trace:
+    """A trace of the token ids at each position, after each step; pieces: the text of each id."""
+    place = {token: number for number, token in enumerate(pieces)}
+    frames: list[list[tuple[int, int]]] = []
+    before: Iterable[int | None] = [None] * len(states[0])
+    for state in states:
+        changes = enumerate(zip(before, state, strict=True))
+        frames.append([(at, place[now]) for at, (then, now) in changes if then != now])
+        before = state
+    return Trace(about=About(**about), pieces=list(pieces.values()), frames=frames)
+
+
+def write_trace(trace: Trace, path: Path) -> None:
+    """As JSON, a frame a line."""
+    head = {"about": trace.about.model_dump(), "pieces": trace.pieces}
+    text = json.dumps(head, ensure_ascii=False, allow_nan=False)[:-1]
+    frames = ",\n".join(json.dumps(frame, separators=(",", ":")) for frame in trace.frames)
+    write_text(path, f'{text}, "frames": [\n{frames}\n]}}\n')
+
+
+def read_trace(path: Path) -> Trace:
+    """Raises DataError if the file is not a trace."""
+    try:
+        return Trace.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        where = ".".join(map(str, problem["loc"])) or "content"
+        raise DataError(
+            f"{path}: malformed: {where}: {problem['msg']}; delete the file and make it again"
+        ) from error

@@ -1,0 +1,1 @@
+"""Texts from a model: free, around given text, or traced from noise."""

@@ -1,0 +1,258 @@
+"""`sedd bench`: that it measures the work it names. How fast anything is, no test asks."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from helpers.project import command
+
+from sedd.bench import Settings, render, run_bench
+from sedd.bench.index import index
+from sedd.bench.plain import plain_graph
+from sedd.bench.work import bounding, heading, make_plain, prepare, sampling, training
+from sedd.checkpoints.build import build_graph, build_noise
+from sedd.errors import ConfigError
+from sedd.model import ExponentialMovingAverage
+from sedd.train.state import TrainState
+
+V = 300  # above the size from which the fused loss is used
+CPU = torch.device("cpu")
+TINY = {"vocab": 50, "length": 16, "batch": 2, "steps": 2, "repeats": 1, "device": "cpu"}
+
+
+@pytest.fixture
+def float64():
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def parts(graph: str, *, plain: bool = False):
+    """A state with every weight random, and what it is trained with."""
+    experiment = Settings("train", graph=graph, vocab=V, length=16, batch=4).experiment()
+    state = TrainState.fresh(experiment, V, CPU)
+    draws = torch.Generator().manual_seed(7)
+    with torch.no_grad():
+        for weight in state.model.parameters():
+            weight.add_(0.05 * torch.randn(weight.shape, generator=draws))
+    state.ema = ExponentialMovingAverage(state.model, experiment.training.ema_decay)
+    network, noise = build_graph(experiment, V), build_noise(experiment)
+    if plain:
+        network = make_plain(state, experiment, network)
+    return state, experiment, network, noise
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("graph", ["absorb", "uniform"])
+@pytest.mark.parametrize("work", ["train", "head", "sample", "perplexity"])
+def test_both_paths_run_in_bfloat16_as_on_a_gpu(work, graph):
+    """That none raises; what the plain one finds is compared below."""
+    bfloat16 = ("training.precision=bfloat16",)
+    settings = Settings(work, graph=graph, overrides=bfloat16, **TINY)
+    for plain in (False, True):
+        prepare(settings, CPU, plain=plain)(2)
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("graph", ["absorb", "uniform"])
+def test_the_plain_network_widens_bfloat16_as_the_fast_one_does(graph):
+    x = torch.randint(V, (4, 16), generator=torch.Generator().manual_seed(1))
+    sigma = torch.tensor([1e-3, 0.1, 1.0, 5.0])
+    scores = []
+    for plain in (False, True):
+        state, *_ = parts(graph, plain=plain)
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            scores.append(state.model.eval()(x, sigma))
+    assert scores[1].dtype == torch.float32
+    torch.testing.assert_close(*scores, rtol=0.02, atol=0.02)
+
+
+@pytest.mark.usefixtures("project", "float64")
+@pytest.mark.parametrize("graph", ["absorb", "uniform"])
+def test_the_plain_training_learns_what_the_fast_one_learns(graph):
+    learnt = []
+    for plain in (False, True):
+        state, *rest = parts(graph, plain=plain)
+        training(state, *rest, plain=plain)(3)
+        learnt.append((dict(state.model.named_parameters()), state.ema.shadow))
+        assert state.ema.num_updates == state.step == 3
+    untrained = dict(parts(graph)[0].model.named_parameters())
+    assert not torch.equal(
+        untrained["vocab_embed.embedding"], learnt[0][0]["vocab_embed.embedding"]
+    )
+    for fast, plain in zip(*learnt, strict=True):
+        for name in fast:
+            # the textbook loss loses a few digits where its terms cancel
+            torch.testing.assert_close(fast[name], plain[name], rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.usefixtures("project", "float64")
+@pytest.mark.parametrize("graph", ["absorb", "uniform"])
+def test_the_plain_network_and_loss_are_the_same_functions(graph):
+    state, _, exact, _ = parts(graph)
+    model = state.model.eval()
+    plain_state, *_ = parts(graph, plain=True)
+    draws = torch.Generator().manual_seed(0)
+    x0 = torch.randint(V, (4, 16), generator=draws)
+    sigma = torch.tensor([1e-3, 0.1, 1.0, 5.0])
+    x = exact.sample_transition(x0, sigma, draws)
+    log_score = model(x, sigma)
+    assert log_score.std() > 0.05
+    torch.testing.assert_close(
+        plain_state.model.eval()(x, sigma), log_score, rtol=1e-10, atol=1e-12
+    )
+    found = plain_graph(exact).score_entropy(log_score, sigma, x, x0)
+    torch.testing.assert_close(
+        found, exact.score_entropy(log_score, sigma, x, x0), rtol=1e-8, atol=1e-9
+    )
+
+
+@pytest.mark.usefixtures("project", "float64")
+@pytest.mark.parametrize("graph", ["absorb", "uniform"])
+def test_the_head_is_measured_on_the_same_losses(graph):
+    grads = []
+    for plain in (False, True):
+        state, *rest = parts(graph, plain=plain)
+        work = heading(state, *rest, plain=plain)
+        grads.append({})
+        for name, weight in state.model.named_parameters():
+            weight.register_hook(lambda grad, name=name: grads[-1].update({name: grad.clone()}))
+        work(1)
+    assert "output_layer.linear.weight" in grads[0]
+    assert "blocks.0.attn_qkv.weight" not in grads[0]
+    for name in grads[0]:
+        torch.testing.assert_close(grads[0][name], grads[1][name], rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("work", [training, sampling, bounding, heading])
+def test_only_the_plain_path_asks_the_network_for_every_score(work):
+    calls = {}
+    for plain in (False, True):
+        state, *rest = parts("absorb", plain=plain)
+        counted = []
+        state.model.register_forward_hook(lambda *_, counted=counted: counted.append(1))
+        work(state, *rest, plain=plain)(2)
+        calls[plain] = len(counted)
+    assert calls[False] == 0
+    assert calls[True] >= 2
+
+
+@pytest.mark.usefixtures("project")
+def test_the_plain_optimiser_is_pytorchs_as_it_comes():
+    assert parts("absorb")[0].optimizer.defaults["fused"]
+    defaults = parts("absorb", plain=True)[0].optimizer.defaults
+    assert (defaults["fused"], defaults["foreach"]) == (None, None)
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("work", ["train", "sample", "perplexity", "head"])
+@pytest.mark.parametrize("graph", ["absorb", "uniform"])
+def test_every_work_is_measured_in_both_ways(work, graph):
+    measured = run_bench(Settings(work, graph=graph, plain=True, **TINY))
+    assert json.loads(json.dumps(measured, allow_nan=False)) == measured
+    assert measured["results"].keys() == {"fast", "plain"}
+    for path in measured["results"].values():
+        assert path["median_seconds"] == path["seconds"][0]
+        written = 2 * 16 * (1 if work == "sample" else 2)
+        assert math.isclose(path["tokens_per_second"] * path["median_seconds"], written)
+        assert math.isclose(path["steps_per_second"] * path["median_seconds"], 2)
+        assert path["utilisation"] is None
+    fast, plain = (measured["results"][name]["median_seconds"] for name in ("fast", "plain"))
+    assert math.isclose(measured["plain_to_fast"]["time"], plain / fast)
+    assert f"plain / fast: time {plain / fast:.2f}" in render(measured)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch finds no NVIDIA GPU")
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("work", ["train", "sample", "perplexity", "head"])
+@pytest.mark.parametrize("graph", ["absorb", "uniform"])
+def test_every_work_is_measured_in_both_ways_on_a_gpu(work, graph):
+    measured = run_bench(Settings(work, graph=graph, plain=True, **{**TINY, "device": "cuda"}))
+    assert json.loads(json.dumps(measured, allow_nan=False)) == measured
+    for path in measured["results"].values():
+        assert path["peak_memory_bytes"] > 0
+        assert path["held_memory_bytes"] > 0
+    assert "held memory" in render(measured)
+
+
+@pytest.mark.usefixtures("project")
+def test_settings_of_the_network_can_be_changed_and_are_told():
+    words = ("model.hidden_size=32", "model.n_heads=2", "model.dropout=0.2")
+    measured = run_bench(Settings("train", overrides=words, **TINY))
+    assert measured["model"]["hidden_size"] == 32
+    assert measured["model"]["dropout"] == 0.2
+    assert "tiny model.hidden_size=32" in render(measured)
+    small = run_bench(Settings("train", **TINY))["model_flops_per_token"]
+    assert measured["model_flops_per_token"] < small
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["graph.type=uniform"], "has an option of its own: --graph"),
+        (["model.hiden_size=3"], "did you mean 'hidden_size'"),
+        (["model.n_heads=7"], "must divide hidden_size 64"),
+    ],
+)
+def test_settings_that_cannot_be_are_told(words, message):
+    with pytest.raises(ConfigError, match=message):
+        run_bench(Settings("train", overrides=tuple(words), **TINY))
+
+
+@pytest.mark.usefixtures("project")
+def test_the_number_of_threads_is_given_back():
+    before = torch.get_num_threads()
+    measured = run_bench(Settings("perplexity", threads=before + 1, **TINY))
+    assert measured["device"] == f"cpu ({before + 1} threads)"
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.usefixtures("project")
+def test_an_unknown_preset_or_device_is_told_with_what_there_is():
+    with pytest.raises(ConfigError, match=r"--model: .*small"):
+        run_bench(Settings("train", model="huge", **TINY))
+    with pytest.raises(ConfigError, match=r"--device: must be cpu"):
+        run_bench(Settings("train", **{**TINY, "device": "meta"}))
+
+
+def test_the_verb_prints_a_table_and_writes_the_same_as_json(project):
+    words = [
+        "--vocab",
+        "50",
+        "--length",
+        "16",
+        "--batch",
+        "2",
+        "--steps",
+        "2",
+        "--repeats",
+        "1",
+        "--device",
+        "cpu",
+        "--plain",
+    ]
+    said = command(project, "sedd", "bench", "train", *words, "--json", "speed.json").stdout
+    measured = json.loads(Path("speed.json").read_text())
+    assert said.strip() == render(measured)
+    for title in ("ms a step", "steps/s", "tokens/s", "peak memory"):
+        assert title in said
+    assert measured["settings"]["vocab"] == 50
+    assert measured["torch"] == torch.__version__
+    assert measured["code_version"].startswith("0.")
+
+
+@pytest.mark.usefixtures("project")
+def test_the_index_has_a_row_for_each_measurement_of_both_paths(tmp_path):
+    both = run_bench(Settings("train", plain=True, **TINY))
+    alone = run_bench(Settings("sample", **TINY))
+    for name, measured in {"both": both, "alone": alone}.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(measured))
+    (row,) = [line for line in index(tmp_path).splitlines() if line.startswith("| train")]
+    assert f"{both['plain_to_fast']['time']:.2f}" in row
+    assert row.count("|") == 15
+    assert "| sample" not in index(tmp_path)

@@ -1,0 +1,1 @@
+"""Projects, results, models and servers that several tests make."""

@@ -1,0 +1,127 @@
+"""Real jobs of submitit's local executor, and what tests do to them."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import torch
+
+from helpers.project import BIN
+from sedd.checkpoints import run_checkpoint as checkpoint
+from sedd.config import ClusterConfig, Experiment, load_cluster, load_experiment
+from sedd.launch.processes import is_trainer, job_processes
+from sedd.launch.record import JobRecord, read_record
+from sedd.paths import checkpoint_file, jobs_dir, metrics_file, train_dir
+from sedd.train.saves import state_file
+
+SECONDS = 300
+CHANGES = [
+    *("data.dataset=corpus", "evaluation.datasets=[corpus]", "training.log_every=1"),
+    *("training.steps=120", "training.checkpoint_every=60", "training.save_every=20"),
+    *("training.batch_size=4", "training.accum=1"),
+]
+ENDLESS = ["training.steps=1000000", "training.checkpoint_every=500"]
+PAIR = """\
+description: two processes of this machine
+executor: local
+gpus_per_node: 0
+processes_per_node: 2
+cpus_per_task: 1
+mem_gb: 1
+hours: 1
+"""
+
+
+def changes(*more: str) -> list[str]:
+    """The usual ones, and more, which win."""
+    return [f"{k}={v}" for k, v in dict(one.split("=", 1) for one in (*CHANGES, *more)).items()]
+
+
+def experiment(name: str, *more: str) -> Experiment:
+    return load_experiment("smoke_absorb", changes(*more), rename=name)
+
+
+def local() -> ClusterConfig:
+    return load_cluster("local")
+
+
+def pair() -> ClusterConfig:
+    """A cluster file for two processes."""
+    Path("config/cluster/pair.yaml").write_text(PAIR)
+    return load_cluster("pair")
+
+
+def words(name: str, *more: str) -> list[str]:
+    """The command that trains such an experiment, here."""
+    return [str(BIN / "sedd"), "train", "smoke_absorb", *changes(*more), "--name", name]
+
+
+def start_waiter(name: str, *more: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*words(name, *more), "--cluster", "local"],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def eventually(holds: Callable[[], object], what: str, pause: float = 0.2) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, f"in {SECONDS} s not: {what}"
+        time.sleep(pause)
+
+
+def trains(name: str, lines: int = 20) -> None:
+    """Wait until the run has got going."""
+
+    def holds() -> bool:
+        return metrics_file(name).exists() and metrics_file(name).read_text().count("\n") > lines
+
+    eventually(holds, f"{name} trains", pause=0.01)
+
+
+def trainers(name: str) -> list[psutil.Process]:
+    """The processes that train, without the controller that started them."""
+    return [process for process in job_processes(name) if is_trainer(process)]
+
+
+def kill_job(name: str) -> None:
+    """End everything of the run's jobs at once, without a word."""
+    for process in job_processes(name):
+        process.send_signal(signal.SIGKILL)
+    eventually(lambda: not job_processes(name), f"the job of {name} is gone")
+
+
+def record(name: str) -> JobRecord:
+    found = read_record(name)
+    assert found is not None
+    return found
+
+
+def job_ids(name: str) -> list[str]:
+    return [path.name for path in jobs_dir(name).iterdir() if path.name.isdigit()]
+
+
+def final_state(name: str, step: int = 120) -> dict:
+    """Weights, their average, and the optimiser's state at the end of a run, when its job has written everything."""
+    eventually(lambda: not job_processes(name), f"the job of {name} has ended")
+    content = checkpoint.load(checkpoint_file(name, step))
+    optimizer = checkpoint.load(state_file(train_dir(name), step))["optimizer"]
+    return {"model": content["model"], "ema": content["ema"], "optimizer": optimizer}
+
+
+def same(a: object, b: object) -> bool:
+    """Equality to the last bit, through nested dictionaries and lists."""
+    if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
+        return len(a) == len(b) and all(map(same, a, b))
+    return a == b
