@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sedd.config import Experiment, Measured
+from sedd.config import Experiment, Identity, Measured, section_sha256
 from sedd.data.tokenizers import Tokenizer
 from sedd.errors import DataError
 from sedd.model import DiffusionTransformer
 from sedd.objective import Drawing, Estimate, Objective
 from sedd.objective.objective import Clamp, OnStep
+from sedd.results.record import Provenance
 from sedd.runtime.device import autocast, device_name
-from sedd.runtime.provenance import code_version
-from sedd.runtime.provenance import now as current_time
+from sedd.runtime.provenance import code_version, now
 from sedd.runtime.seeds import sampler_generator
 
 
@@ -71,17 +71,18 @@ class Run:
         precision = self.experiment.sampling.precision
         return sampler_generator(seed, *name, precision=precision, device=self.device)
 
-    def provenance(self, seed: int, seconds: float) -> dict[str, object]:
-        """Where a number made with this model comes from."""
-        return {
-            "config_sha256": self.experiment.sha256(),
-            "checkpoint_sha256": self.checkpoint_sha256,
-            "code_version": code_version(),
-            "seed": seed,
-            "device": device_name(self.device),
-            "seconds": round(seconds, 2),
-            "created": current_time(),
-        }
+    def provenance(self, identity: Identity, seed: int, seconds: float | None = None) -> Provenance:
+        """Where a result of this model comes from. identity: the settings that the result depends on."""
+        return Provenance(
+            config_sha256=self.experiment.sha256(),
+            identity_sha256=section_sha256(identity),
+            checkpoint_sha256=self.checkpoint_sha256,
+            code_version=code_version(),
+            seed=seed,
+            device=device_name(self.device),
+            created=now(),
+            seconds=None if seconds is None else round(seconds, 2),
+        )
 
 
 @dataclass(frozen=True)

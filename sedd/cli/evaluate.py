@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from sedd.cli.options import Device, Name, Overrides, Rename, Seed, Step, keep_settings, subject_of
 from sedd.config import Measured, measured_steps
-from sedd.runtime.atomic import write_json
 
 
 def generative(
@@ -51,12 +50,12 @@ def generative(
         check_drawn(experiment, step)  # before the judge is loaded
     opened = open_judge(judge or experiment.generative.judge, choose_device(device))
     if file is not None:
-        typer.echo(f"{file}: {told_generative(judge_any(file, experiment, opened))}")
+        typer.echo(f"{file}: {judge_any(file, experiment, opened).summary()}")
         return
     if rename:
         keep_settings(experiment)
     for path, said in judge_grid(experiment, step, opened):
-        typer.echo(f"{path}: {told_generative(said)}")
+        typer.echo(f"{path}: {said.summary()}")
 
 
 def mauve(
@@ -99,9 +98,9 @@ def mauve(
             result = measure_mauve(run, one, featurizer, here)
             if here.is_first:
                 path = mauve_file(experiment.name, run.step, one)
-                write_json(path, result)
+                result.write(path)
                 remove_parts(path)
-                typer.echo(f"{path}: {summary_line(result)}")
+                typer.echo(f"{path}: {result.summary()}")
 
 
 def evaluate(
@@ -144,37 +143,11 @@ def evaluate(
             experiment,
             step,
             here,
-            lambda path, content: typer.echo(f"{path}: {summary_line(content)}"),
+            lambda path, result: typer.echo(f"{path}: {result.summary()}"),
             missing_only=not force,
         )
     if here.is_first:
         typer.echo(f"{experiment.name}: measured; {filled_tables(experiment)}")
-
-
-def told_generative(said: dict[str, Any]) -> str:
-    """What a judge says, in one line."""
-    return (
-        f"generative perplexity {said['mean_sequence_perplexity']:.2f} ± "
-        f"{said['mean_sequence_perplexity_standard_error']:.2f} (mean over texts), "
-        f"{said['corpus_perplexity']:.2f} ± {said['corpus_perplexity_standard_error']:.2f} (corpus), "
-        f"entropy {said['entropy_nats']:.3f} nats, {said['num_sequences']} texts"
-    )
-
-
-def summary_line(content: dict[str, Any]) -> str:
-    """A number of any kind, in one line."""
-    if "mauve" in content:
-        error = content["standard_error"]
-        spread = "" if error is None else f" ± {error:.3f}"
-        return f"MAUVE {content['mauve']:.3f}{spread}, {content['num_references']} real texts"
-    if "corpus_perplexity" in content:
-        return told_generative(content)
-    sign = "<= " if content["bound"] else ""
-    return (
-        f"perplexity {sign}{content['perplexity']:.2f}, "
-        f"{sign}{content['bits_per_character']:.3f} bits per character "
-        f"(± {content['bits_per_character_standard_error']:.3f})"
-    )
 
 
 def filled_tables(experiment: Measured) -> str:

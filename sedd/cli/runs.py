@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from sedd.cli.evaluate import summary_line
 from sedd.cli.options import (
     Device,
     Name,
@@ -20,7 +19,6 @@ from sedd.cli.options import (
     subject_of,
 )
 from sedd.config import Experiment, load_subject
-from sedd.runtime.atomic import write_json
 
 
 def train(
@@ -246,9 +244,9 @@ def perplexity(
             result = measure(run, text, here)
             if here.is_first:
                 path = evaluation_file(experiment.name, run.step, text)
-                write_json(path, result)
+                result.write(path)
                 remove_parts(path)
-                typer.echo(f"{path}: {summary_line(result)}")
+                typer.echo(f"{path}: {result.summary()}")
 
 
 def piece(text: str) -> tuple[int, str]:

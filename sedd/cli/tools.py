@@ -128,8 +128,10 @@ def estimators(
     \b
     Example: sedd estimators tiny_absorb --dataset wiki
     """
+    from rich.console import Console
+
     from sedd.errors import ConfigError, Problem
-    from sedd.evaluate import compare_estimators, open_run, render_estimators
+    from sedd.evaluate import compare_estimators, estimators_table, open_run
     from sedd.runtime.atomic import write_json
 
     experiment = load_experiment(name)
@@ -145,6 +147,6 @@ def estimators(
         repeats=repeats,
         seed=experiment.seed,
     )
-    typer.echo(render_estimators(found))
+    Console(highlight=False).print(estimators_table(found))
     if json_file is not None:
         write_json(json_file, found)

@@ -4,21 +4,20 @@ from sedd.config.check import check_project, device_problems
 from sedd.config.cluster import ClusterConfig
 from sedd.config.dataset import DatasetConfig
 from sedd.config.experiment import (
-    TRAINING_SECTIONS,
     Experiment,
     Subject,
     checkpoint_steps,
-    run_identity,
     scales_by_sigma,
-    training_identity,
 )
 from sedd.config.find import subject_name, tables_with
+from sedd.config.identity import Identity, Keys, differences, run_identity, training_identity
 from sedd.config.load_experiment import changed_only_in_use, load_experiment, load_subject, resolve
 from sedd.config.pretrained import (
     Drawn,
     Measured,
     Pretrained,
     drawings,
+    evaluated_steps,
     measured_steps,
     reference_dataset,
     sampling_steps,
@@ -35,11 +34,12 @@ from sedd.config.yaml.load import load_cluster, load_dataset, load_project, load
 from sedd.config.yaml.write import resolved_yaml, write_resolved
 
 __all__ = [
-    "TRAINING_SECTIONS",
     "ClusterConfig",
     "DatasetConfig",
     "Drawn",
     "Experiment",
+    "Identity",
+    "Keys",
     "Measured",
     "ModelConfig",
     "Pretrained",
@@ -51,7 +51,9 @@ __all__ = [
     "check_project",
     "checkpoint_steps",
     "device_problems",
+    "differences",
     "drawings",
+    "evaluated_steps",
     "load_cluster",
     "load_dataset",
     "load_experiment",

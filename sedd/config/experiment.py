@@ -6,14 +6,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from sedd.config.sections.model import Count, ModelConfig
 from sedd.config.sections.objective import Objective, ScoreEntropyObjective, objective_rules
 from sedd.config.sections.quality import QUALITY_RULES, Generative, Mauve
-from sedd.config.sections.training import OBSERVING, TRAINING_RULES, TimeEps, Training
+from sedd.config.sections.training import TRAINING_RULES, TimeEps, Training
 from sedd.config.settings import (
     DatasetName,
     DatasetNames,
@@ -25,8 +25,6 @@ from sedd.config.settings import (
     named_once,
     section_sha256,
 )
-
-TRAINING_SECTIONS = ("seed", "objective", "model", "graph", "noise", "data", "training")
 
 
 class Graph(Settings):
@@ -244,23 +242,3 @@ def scales_by_sigma(experiment: Experiment) -> bool:
         return chosen
     scores = isinstance(experiment.objective, ScoreEntropyObjective)
     return scores and experiment.graph is not None and experiment.graph.type == "absorb"
-
-
-def training_identity(experiment: Experiment) -> dict[str, Any]:
-    """Exactly what determines the weights at a given step, as plain JSON values.
-
-    Left out: the name, what only observes the training, the number of steps, unless a decay
-    depends on it, and the objective of runs that were made before there were others.
-    """
-    identity = experiment.sections(*TRAINING_SECTIONS)
-    identity["model"]["scale_by_sigma"] = scales_by_sigma(experiment)
-    if isinstance(experiment.objective, ScoreEntropyObjective):
-        del identity["objective"]
-    unused = OBSERVING if experiment.training.decay_fraction else OBSERVING | {"steps"}
-    identity["training"] = {k: v for k, v in identity["training"].items() if k not in unused}
-    return identity
-
-
-def run_identity(experiment: Experiment, tokens_sha256: str) -> dict[str, Any]:
-    """`training_identity`, and the tokens that are learnt from: a run's folder is of one such."""
-    return {**training_identity(experiment), "tokens_sha256": tokens_sha256}

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sedd.config.experiment import Experiment, training_identity
+from sedd.config.experiment import Experiment
+from sedd.config.identity import training_identity
 from sedd.config.pretrained import Measured, Pretrained
 from sedd.config.sections.model import ModelConfig
 from sedd.config.settings import NAME

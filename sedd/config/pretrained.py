@@ -48,6 +48,12 @@ def measured_steps(subject: Measured) -> list[int]:
     return [STEP] if isinstance(subject, Pretrained) else checkpoint_steps(subject)
 
 
+def evaluated_steps(subject: Measured) -> list[int]:
+    """The checkpoints that are sampled and measured: all, or the last."""
+    steps = measured_steps(subject)
+    return steps[-1:] if subject.evaluation.checkpoints == "last" else steps
+
+
 def training_dataset(subject: Measured) -> str | None:
     """The data set that a run is trained on; None for a pretrained model."""
     return None if isinstance(subject, Pretrained) else subject.data.dataset
@@ -63,19 +69,19 @@ def text_length(subject: Measured) -> int:
     return subject.sampling.length or subject.data.length
 
 
-def sampling_steps(subject: Measured) -> int:
-    """Steps of the sampler, as the name of a file of samples says them; one a token where there is no
-    grid of times."""
+def sampling_steps(subject: Measured, length: int | None = None) -> int:
+    """Steps of the sampler for a text of `length` tokens; one per token for samplers without a time grid."""
     sampling = subject.sampling
-    return _steps(subject, sampling.sampler, sampling.steps)
+    return _steps(sampling.sampler, sampling.steps, length or text_length(subject))
 
 
 def drawings(subject: Measured) -> list[Drawn]:
     """Every way in which texts are drawn to be judged, each once."""
     asked = subject.generative
     every = itertools.product(asked.samplers, asked.steps, asked.precisions)
-    return list(dict.fromkeys((one[0], _steps(subject, *one[:2]), one[2]) for one in every))
+    length = text_length(subject)
+    return list(dict.fromkeys((one[0], _steps(*one[:2], length), one[2]) for one in every))
 
 
-def _steps(subject: Measured, sampler: str, steps: int) -> int:
-    return text_length(subject) if sampler in TOKEN_BY_TOKEN else steps
+def _steps(sampler: str, steps: int, length: int) -> int:
+    return length if sampler in TOKEN_BY_TOKEN else steps

@@ -1,8 +1,8 @@
-"""What a model is worth: texts drawn from it, its perplexity, and what judges say of its texts."""
+"""Numbers from a model: perplexity, generative perplexity, MAUVE, and the variance of estimators."""
 
 from sedd.checkpoints.language_model import NetworkRun, Run
 from sedd.checkpoints.open import open_run
-from sedd.evaluate.estimators import compare_estimators, render_estimators
+from sedd.evaluate.estimators import compare_estimators, estimators_table
 from sedd.evaluate.likelihood import measure
 from sedd.evaluate.measured_text import open_text
 from sedd.runtime.resumable import remove_parts
@@ -15,11 +15,11 @@ __all__ = [
     "compare_estimators",
     "draw_samples",
     "draw_trace",
+    "estimators_table",
     "measure",
     "open_run",
     "open_text",
     "remove_parts",
-    "render_estimators",
     "with_sampling",
     "write_samples",
 ]

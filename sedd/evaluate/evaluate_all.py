@@ -1,18 +1,17 @@
-"""All that an experiment asks to be measured of one checkpoint, in one go; what is there and current is not made again."""
+"""Every measurement that an experiment asks for, of one checkpoint; current results are not made again."""
 
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from sedd.checkpoints.language_model import Run
 from sedd.checkpoints.open import open_run
 from sedd.config import (
     Drawn,
+    Identity,
     Measured,
     drawings,
     load_dataset,
@@ -27,22 +26,27 @@ from sedd.evaluate.likelihood import measure
 from sedd.evaluate.mauve import measure_mauve, real_texts
 from sedd.evaluate.measured_text import open_text
 from sedd.paths import evaluation_file, mauve_file, samples_file, tokens_dir
-from sedd.runtime.atomic import write_json
+from sedd.results import mauve, perplexity, samples
+from sedd.results.record import Measurement, is_current
 from sedd.runtime.distributed import World
 from sedd.runtime.progress import progress
 from sedd.runtime.resumable import remove_parts
 from sedd.sampling.draw import draw_samples, with_sampling, write_samples
 
-Tell = Callable[[Path, dict[str, Any]], None]
-
 
 def evaluate_all(
-    experiment: Measured, step: int | None, world: World, tell: Tell, *, missing_only: bool = True
+    experiment: Measured,
+    step: int | None,
+    world: World,
+    on_result: Callable[[Path, Measurement], None],
+    *,
+    missing_only: bool = True,
 ) -> None:
-    """Tokenise what is missing, then perplexities, texts with what the judge says of them, and MAUVE.
+    """Tokenize missing texts; then perplexities, samples with the judge's scores, and MAUVE.
 
-    tell: is given each number's file and content, in one of the processes. missing_only: leave what is there and was made
-    with the same settings and weights. Raises DataError and CheckpointError, where possible before anything long.
+    on_result: called with each new result and its path, in one of the processes.
+    missing_only: keep results that were made with the same settings and weights.
+    Raises DataError and CheckpointError, where possible before anything long.
     """
     if world.is_first:
         tokenize_missing(experiment)
@@ -56,27 +60,30 @@ def evaluate_all(
     step = measured_steps(experiment)[-1] if step is None else step
     run = open_run(experiment, step, world.device)
 
-    def leave(path: Path, made_by: Run = run) -> bool:
-        return world.broadcast(missing_only and is_current(path, made_by))
+    def keep(path: Path, identity: Identity) -> bool:
+        current = missing_only and is_current(path, identity, run.checkpoint_sha256)
+        return world.broadcast(current)
 
-    def finish(path: Path, content: dict[str, Any]) -> None:
+    def finish(path: Path, result: Measurement) -> None:
         if world.is_first:
-            write_json(path, content)
+            result.write(path)
             remove_parts(path)
-            tell(path, content)
+            on_result(path, result)
 
     for dataset in experiment.evaluation.datasets:
         path = evaluation_file(experiment.name, step, dataset)
-        if not leave(path):
+        if not keep(path, perplexity.identity(experiment)):
             finish(path, measure(run, dataset, world))
     for point in grid:
-        draw_missing(run, point, world, leave)
+        path = samples_file(experiment.name, step, *point)
+        if not keep(path, samples.identity(experiment)):
+            draw_point(run, point, path, world)
     if judge is not None:
-        for path, content in judge_grid(experiment, step, judge, world):
-            tell(path, content)
+        for path, result in judge_grid(experiment, step, judge, world):
+            on_result(path, result)
     for task in experiment.mauve.tasks:
         path = mauve_file(experiment.name, step, task)
-        if not leave(path):
+        if not keep(path, mauve.identity(experiment)):
             same = judge is not None and judge.name == experiment.mauve.featurizer
             featurizer = (
                 judge if same and judge else open_judge(experiment.mauve.featurizer, world.device)
@@ -85,7 +92,7 @@ def evaluate_all(
 
 
 def tokenize_missing(experiment: Measured) -> None:
-    """Every split that is measured, or that a baseline counts, as `sedd tokenize` does it."""
+    """Tokenize every split that is measured, or whose frequencies make a baseline."""
     for dataset, tokenizer, split in itertools.chain(
         training_tokens(experiment)[:1], measuring_tokens(experiment)
     ):
@@ -94,29 +101,13 @@ def tokenize_missing(experiment: Measured) -> None:
             tokenize_split(load_dataset(dataset), tokenizer, split, folder, on_progress=bar.update)
 
 
-def draw_missing(run: Run, point: Drawn, world: World, leave: Callable[[Path, Run], bool]) -> None:
-    """The texts of one point of the grid."""
+def draw_point(run: Run, point: Drawn, path: Path, world: World) -> None:
+    """Draw and write the texts of one point of the grid."""
     sampler, steps, precision = point
     experiment = with_sampling(run.experiment, sampler=sampler, steps=steps, precision=precision)
-    asked = replace(run, experiment=experiment)
-    path = samples_file(experiment.name, run.step, sampler, steps, precision)
-    if leave(path, asked):
-        return
-    texts = draw_samples(asked, seed=experiment.seed, out=path, world=world)
+    texts = draw_samples(
+        replace(run, experiment=experiment), seed=experiment.seed, out=path, world=world
+    )
     if world.is_first:
         write_samples(texts, path)
-    world.broadcast(None)  # that they are there, before any process judges them
-
-
-def is_current(path: Path, run: Run) -> bool:
-    """Whether a JSON, or the first line of a file of them, was made with this run's weights and settings."""
-    if not path.is_file():
-        return False
-    try:
-        text = path.read_text(encoding="utf-8")
-        content = json.loads(text.splitlines()[0] if path.suffix == ".jsonl" else text)
-        made = content["provenance"]
-    except (ValueError, KeyError, IndexError):
-        return False
-    now = run.provenance(run.experiment.seed, 0.0)
-    return all(made.get(key) == now[key] for key in ("config_sha256", "checkpoint_sha256"))
+    world.broadcast(None)  # no process judges the texts before they are written

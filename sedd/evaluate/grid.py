@@ -1,19 +1,21 @@
-"""The texts of one checkpoint, drawn in each way that is compared, and what one judge says of them all."""
+"""The texts of one checkpoint, drawn in every way that is compared, and one judge's scores of them."""
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from sedd.config import Drawn, Measured, drawings
+from sedd.config import Drawn, Measured, drawings, section_sha256
 from sedd.data.tokenizers import load_tokenizer
 from sedd.errors import DataError
 from sedd.evaluate.generative import judge_texts, read_drawn
 from sedd.evaluate.judge import Judge
 from sedd.paths import generative_file, grid_file, samples_file
-from sedd.runtime.atomic import write_json
+from sedd.results import generative
+from sedd.results.generative import GenerativeGrid, GenerativeResult, JudgedTexts
+from sedd.results.record import Provenance
 from sedd.runtime.device import device_name
 from sedd.runtime.distributed import World
 from sedd.runtime.provenance import code_version, file_sha256, now
@@ -39,83 +41,88 @@ def check_drawn(experiment: Measured, step: int) -> None:
 
 def judge_grid(
     experiment: Measured, step: int, judge: Judge, world: World | None = None
-) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Judge each file of samples, write what the judge says, and yield it; what is there and current is left as it is.
+) -> Iterator[tuple[Path, GenerativeResult]]:
+    """Judge each file of samples, write the result and yield it; a current result is yielded as it is.
 
-    Several processes share the files: each yields its own. Last, a file beside the judge's folder names them all.
+    Several processes share the files, and each yields its own. At the end one file lists all results.
     Raises DataError, as `check_drawn`.
     """
     check_drawn(experiment, step)
     world = world or World(judge.device)
     points = drawings(experiment)
-    for sampler, steps, precision in points[world.rank :: world.size]:
-        path = generative_file(experiment.name, step, judge.name, sampler, steps, precision)
-        samples = samples_file(experiment.name, step, sampler, steps, precision)
-        made = current(path, judge, samples)
-        if made is None:
-            made = judge_file(experiment, step, judge, (sampler, steps, precision), samples)
-            write_json(path, made)
-        yield path, made
+    for point in points[world.rank :: world.size]:
+        path = generative_file(experiment.name, step, judge.name, *point)
+        samples = samples_file(experiment.name, step, *point)
+        result = generative.read_current(path, judge.sha256, file_sha256(samples))
+        if result is None:
+            result = judge_file(experiment, step, judge, point, samples)
+            result.write(path)
+        yield path, result
     world.all_gather(None)
-    if not world.is_first:
-        return
-    files = [generative_file(experiment.name, step, judge.name, *point).name for point in points]
-    content = {"experiment": experiment.name, "step": step, "judge": judge.name, "files": files}
-    write_json(grid_file(experiment.name, step, judge.name), content)
-
-
-def current(path: Path, judge: Judge, samples: Path) -> dict[str, Any] | None:
-    """What stands at `path`, if it is of this judge and of these samples."""
-    if not path.is_file():
-        return None
-    made = json.loads(path.read_bytes())
-    of = made.get("judge_sha256"), made.get("samples_sha256")
-    return made if of == (judge.sha256, file_sha256(samples)) else None
+    if world.is_first:
+        GenerativeGrid(
+            experiment=experiment.name,
+            step=step,
+            judge=judge.name,
+            files=[
+                generative_file(experiment.name, step, judge.name, *point).name for point in points
+            ],
+        ).write(grid_file(experiment.name, step, judge.name))
 
 
 def judge_file(
-    experiment: Measured, step: int, judge: Judge, point: Drawn, samples: Path
-) -> dict[str, Any]:
-    """All that the JSON of one file of samples says."""
-    drawn = read_drawn(samples)
+    experiment: Measured, step: int, judge: Judge, point: Drawn, path: Path
+) -> GenerativeResult:
+    """The result of one file of samples."""
+    samples = read_drawn(path)
     tokenizer = load_tokenizer(experiment.data.tokenizer)
-    tokens = [one["tokens"] for one in drawn]
+    tokens = [sample.tokens for sample in samples]
     if any(token >= tokenizer.vocab_size for text in tokens for token in text):
         raise DataError(
-            f"{samples}: holds tokens outside the vocabulary, such as masks; draw with sampling.denoise true"
+            f"{path}: holds tokens outside the vocabulary, such as masks; draw with sampling.denoise true"
         )
-    said = judge_texts(
-        judge, [one["text"] for one in drawn], tokens, tokenizer, experiment.generative.batch_size
+    first = samples[0]
+    if "checkpoint_sha256" not in first.provenance:
+        raise DataError(
+            f"{path}: its samples do not say which checkpoint wrote them; draw it again: sedd sample"
+        )
+    start = time.perf_counter()
+    judged = judge_texts(
+        judge,
+        [sample.text for sample in samples],
+        tokens,
+        tokenizer,
+        experiment.generative.batch_size,
     )
-    seconds = said.pop("seconds")
+    seconds = time.perf_counter() - start
     sampler, steps, precision = point
-    made_by = drawn[0]
-    return {
-        "experiment": experiment.name,
-        "step": step,
-        "judge": judge.name,
-        "sampler": sampler,
-        "steps": steps,
-        "precision": precision,
-        **said,
-        "length": made_by["settings"]["length"],
-        "samples_sha256": file_sha256(samples),
-        "provenance": {
-            "config_sha256": experiment.sha256(),
-            "checkpoint_sha256": made_by["provenance"]["checkpoint_sha256"],
-            "code_version": code_version(),
-            "seed": made_by["seed"],
-            "device": device_name(judge.device),
-            "seconds": round(seconds, 2),
-            "created": now(),
-        },
-    }
+    return GenerativeResult(
+        experiment=experiment.name,
+        step=step,
+        judge=judge.name,
+        sampler=sampler,
+        steps=steps,
+        precision=precision,
+        **judged.model_dump(),
+        length=first.settings["length"],
+        samples_sha256=file_sha256(path),
+        provenance=Provenance(
+            config_sha256=experiment.sha256(),
+            identity_sha256=section_sha256(generative.identity(experiment)),
+            checkpoint_sha256=first.provenance["checkpoint_sha256"],
+            code_version=code_version(),
+            seed=first.seed,
+            device=device_name(judge.device),
+            seconds=round(seconds, 2),
+            created=now(),
+        ),
+    )
 
 
-def judge_any(path: Path, experiment: Measured, judge: Judge) -> dict[str, Any]:
-    """What the judge says of texts from elsewhere, one a line: plain, or JSON with a key `text`.
+def judge_any(path: Path, experiment: Measured, judge: Judge) -> JudgedTexts:
+    """The judge's scores of other texts: one a line, plain, or JSON with a key `text`.
 
-    Raises DataError if the file is missing or empty.
+    Raises DataError if the file is missing, malformed or empty.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file")
@@ -123,7 +130,9 @@ def judge_any(path: Path, experiment: Measured, judge: Judge) -> dict[str, Any]:
     try:
         texts = [json.loads(line)["text"] for line in lines] if path.suffix == ".jsonl" else lines
     except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: must hold a JSON a line, with a key `text`: {error}") from error
+        raise DataError(
+            f"{path}: must hold one JSON object a line, with a key `text`: {error}"
+        ) from error
     if not texts:
         raise DataError(f"{path}: holds no text")
     tokenizer = load_tokenizer(experiment.data.tokenizer)

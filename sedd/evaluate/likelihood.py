@@ -1,40 +1,41 @@
-"""The perplexity of a text, exact or an upper bound on it by Monte Carlo over random times.
+"""Perplexity of a text: exact, or an upper bound by Monte Carlo over random times.
 
 The bound of a sequence is the integral over t of its expected weighted loss (Lou et al. 2024). As in the paper's numbers, the
-term of the prior at t = 1 is left out: it is of the order of e^-sigma(1) nats a token. A causal model has no bound but the
-likelihood itself; its standard error is that of the mean over texts.
+prior term at t = 1 is left out; it is of the order of e^-sigma(1) nats per token. For an autoregressive model the likelihood is
+exact, and the standard error is that of the mean over sequences.
 
-Several processes take turns with the batches of sequences, and a killed measurement goes on where it was: see `parts`.
+Several processes share the batches of sequences. A killed measurement resumes: see `sedd.runtime.resumable`.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 
 from sedd.checkpoints.language_model import Run
 from sedd.evaluate.measured_text import MeasuredText, open_text, unigram_baselines
 from sedd.paths import evaluation_file
+from sedd.results import perplexity
+from sedd.results.perplexity import PerplexityResult, UnigramBaseline
 from sedd.runtime.distributed import World
 from sedd.runtime.progress import progress
 from sedd.runtime.resumable import parts_folder, run_resumable
 from sedd.runtime.seeds import generator
 
 
-def measure(run: Run, dataset: str, world: World | None = None) -> dict[str, Any]:
-    """The perplexity of a run on a data set, with everything that its JSON says; the same in every process.
+def measure(run: Run, dataset: str, world: World | None = None) -> PerplexityResult:
+    """The perplexity of a model on a dataset; the same result in every process.
 
-    Parts are kept beside the JSON's place until they are removed.
-
-    Raises DataError if the text is missing, in another vocabulary, or too short for one block.
+    Finished batches are kept beside the path of the result until they are removed.
+    Raises DataError if the text is missing, in another vocabulary, or shorter than one sequence.
     """
     experiment, settings = run.experiment, run.experiment.evaluation
     text = open_text(experiment, dataset)
     count, length = text.x0.shape
-    characters = text.num_characters
-    bits = text.x0.numel() / characters / math.log(2)  # bits a character for one nat a token
+    num_characters = text.num_characters
+    # bits per character for one nat per token
+    bits = text.x0.numel() / num_characters / math.log(2)
     baselines = unigram_baselines(experiment, text)
     world = world or World(run.device)
     nats, seconds = sequence_nats(run, text, world)
@@ -42,37 +43,38 @@ def measure(run: Run, dataset: str, world: World | None = None) -> dict[str, Any
     per_token = nats / length
     mean = per_token.mean().item()
     error = per_token.std().item() / math.sqrt(count) if count > 1 else 0.0
-    return {
-        "experiment": experiment.name,
-        "step": run.step,
-        "dataset": dataset,
-        "split": text.split,
-        "protocol": settings.protocol,
-        "tokenizer": experiment.data.tokenizer,
-        "bound": not run.exact,
-        "estimator": "exact" if run.exact else settings.estimator,
-        "nats_per_token": mean,
-        "standard_error": error,
-        "perplexity": math.exp(mean),
-        "bits_per_character": mean * bits,
-        "bits_per_character_standard_error": error * bits,
-        "num_sequences": count,
-        "num_tokens": text.x0.numel(),
-        "num_characters": characters,
-        "num_draws": 1 if run.exact else settings.num_draws,
-        "unigram": {
-            f"{name}_{unit}": nats * factor
-            for name, nats in baselines.items()
-            for unit, factor in (("nats_per_token", 1.0), ("bits_per_character", bits))
-        },
-        "tokens_sha256": text.tokens_sha256,
-        "num_processes": world.size,
-        "provenance": run.provenance(experiment.seed, seconds),
+    unigram = {
+        f"{name}_{unit}": baseline * factor
+        for name, baseline in baselines.items()
+        for unit, factor in (("nats_per_token", 1.0), ("bits_per_character", bits))
     }
+    return PerplexityResult(
+        experiment=experiment.name,
+        step=run.step,
+        dataset=dataset,
+        split=text.split,
+        protocol=settings.protocol,
+        tokenizer=experiment.data.tokenizer,
+        bound=not run.exact,
+        estimator="exact" if run.exact else settings.estimator,
+        nats_per_token=mean,
+        standard_error=error,
+        perplexity=math.exp(mean),
+        bits_per_character=mean * bits,
+        bits_per_character_standard_error=error * bits,
+        num_sequences=count,
+        num_tokens=text.x0.numel(),
+        num_characters=num_characters,
+        num_draws=1 if run.exact else settings.num_draws,
+        unigram=UnigramBaseline(**unigram),
+        tokens_sha256=text.tokens_sha256,
+        num_processes=world.size,
+        provenance=run.provenance(perplexity.identity(experiment), experiment.seed, seconds),
+    )
 
 
 def sequence_nats(run: Run, text: MeasuredText, world: World) -> tuple[torch.Tensor, float]:
-    """Nats of each sequence, (N,) float64, in the order of the text, and the seconds they took, of all processes together."""
+    """Nats of each sequence, (N,) float64, in the order of the text, and the seconds of all processes together."""
     experiment = run.experiment
     batches = text.x0.split(experiment.evaluation.batch_size)
 
@@ -86,20 +88,13 @@ def sequence_nats(run: Run, text: MeasuredText, world: World) -> tuple[torch.Ten
             len(batches),
             work,
             folder=parts_folder(evaluation_file(experiment.name, run.step, text.dataset)),
-            identity=identity(run, text),
+            identity={
+                **perplexity.identity(experiment),
+                "checkpoint": run.checkpoint_sha256,
+                "tokens": text.tokens_sha256,
+            },
             world=world,
             on_done=lambda number: bar.update(len(batches[number])),
         )
     nats = torch.tensor([value for part in parts for value in part.values], dtype=torch.float64)
     return nats, sum(part.seconds for part in parts)
-
-
-def identity(run: Run, text: MeasuredText) -> dict[str, Any]:
-    """All that the nats of a batch depend on."""
-    return {
-        "checkpoint": run.checkpoint_sha256,
-        "tokens": text.tokens_sha256,
-        "sequences": list(text.x0.shape),
-        "seed": run.experiment.seed,
-        **run.experiment.sections("evaluation")["evaluation"],
-    }

@@ -1,4 +1,4 @@
-"""The text that a likelihood is measured on, opened and checked before any model is."""
+"""The text whose likelihood is measured: opened and checked before a model is loaded."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from sedd.paths import tokens_dir
 
 @dataclass(frozen=True)
 class MeasuredText:
-    """A text in blocks (N, L) of tokens.
+    """A text as sequences x0 (N, L) of tokens.
 
-    split: which of train, validation and test it is, or was to the paper.
+    split: train, validation or test; for protocol `paper`, the split that the paper used.
     """
 
     dataset: str
@@ -30,24 +30,24 @@ class MeasuredText:
 
     @property
     def num_characters(self) -> int:
-        """Of the text that the blocks spell; a separator counts for what it stands for in the text."""
+        """Characters of the text; a separator counts as the characters that it replaces."""
         separator = self.tokenizer.separator_id
-        spelled = sum(
+        num_decoded = sum(
             len(self.tokenizer.decode([token for token in row if token != separator]))
             for row in self.x0.tolist()
         )
-        return spelled + int((self.x0 == separator).sum()) * len(self.tokenizer.separator_text)
+        return num_decoded + int((self.x0 == separator).sum()) * len(self.tokenizer.separator_text)
 
 
 def open_text(experiment: Measured, dataset: str) -> MeasuredText:
-    """The text of a data set in the experiment's vocabulary and length; of many blocks, some spread over all of it.
+    """The text of a dataset in the experiment's vocabulary and length, at most evaluation.max_sequences of it.
 
-    Raises DataError if it is missing, in another vocabulary, or too short for one block.
+    Raises DataError if the text is missing, in another vocabulary, or shorter than one sequence.
     """
     data, split = experiment.data, measured_split(experiment)
     blocks = open_blocks(dataset, data.tokenizer, split, data.length)
     count = min(len(blocks), experiment.evaluation.max_sequences or len(blocks))
-    # spread over the whole split: its beginning may be of one kind
+    # spread over the whole split, whose beginning may be of one kind
     x0 = blocks[np.linspace(0, len(blocks) - 1, count).round().astype(np.int64)]
     return MeasuredText(
         dataset=dataset,
@@ -59,31 +59,31 @@ def open_text(experiment: Measured, dataset: str) -> MeasuredText:
 
 
 def open_blocks(dataset: str, tokenizer: str, split: str, length: int) -> TokenBlocks:
-    """A tokenised split in blocks. Raises DataError as `open_text` does."""
+    """A tokenized split in blocks of `length` tokens. Raises DataError as `open_text` does."""
     folder = tokens_dir(dataset, tokenizer, split)
     again = f"sedd tokenize --dataset {dataset} --tokenizer {tokenizer} --split {split}"
     if not folder.is_dir():
-        raise DataError(f"{folder}: holds no finished tokens; write them with: {again}")
+        raise DataError(f"{folder}: no tokens; make them with: {again}")
     blocks = TokenBlocks(folder, length)
     if blocks.meta["tokenizer_sha256"] != load_tokenizer(tokenizer).sha256:
         raise DataError(
-            f"{folder}: tokens of another vocabulary than the model's; tokenise again: {again} --force"
+            f"{folder}: tokens of another vocabulary than the model's; tokenize again: {again} --force"
         )
     return blocks
 
 
 def unigram_baselines(experiment: Measured, text: MeasuredText) -> dict[str, float]:
-    """What a model that knows only how often each token occurs would score on a text, in nats a token.
+    """Nats per token of models that know only token frequencies.
 
-    text: with the frequencies of the text itself, its unigram entropy. train: with those of the training split, one added
-    to each, where there is one.
+    text: the frequencies of the text itself, so its unigram entropy. train: the frequencies of the training split plus one
+    each; absent for a pretrained model.
     """
     size = text.tokenizer.vocab_size
-    own = np.bincount(text.x0.numpy().ravel(), minlength=size).astype(np.float64)
-    share = own / own.sum()
+    occurrences = np.bincount(text.x0.numpy().ravel(), minlength=size).astype(np.float64)
+    share = occurrences / occurrences.sum()
     present = share > 0
     baselines = {"text": float(-(share[present] * np.log(share[present])).sum())}
-    if (trained_on := training_dataset(experiment)) is not None:
-        learnt = unigram_counts(tokens_dir(trained_on, experiment.data.tokenizer, "train")) + 1.0
-        baselines["train"] = float(-(share * np.log(learnt / learnt.sum())).sum())
+    if (train_dataset := training_dataset(experiment)) is not None:
+        counts = unigram_counts(tokens_dir(train_dataset, experiment.data.tokenizer, "train")) + 1.0
+        baselines["train"] = float(-(share * np.log(counts / counts.sum())).sum())
     return baselines

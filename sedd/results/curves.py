@@ -1,4 +1,4 @@
-"""A run's curves as CSV, for those who have its checkpoints and not the trainer's own folder."""
+"""Curves: the metrics of a training as CSV, kept beside the checkpoints for those who lack the trainer's folder."""
 
 from __future__ import annotations
 
@@ -7,51 +7,49 @@ from pathlib import Path
 
 import pandas as pd
 
-from sedd.config import Experiment, training_identity
+from sedd.config import Experiment, run_identity
 from sedd.errors import DataError
-from sedd.paths import curves_dir, metrics_file, train_dir
+from sedd.paths import curves_dir, identity_file, metrics_file
 from sedd.results.metrics import read_metrics
 from sedd.runtime.atomic import write_text
 
-KINDS = (
-    "train",
-    "validation",
-    "start",
-)  # of lines; start: on what machine training began, or went on
+PATH = "results/runs/{experiment}/curves/{kind}.csv"
+# kinds of lines in a run's metrics; start: the machine on which training started or resumed
+KINDS = ("train", "validation", "start")
 
 
 def curve_files(experiment: str) -> dict[str, Path]:
-    """By the kind of line that each holds."""
+    """The file of each kind of line."""
     return {kind: curves_dir(experiment) / f"{kind}.csv" for kind in KINDS}
 
 
 def write_curves(experiment: Experiment) -> list[Path]:
-    """Write train.csv, validation.csv and start.csv, one line a logged step, and return them.
+    """Write train.csv, validation.csv and start.csv, one line per logged step, and return their paths.
 
-    Raises DataError if no run of these settings was trained here, or if its metrics are malformed.
+    Raises DataError if no run with these settings was trained here, or if its metrics are malformed.
     """
     source, name = metrics_file(experiment.name), experiment.name
     if not trained_here(experiment):
         raise DataError(
-            f"{source}: there is none of these settings; train the run here: sedd train {name}"
+            f"{source}: no metrics of a run with these settings; train it here: sedd train {name}"
         )
     metrics = read_metrics(source)
     if missing := [kind for kind in KINDS if kind not in set(metrics["kind"])]:
         raise DataError(
-            f"{source}: holds no line of kind {' nor '.join(missing)} yet; train on: sedd train {name}"
+            f"{source}: no line of kind {' or '.join(missing)} yet; continue training: sedd train {name}"
         )
     files = curve_files(name)
     for kind, path in files.items():
         lines = metrics.loc[metrics["kind"] == kind].drop(columns="kind")
-        lines = lines.dropna(axis="columns", how="all")  # what the other kind logs
+        lines = lines.dropna(axis="columns", how="all")  # columns of other kinds
         write_text(path, lines.to_csv(index=False, lineterminator="\n"))
     return list(files.values())
 
 
 def run_metrics(experiment: Experiment) -> pd.DataFrame:
-    """A run's metrics: from its curves where the trainer's folder is absent or of other settings; else as it logs them.
+    """The metrics of a run: from the trainer's log, or from the curves if the log is absent or of other settings.
 
-    Raises DataError naming the file that is malformed.
+    Raises DataError that names the malformed file.
     """
     files = curve_files(experiment.name)
     if trained_here(experiment) or not all(path.is_file() for path in files.values()):
@@ -60,13 +58,12 @@ def run_metrics(experiment: Experiment) -> pd.DataFrame:
 
 
 def trained_here(experiment: Experiment) -> bool:
-    """Whether the trainer's folder is one of these settings."""
+    """Whether the trainer's folder belongs to these settings."""
     try:
-        there = json.loads((train_dir(experiment.name) / "identity.json").read_text())["settings"]
+        settings = json.loads(identity_file(experiment.name).read_text())["settings"]
     except FileNotFoundError:
         return False
-    wanted = json.loads(json.dumps(training_identity(experiment)))
-    return {key: value for key, value in there.items() if key in wanted} == wanted
+    return settings == run_identity(experiment, settings["tokens_sha256"])
 
 
 def _read(path: Path, kind: str) -> pd.DataFrame:

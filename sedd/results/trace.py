@@ -1,7 +1,7 @@
-"""The way of one text from noise to its end: what is at each position after each step, and when it was settled.
+"""Traces: one text from noise to its end, with the token at each position after each step.
 
-Frame 0 is the noise, frame k what is there after k steps. A frame keeps only what changed: pairs of a position and a piece.
-A piece is the text of a token; None is the mask. `sedd sample --trace` writes traces, pages and pictures show them.
+Frame 0 is the noise, frame k the state after k steps. A frame holds the changes only: pairs of a position and the index of a
+piece. A piece is the text of a token; None is the mask. `sedd sample --trace` writes traces; pages and GIFs show them.
 """
 
 from __future__ import annotations
@@ -14,8 +14,17 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from sedd.config import Experiment, Identity, Keys, Measured, sampling_steps
 from sedd.errors import DataError
+from sedd.paths import trace_stem
 from sedd.runtime.atomic import write_text
+
+PATH = "results/runs/{experiment}/samples/step_{step}/trace_{sampler}_{steps}.json"
+# sampler and steps are in the path; a trace is one text, whatever `count` and `batch_size` say
+KEYS = Keys(
+    include=("seed", "data.tokenizer", "data.length", "sampling"),
+    exclude=("sampling.sampler", "sampling.steps", "sampling.count", "sampling.batch_size"),
+)
 
 # Backgrounds for tokens settled early (blue) to late (yellow): in order of lightness too, and the page's text reads on each.
 LIGHT = (
@@ -121,6 +130,19 @@ class Palette:
 
     def band(self, step: int) -> int:
         return min(max(step - 1, 0) * self.num_bands // max(self.num_steps, 1), self.num_bands - 1)
+
+
+def identity(subject: Measured) -> Identity:
+    """The settings that a trace depends on, besides the weights and the path."""
+    return KEYS.identity(subject)
+
+
+def files(subject: Measured, step: int) -> list[str]:
+    """The trace of a checkpoint; none of a model that does not begin from noise."""
+    if not isinstance(subject, Experiment) or subject.graph is None:
+        return []
+    stem = trace_stem(subject.name, step, subject.sampling.sampler, sampling_steps(subject))
+    return [f"{stem}.json"]
 
 
 def build_trace(

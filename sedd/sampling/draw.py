@@ -13,6 +13,7 @@ from sedd.checkpoints.language_model import Run
 from sedd.config import Measured, changed_only_in_use, sampling_steps, text_length
 from sedd.errors import ConfigError, DataError, Problem
 from sedd.objective.objective import Clamp
+from sedd.results import samples
 from sedd.runtime.atomic import write_text
 from sedd.runtime.distributed import World
 from sedd.runtime.progress import progress
@@ -82,8 +83,8 @@ def draw_samples(
         "suffix": run.tokenizer.decode(after),
         "pieces": {str(at): run.tokenizer.decode(tokens) for at, tokens in inside.items()},
     }
-    provenance = run.provenance(seed, 0.0)
-    provenance.pop("seconds")
+    identity = samples.identity(run.experiment)
+    provenance = run.provenance(identity, seed).model_dump(exclude_none=True)
     sizes = [min(settings.batch_size, count - at) for at in range(0, count, settings.batch_size)]
     with progress(f"sample {run.experiment.name}", count, "text") as bar:
 
@@ -101,13 +102,7 @@ def draw_samples(
             len(sizes),
             work,
             folder=None if out is None else parts_folder(out),
-            identity={
-                **made,
-                "checkpoint": run.checkpoint_sha256,
-                "sizes": sizes,
-                "seed": seed,
-                "sampling": run.experiment.sections("sampling"),
-            },
+            identity={**identity, **made, "seed": seed, "checkpoint": run.checkpoint_sha256},
             world=world or World(run.device),
             on_done=lambda batch: bar.update(sizes[batch]),
         )

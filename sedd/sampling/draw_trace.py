@@ -11,7 +11,7 @@ from sedd.config import sampling_steps, text_length
 from sedd.diffusion.samplers import start
 from sedd.errors import DataError
 from sedd.objective import Diffusion
-from sedd.results.trace import Trace, build_trace
+from sedd.results.trace import Trace, build_trace, identity
 from sedd.sampling.draw import clamped
 
 
@@ -58,8 +58,7 @@ def draw_trace(
         generator=run.generator(seed, "trace"),
         on_step=lambda step, x: keep(x),
     )
-    provenance = run.provenance(seed, 0.0)
-    provenance.pop("seconds")
+    provenance = run.provenance(identity(run.experiment), seed).model_dump(exclude_none=True)
     about = {
         "experiment": run.experiment.name,
         "checkpoint_step": run.step,

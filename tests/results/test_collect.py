@@ -8,13 +8,14 @@ from helpers.fake_results import write_evaluation, write_samples
 
 from sedd.config import load_experiment
 from sedd.errors import DataError
-from sedd.results.collect import read_evaluation, read_samples, run_evaluations, run_samples
+from sedd.results.perplexity import read as read_perplexity
+from sedd.results.samples import read as read_samples, read_all as read_all_samples
 
 
 def test_what_was_not_measured_is_none() -> None:
-    assert read_evaluation("run", 200, "wiki") is None
+    assert read_perplexity("run", 200, "wiki") is None
     assert run_evaluations(load_experiment("run")) == []
-    assert run_samples(load_experiment("run")) == {}
+    assert read_all_samples(load_experiment("run")) == {}
 
 
 def test_evaluations_come_by_text_and_then_by_the_number_of_the_step() -> None:
@@ -43,17 +44,17 @@ def test_a_malformed_evaluation_names_its_file_and_key(
     path = write_evaluation("run", 200, "wiki")
     path.write_text(path.read_text(encoding="utf-8").replace(before, after), encoding="utf-8")
     if told is None:  # the control: an edit alone is not a mistake
-        assert read_evaluation("run", 200, "wiki") is not None
+        assert read_perplexity("run", 200, "wiki") is not None
         return
     with pytest.raises(DataError, match=rf"{re.escape(str(path))}: malformed: .*{re.escape(told)}"):
-        read_evaluation("run", 200, "wiki")
+        read_perplexity("run", 200, "wiki")
 
 
 def test_numbers_that_lie_in_the_place_of_others_are_refused() -> None:
     path = write_evaluation("run", 200, "wiki")
     path.rename(path.with_name("kjv.json"))
     with pytest.raises(DataError, match=r"kjv\.json: holds the numbers of .*'wiki'"):
-        read_evaluation("run", 200, "kjv")
+        read_perplexity("run", 200, "kjv")
 
 
 def test_a_malformed_sample_names_its_line() -> None:
@@ -70,4 +71,4 @@ def test_a_foreign_folder_among_the_steps_is_named() -> None:
     path = write_samples("run", 200, "one")
     path.parent.rename(Path(path.parent.parent, "step_old"))
     with pytest.raises(DataError, match="step_old"):
-        run_samples(load_experiment("run"))
+        read_all_samples(load_experiment("run"))

@@ -6,7 +6,7 @@ from sedd.checkpoints.export.folder import MARK
 from sedd.checkpoints.run_checkpoint import Trained
 from sedd.config import load_dataset, resolved_yaml, text_length
 from sedd.report.table.markdown import escape
-from sedd.results.collect import Evaluation
+from sedd.results.perplexity import PerplexityResult
 from sedd.runtime.provenance import code_version, file_sha256, now
 
 HEAD = """\
@@ -19,7 +19,7 @@ tags:
 """
 
 
-def model_card(trained: Trained, evaluations: list[Evaluation]) -> str:
+def model_card(trained: Trained, evaluations: list[PerplexityResult]) -> str:
     """README.md of an export. Raises ConfigError if the dataset's own file, which tells its licence, is missing."""
     return HEAD + "\n".join(
         [
@@ -90,7 +90,7 @@ def learnt_from(trained: Trained) -> str:
 """
 
 
-def measured(evaluations: list[Evaluation]) -> str:
+def measured(evaluations: list[PerplexityResult]) -> str:
     if not evaluations:
         return "## Evaluation\n\nNot measured.\n"
     rows = [

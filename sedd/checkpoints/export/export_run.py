@@ -12,7 +12,8 @@ from sedd.checkpoints.export.folder import check_free, replacing_folder
 from sedd.checkpoints.export.official_config import official_config
 from sedd.checkpoints.run_checkpoint import find_checkpoint, load_trained
 from sedd.paths import run_dir
-from sedd.results.collect import Evaluation, read_evaluation
+from sedd.results.perplexity import PerplexityResult
+from sedd.results.perplexity import read as read_perplexity
 from sedd.runtime.atomic import replacing, write_json, write_text
 
 
@@ -27,7 +28,7 @@ class Exported:
     folder: Path
     run: str
     step: int
-    evaluations: list[Evaluation]
+    evaluations: list[PerplexityResult]
     stale: list[str]
 
 
@@ -43,7 +44,7 @@ def export(run: str, folder: Path, step: int | None = None, *, force: bool = Fal
     trained = load_trained(find_checkpoint([run_dir(name)], step))
     config = official_config(trained)
     found = [
-        read_evaluation(name, trained.step, path.stem)
+        read_perplexity(name, trained.step, path.stem)
         for path in sorted((run_dir(name) / "eval" / f"step_{trained.step}").glob("*.json"))
     ]
     evaluations = [

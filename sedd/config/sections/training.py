@@ -69,19 +69,6 @@ class Training(Settings):
     """sequences of the fixed validation set, each with its own fixed time"""
 
 
-# Keys that change what is seen of the training, and no weight.
-OBSERVING = frozenset(
-    {
-        "checkpoint_every",
-        "save_every",
-        "keep_last",
-        "log_every",
-        "validate_every",
-        "validation_sequences",
-    }
-)
-
-
 def parts_per_device(accum: int, num_devices: int) -> int:
     """Parts that each device works off, one after the other: no part is larger than on one device."""
     return -(-accum // num_devices)

@@ -12,8 +12,8 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 
-from sedd.results.collect import Evaluation
 from sedd.results.metrics import curve
+from sedd.results.perplexity import PerplexityResult
 
 # each has at least 3:1 contrast on the light page and on the dark one
 COLOURS = (
@@ -137,7 +137,7 @@ def metric_figure(runs: Mapping[str, pd.DataFrame], column: str) -> Figure:
     )
 
 
-def perplexity_figure(runs: Mapping[str, Sequence[Evaluation]]) -> Figure:
+def perplexity_figure(runs: Mapping[str, Sequence[PerplexityResult]]) -> Figure:
     """Perplexity of each text over the checkpoints of each run; of a single run, beside unigrams'."""
     lines, texts = [], []
     several = len(runs) > 1
@@ -170,7 +170,7 @@ def perplexity_figure(runs: Mapping[str, Sequence[Evaluation]]) -> Figure:
 
 
 def _perplexities(
-    found: Sequence[Evaluation], label: str, colour: int, dash: int, run: str
+    found: Sequence[PerplexityResult], label: str, colour: int, dash: int, run: str
 ) -> Line:
     """The bars are two standard errors of the loss, hence lopsided in perplexity."""
     nats = np.array([one.nats_per_token for one in found])

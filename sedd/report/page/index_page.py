@@ -14,9 +14,9 @@ from sedd.report.page.perplexities import perplexities
 from sedd.report.page.run_page import run_progress
 from sedd.report.table.fill import make_table
 from sedd.report.table.html_table import html_table
-from sedd.results.collect import Evaluation
 from sedd.results.curves import run_metrics
 from sedd.results.metrics import curve, total
+from sedd.results.perplexity import PerplexityResult
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class RunLine:
     trained: int
     total: int
     loss: float | None
-    evaluations: dict[str, Evaluation]
+    evaluations: dict[str, PerplexityResult]
     seconds: float
     has_page: bool
     problem: str = ""

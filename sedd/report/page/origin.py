@@ -1,4 +1,4 @@
-"""Where a run comes from and what it cost: hashes of settings, data and checkpoints, machines, hours."""
+"""Origin and cost of a run: hashes of settings, data and checkpoints, machines, hours."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sedd.config import Experiment, checkpoint_steps
-from sedd.paths import checkpoint_file, tokens_dir, train_dir
-from sedd.results.collect import Provenance
+from sedd.config import Experiment, checkpoint_steps, needed_tokens
+from sedd.paths import checkpoint_file, identity_file, tokens_dir
 from sedd.results.metrics import total
+from sedd.results.record import Provenance
+from sedd.runtime.publish import hash_file
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """sha256: as noted beside the file when it was written; None if there is no note."""
+    """A checkpoint file. sha256: as recorded beside it when it was written; None without a record."""
 
     step: int
     path: str
@@ -27,7 +28,7 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Start:
-    """The trainer began, or went on: where, when and with which code."""
+    """A start or resumption of the training: machine, time and code version."""
 
     step: int
     device: str
@@ -38,9 +39,10 @@ class Start:
 
 @dataclass(frozen=True)
 class Cost:
-    """Hours, of one processor each. Of the training None if it is not known where it ran.
+    """Cost of a run.
 
-    training_seconds: between the log's lines, on the clock, without validation. saving_seconds: training stood still.
+    training_seconds: wall-clock time of the logged steps, without validation. saving_seconds: wall-clock time that
+    training waited for checkpoints to be written. training_hours: summed over processes; None if the machine is unknown.
     """
 
     training_seconds: float
@@ -53,9 +55,11 @@ class Cost:
 
 @dataclass(frozen=True)
 class Origin:
+    """Where a run comes from."""
+
     config_sha256: str
     tokens: list[tuple[str, str]]
-    """a split of the data, and the hash of its tokens"""
+    """(split of a text, hash of its tokens)"""
     checkpoints: list[Checkpoint]
     starts: list[Start]
     cost: Cost
@@ -64,7 +68,7 @@ class Origin:
 def origin(
     experiment: Experiment, metrics: pd.DataFrame, measurements: Iterable[Provenance]
 ) -> Origin:
-    """All that the run's files tell."""
+    """Collect the origin of a run from its files."""
     starts = _starts(metrics)
     return Origin(
         config_sha256=experiment.sha256(),
@@ -76,20 +80,19 @@ def origin(
 
 
 def _tokens(experiment: Experiment) -> list[tuple[str, str]]:
-    data, found = experiment.data, []
-    trained = train_dir(experiment.name) / "identity.json"
-    if sha256 := _read(trained, "settings", "tokens_sha256"):
-        found.append((f"{data.dataset}, train", sha256))
-    wanted = [(data.dataset, "validation"), *((t, "test") for t in experiment.evaluation.datasets)]
-    for text, split in wanted:
-        meta = tokens_dir(text, data.tokenizer, split) / "meta.json"
-        if sha256 := _read(meta, "tokens_sha256"):
-            found.append((f"{text}, {split}", sha256))
-    return found
+    """The hash of every text that the run was trained, validated or measured on, as far as its tokens are here."""
+    hashes = []
+    if sha256 := _read(identity_file(experiment.name), "settings", "tokens_sha256"):
+        hashes.append((f"{experiment.data.dataset}, train", sha256))
+    for text, tokenizer, split in needed_tokens(experiment):
+        meta = tokens_dir(text, tokenizer, split) / "meta.json"
+        if split != "train" and (sha256 := _read(meta, "tokens_sha256")):
+            hashes.append((f"{text}, {split}", sha256))
+    return hashes
 
 
 def _read(path: Path, *keys: str) -> str | None:
-    """A text deep in a JSON file of ours; None if it is not there."""
+    """A nested string of a JSON file; None if it is missing."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
         for key in keys:
@@ -100,14 +103,14 @@ def _read(path: Path, *keys: str) -> str | None:
 
 
 def _checkpoints(experiment: Experiment) -> list[Checkpoint]:
-    found = []
+    checkpoints = []
     for step in checkpoint_steps(experiment):
         path = checkpoint_file(experiment.name, step)
-        note = path.with_name(f"{path.name}.sha256")
         if path.exists():
-            sha256 = note.read_text(encoding="utf-8").split()[0] if note.is_file() else None
-            found.append(Checkpoint(step, str(path), sha256))
-    return found
+            record = hash_file(path)
+            sha256 = record.read_text(encoding="utf-8").split()[0] if record.is_file() else None
+            checkpoints.append(Checkpoint(step, str(path), sha256))
+    return checkpoints
 
 
 def _starts(metrics: pd.DataFrame) -> list[Start]:
@@ -131,17 +134,16 @@ def _cost(metrics: pd.DataFrame, starts: list[Start], measurements: list[Provena
     seconds = logged["seconds"] if "seconds" in metrics else 0.0 * logged["step"]
     hours = None
     if starts:
+        # the start that each logged step belongs to
         begun = np.searchsorted([start.step for start in starts], logged["step"], side="left") - 1
         processes = np.array([start.num_processes for start in starts])[begun.clip(0)]
         hours = float((seconds.to_numpy() * processes).sum()) / 3600
+    measuring = [(one.seconds or 0.0, one.device.startswith("cpu")) for one in measurements]
     return Cost(
         training_seconds=total(metrics, "seconds"),
         saving_seconds=total(metrics, "seconds_training_stood_still"),
         training_hours=hours,
         is_gpu=None if not starts else not starts[-1].device.startswith("cpu"),
-        measuring_seconds=sum(found.seconds for found in measurements),
-        measuring_gpu_hours=sum(
-            found.seconds for found in measurements if not found.device.startswith("cpu")
-        )
-        / 3600,
+        measuring_seconds=sum(seconds for seconds, _ in measuring),
+        measuring_gpu_hours=sum(seconds for seconds, is_cpu in measuring if not is_cpu) / 3600,
     )

@@ -1,4 +1,4 @@
-"""How good a run's own texts are: their perplexity under another model, their entropy, and MAUVE."""
+"""Figures of the quality of samples: generative perplexity and entropy against denoising steps."""
 
 from __future__ import annotations
 
@@ -6,38 +6,20 @@ from itertools import groupby
 
 import numpy as np
 
-from sedd.config import Experiment, checkpoint_steps
-from sedd.paths import run_dir
 from sedd.report.figure.figure import Figure, Line
-from sedd.results.collect import Judgement, Resemblance, parse
+from sedd.results.generative import GenerativeResult
 
 
-def judgements(experiment: Experiment) -> list[Judgement]:
-    """By judge, sampler, precision, checkpoint and number of steps. Raises DataError for a malformed file."""
-    found = [
-        parse(Judgement, path.read_bytes(), f"{path}")
-        for step in checkpoint_steps(experiment)
-        for path in run_dir(experiment.name).glob(f"eval/step_{step}/generative/*/*.json")
-    ]
-    return sorted(
-        found, key=lambda one: (one.judge, one.sampler, one.precision, one.step, one.steps)
-    )
-
-
-def resemblances(experiment: Experiment) -> list[Resemblance]:
-    """By checkpoint and task. Raises DataError for a malformed file."""
-    return [
-        parse(Resemblance, path.read_bytes(), f"{path}")
-        for step in checkpoint_steps(experiment)
-        for path in sorted(run_dir(experiment.name).glob(f"eval/step_{step}/mauve/*.json"))
-    ]
-
-
-def quality_figures(runs: dict[str, list[Judgement]]) -> list[Figure]:
-    """Generative perplexity and entropy against denoising steps, of each run's newest checkpoint that was judged."""
+def quality_figures(runs: dict[str, list[GenerativeResult]]) -> list[Figure]:
+    """Generative perplexity and entropy against denoising steps, for the newest judged checkpoint of each run."""
     kinds = (
         ("generative", "Generative perplexity", "corpus_perplexity", "perplexity under the judge"),
-        ("entropy", "Entropy of the samples", "entropy_nats", "nats, of a text's token counts"),
+        (
+            "entropy",
+            "Entropy of the samples",
+            "entropy_nats",
+            "nats, of the token frequencies in a text",
+        ),
     )
     return [
         Figure(
@@ -55,7 +37,7 @@ def quality_figures(runs: dict[str, list[Judgement]]) -> list[Figure]:
     ]
 
 
-def _lines(runs: dict[str, list[Judgement]], column: str) -> list[Line]:
+def _lines(runs: dict[str, list[GenerativeResult]], column: str) -> list[Line]:
     lines = []
     for run, scores in runs.items():
         newest = max((one.step for one in scores), default=None)

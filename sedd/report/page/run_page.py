@@ -17,10 +17,9 @@ from sedd.paths import checkpoint_file, metrics_file, run_dir, sample_log, trace
 from sedd.report.figure.figure import METRICS, Figure, loss_figure, metric_figure, perplexity_figure
 from sedd.report.figure.interactive import bokeh_script, embedded
 from sedd.report.page.denoising import Denoising, denoising
-from sedd.report.page.numbers import last_numbers
 from sedd.report.page.origin import origin
 from sedd.report.page.page import own_script, write_page
-from sedd.report.page.perplexities import Failure, Perplexities, failure, perplexities
+from sedd.report.page.perplexities import Failure, Perplexities, failure, last_numbers, perplexities
 from sedd.report.page.quality import judgements, quality_figures, resemblances
 from sedd.report.page.samples import shown_samples
 from sedd.report.page.settings import (

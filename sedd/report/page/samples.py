@@ -8,7 +8,8 @@ from pathlib import Path
 
 from sedd.config import Experiment
 from sedd.report.page.settings import asked_samples, spell
-from sedd.results.collect import Sample, run_samples
+from sedd.results.samples import Sample
+from sedd.results.samples import read_all as read_all_samples
 
 SIDE_BY_SIDE = 2  # samples of each checkpoint
 AT_LAST_STEP = 8
@@ -65,7 +66,7 @@ def shown_samples(experiment: Experiment) -> Shown:
     free: list[tuple[SampleFile, SampleFile]] = []  # beside other checkpoints, and by itself
     infills: list[SampleFile] = []
     for (step, path), samples in sorted(
-        run_samples(experiment).items(), key=lambda item: (item[0][1].stem, item[0][0])
+        read_all_samples(experiment).items(), key=lambda item: (item[0][1].stem, item[0][0])
     ):
         beside = _file(step, path, samples, SIDE_BY_SIDE, CHARACTERS_BESIDE)
         alone = _file(step, path, samples, AT_LAST_STEP, CHARACTERS)

@@ -24,15 +24,11 @@ from sedd.config.table import (
 )
 from sedd.errors import DataError
 from sedd.report.table.missing import missing_commands
-from sedd.results.collect import (
-    Evaluation,
-    Judgement,
-    Measurement,
-    Numbers,
-    Resemblance,
-    Unigram,
-    table_numbers,
-)
+from sedd.report.table.numbers import Numbers, table_numbers
+from sedd.results.generative import GenerativeResult
+from sedd.results.mauve import MauveResult
+from sedd.results.perplexity import PerplexityResult, UnigramBaseline
+from sedd.results.record import Measurement
 
 Origin = Literal["published", "ours", "baseline"]
 Verdict = Literal["matches", "better", "worse", "other split", "other protocol", "other judge"]
@@ -197,13 +193,13 @@ def _cell(row: OurRow, metric: Metric, quantity: Quantity, found: Measurement | 
     """A number of ours in its metric."""
     decimals = quantity.decimals
     match found:
-        case Evaluation() if metric == "perplexity":
+        case PerplexityResult() if metric == "perplexity":
             error = found.perplexity_standard_error
             return Cell(decimals, found.perplexity, found.bound, error, evaluation=found)
-        case Evaluation():
+        case PerplexityResult():
             value, error = found.bits_per_character, found.bits_per_character_standard_error
             return Cell(decimals, value, found.bound, error, evaluation=found)
-        case Judgement():
+        case GenerativeResult():
             value, error = (
                 found.mean_sequence_perplexity,
                 found.mean_sequence_perplexity_standard_error,
@@ -212,7 +208,7 @@ def _cell(row: OurRow, metric: Metric, quantity: Quantity, found: Measurement | 
                 value, error = found.corpus_perplexity, found.corpus_perplexity_standard_error
             bits = found.entropy_bits
             return Cell(decimals, value, False, error, entropy_bits=bits, evaluation=found)
-        case Resemblance():
+        case MauveResult():
             return Cell(decimals, found.mauve, False, found.standard_error, evaluation=found)
     return Cell(decimals, why_missing=NOT_RUN)
 
@@ -236,11 +232,11 @@ def _compare(cell: Cell, published: float, column: Column, config: TableConfig) 
 
 def _other(found: Measurement, column: Column, config: TableConfig) -> Verdict | None:
     """Why a number of ours does not compare with the published one, if it does not."""
-    if isinstance(found, Evaluation) and found.split != column.split:
+    if isinstance(found, PerplexityResult) and found.split != column.split:
         return "other split"
-    if isinstance(found, Evaluation) and column.protocol not in (None, found.protocol):
+    if isinstance(found, PerplexityResult) and column.protocol not in (None, found.protocol):
         return "other protocol"
-    if isinstance(found, Judgement | Resemblance) and found.judge != config.judge:
+    if isinstance(found, GenerativeResult | MauveResult) and found.judge != config.judge:
         return "other judge"
     return None
 
@@ -251,7 +247,7 @@ def _baseline(
     cells = []
     for found in numbers.values():
         value = None
-        if isinstance(found, Evaluation):
+        if isinstance(found, PerplexityResult):
             value = _unigram(row.kind, quantity, found.unigram)
         if value is None or math.isnan(value):
             cells.append(Cell(quantity.decimals, why_missing=NOT_RUN))
@@ -260,7 +256,7 @@ def _baseline(
     return Row(row.label, row.size, "baseline", cells, [None] * len(cells))
 
 
-def _unigram(kind: str, quantity: Quantity, unigram: Unigram) -> float:
+def _unigram(kind: str, quantity: Quantity, unigram: UnigramBaseline) -> float:
     is_text = kind == "unigram_text"
     if quantity is QUANTITIES["perplexity"]:
         return unigram.text_perplexity if is_text else unigram.train_perplexity
@@ -270,7 +266,7 @@ def _unigram(kind: str, quantity: Quantity, unigram: Unigram) -> float:
 def _check_vocabulary(
     row: OurRow | BaselineRow, config: TableConfig, key: str, found: Measurement | None
 ) -> None:
-    if isinstance(found, Evaluation) and found.tokenizer != config.tokenizer:
+    if isinstance(found, PerplexityResult) and found.tokenizer != config.tokenizer:
         raise DataError(
             f"row {row.label!r}, column {config.columns[key].label!r}: {row.experiment} was measured with the "
             f"tokenizer {found.tokenizer!r}, the table is of {config.tokenizer!r}, and the two do "

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from sedd.config import Experiment, Measured, load_subject
 from sedd.config.table import Column, OurRow, TableConfig
-from sedd.results.collect import last_step
+from sedd.report.table.numbers import last_step
 
 
 class Valued(Protocol):

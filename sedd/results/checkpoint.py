@@ -1,0 +1,31 @@
+"""Checkpoints: the weights of a run after a number of steps."""
+
+from __future__ import annotations
+
+from sedd.config import (
+    Experiment,
+    Identity,
+    Measured,
+    Pretrained,
+    checkpoint_steps,
+    training_identity,
+)
+from sedd.config.identity import WEIGHTS
+from sedd.paths import checkpoint_file
+
+PATH = "results/runs/{experiment}/checkpoints/step_{step}.pt"
+KEYS = WEIGHTS
+# which checkpoints there are
+TARGETS = ("training.steps", "training.checkpoint_every")
+
+
+def identity(subject: Measured) -> Identity:
+    """The settings that determine the weights."""
+    if isinstance(subject, Pretrained):
+        return {"pretrained": subject.pretrained}
+    return training_identity(subject)
+
+
+def files(experiment: Experiment) -> list[str]:
+    """Every checkpoint of a run."""
+    return [str(checkpoint_file(experiment.name, step)) for step in checkpoint_steps(experiment)]

@@ -1,0 +1,129 @@
+"""Generative perplexities: how likely a causal judge finds the texts of a checkpoint."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
+
+from sedd.config import Drawn, Identity, Measured, checkpoint_steps, drawings
+from sedd.config.experiment import Experiment
+from sedd.config.identity import Keys
+from sedd.paths import generative_file, grid_file, run_dir
+from sedd.results.record import Measurement, Record, parse
+
+# the record of all points of the grid; each point has a file in the folder of the same name
+PATH = "results/runs/{experiment}/eval/step_{step}/generative/{judge}.json"
+KEYS = Keys(include=("generative.steps", "generative.samplers", "generative.precisions"))
+TARGETS = ("generative",)
+
+
+class JudgedTexts(Record):
+    """What a judge says of some texts, with standard errors over texts.
+
+    mean_sequence_perplexity: mean over texts, as in the paper's code. corpus_perplexity: over all tokens of all texts.
+    entropy_nats: of each text's own token frequencies, mean over texts.
+    """
+
+    corpus_perplexity: float = Field(gt=0)
+    corpus_perplexity_standard_error: float = Field(ge=0)
+    mean_sequence_perplexity: float = Field(gt=0)
+    mean_sequence_perplexity_standard_error: float = Field(ge=0)
+    entropy_nats: float = Field(ge=0)
+    entropy_nats_standard_error: float = Field(ge=0)
+    num_sequences: int
+    num_too_short: int
+    num_tokens: int
+    retokenized: bool
+    judge_sha256: str
+
+    def summary(self) -> str:
+        """The result in one line."""
+        return (
+            f"generative perplexity {self.mean_sequence_perplexity:.2f} ± "
+            f"{self.mean_sequence_perplexity_standard_error:.2f} (mean over texts), "
+            f"{self.corpus_perplexity:.2f} ± {self.corpus_perplexity_standard_error:.2f} (corpus), "
+            f"entropy {self.entropy_nats:.3f} nats, {self.num_sequences} texts"
+        )
+
+
+class GenerativeResult(JudgedTexts, Measurement):
+    """What a judge says of the texts of a checkpoint that were drawn in one way."""
+
+    LOCATION: ClassVar = ("experiment", "step", "judge", "sampler", "steps", "precision")
+
+    judge: str
+    sampler: str
+    steps: int
+    precision: str
+    length: int
+    samples_sha256: str
+
+    @property
+    def entropy_bits(self) -> float:
+        return self.entropy_nats / math.log(2)
+
+    def what(self) -> str:
+        return (
+            f"{self.num_sequences:,} texts by {self.sampler} in {self.steps} steps with {self.precision} draws, "
+            f"{self.num_tokens:,} tokens judged by {self.judge}"
+        )
+
+
+class GenerativeGrid(Record):
+    """The files of all points of an experiment's grid, for one judge."""
+
+    experiment: str
+    step: int
+    judge: str
+    files: list[str]
+
+
+def identity(subject: Measured) -> Identity:
+    """The settings that the grid depends on, besides the texts and the judge."""
+    return KEYS.identity(subject)
+
+
+def files(subject: Measured, step: int) -> list[str]:
+    """The grid file of an experiment; none if nothing is judged."""
+    if not drawings(subject):
+        return []
+    return [str(grid_file(subject.name, step, subject.generative.judge))]
+
+
+def read(experiment: str, step: int, judge: str, drawn: Drawn) -> GenerativeResult | None:
+    """What a judge says of the texts of one point; None if they were not judged. Raises DataError."""
+    sampler, steps, precision = drawn
+    return GenerativeResult.read(
+        generative_file(experiment, step, judge, *drawn),
+        f"sedd generative {experiment} --step {step}",
+        experiment=experiment,
+        step=step,
+        judge=judge,
+        sampler=sampler,
+        steps=steps,
+        precision=precision,
+    )
+
+
+def read_current(path: Path, judge_sha256: str, samples_sha256: str) -> GenerativeResult | None:
+    """The result at `path` if it is of this judge and of these texts."""
+    if not path.is_file():
+        return None
+    result = parse(GenerativeResult, path.read_bytes(), f"{path}")
+    of = result.judge_sha256, result.samples_sha256
+    return result if of == (judge_sha256, samples_sha256) else None
+
+
+def read_all(experiment: Experiment) -> list[GenerativeResult]:
+    """By judge, sampler, precision, checkpoint and number of steps. Raises DataError for a malformed file."""
+    results = [
+        parse(GenerativeResult, path.read_bytes(), f"{path}")
+        for step in checkpoint_steps(experiment)
+        for path in run_dir(experiment.name).glob(f"eval/step_{step}/generative/*/*.json")
+    ]
+    return sorted(
+        results, key=lambda one: (one.judge, one.sampler, one.precision, one.step, one.steps)
+    )

@@ -1,0 +1,90 @@
+"""MAUVE: how close the texts of a checkpoint, written around parts of real texts, come to these."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from sedd.config import Identity, Keys, Measured, checkpoint_steps
+from sedd.config.experiment import Experiment
+from sedd.paths import mauve_file, run_dir
+from sedd.results.record import Measurement, parse
+
+PATH = "results/runs/{experiment}/eval/step_{step}/mauve/{task}.json"
+KEYS = Keys(
+    include=("seed", "data", "sampling", "mauve"), exclude=("mauve.tasks", "sampling.count")
+)
+TARGETS = ("mauve.tasks",)
+
+
+class MauveResult(Measurement):
+    """The MAUVE score of one task.
+
+    standard_error: over the scores of the first samples, the second samples, and so on; None for one sample a text.
+    """
+
+    LOCATION: ClassVar = ("experiment", "step", "task")
+
+    task: str
+    mauve: float
+    standard_error: float | None = Field(ge=0)
+    mauve_of_each: list[float]
+    featurizer: str
+    featurizer_sha256: str
+    buckets: int
+    dataset: str
+    split: str
+    tokenizer: str
+    num_references: int
+    samples_per_reference: int
+    length: int
+    num_given: int
+    sampler: str
+    steps: int
+    precision: str
+    top_p: float | None
+
+    @property
+    def judge(self) -> str:
+        return self.featurizer
+
+    def what(self) -> str:
+        return (
+            f"{self.task}, {self.num_references:,} real texts with {self.samples_per_reference} samples each by "
+            f"{self.sampler} in {self.steps} steps, features of {self.featurizer}"
+        )
+
+    def summary(self) -> str:
+        error = "" if self.standard_error is None else f" ± {self.standard_error:.3f}"
+        return f"MAUVE {self.mauve:.3f}{error}, {self.num_references} real texts"
+
+
+def identity(subject: Measured) -> Identity:
+    """The settings that a score depends on, besides the weights, the real texts and the featurizer's weights."""
+    return KEYS.identity(subject)
+
+
+def files(subject: Measured, step: int) -> list[str]:
+    """The files of all tasks of an experiment."""
+    return [str(mauve_file(subject.name, step, task)) for task in subject.mauve.tasks]
+
+
+def read(experiment: str, step: int, task: str) -> MauveResult | None:
+    """The score of one checkpoint; None if it was not measured. Raises DataError."""
+    return MauveResult.read(
+        mauve_file(experiment, step, task),
+        f"sedd mauve {experiment} --step {step} --task {task}",
+        experiment=experiment,
+        step=step,
+        task=task,
+    )
+
+
+def read_all(experiment: Experiment) -> list[MauveResult]:
+    """By checkpoint and task. Raises DataError for a malformed file."""
+    return [
+        parse(MauveResult, path.read_bytes(), f"{path}")
+        for step in checkpoint_steps(experiment)
+        for path in sorted(run_dir(experiment.name).glob(f"eval/step_{step}/mauve/*.json"))
+    ]

@@ -1,0 +1,105 @@
+"""Perplexities: the likelihood of a text under a checkpoint, exact or an upper bound."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+from pydantic import Field
+
+from sedd.config import Identity, Keys, Measured
+from sedd.paths import evaluation_file
+from sedd.results.record import Measurement, Record
+
+PATH = "results/runs/{experiment}/eval/step_{step}/{dataset}.json"
+KEYS = Keys(
+    include=("seed", "data.tokenizer", "data.length", "evaluation"),
+    exclude=("evaluation.datasets", "evaluation.checkpoints"),
+)
+# which texts are measured, at which checkpoints
+TARGETS = ("evaluation.datasets", "evaluation.checkpoints")
+
+
+class UnigramBaseline(Record):
+    """What a model that knows only token frequencies would score.
+
+    text: with the frequencies of the measured text. train: with those of the training text; None for a pretrained
+    model, whose training text is unknown.
+    """
+
+    text_nats_per_token: float = Field(ge=0)
+    text_bits_per_character: float = Field(ge=0)
+    train_nats_per_token: float | None = Field(default=None, ge=0)
+    train_bits_per_character: float | None = Field(default=None, ge=0)
+
+    @property
+    def text_perplexity(self) -> float:
+        return math.exp(self.text_nats_per_token)
+
+    @property
+    def train_perplexity(self) -> float | None:
+        nats = self.train_nats_per_token
+        return None if nats is None else math.exp(nats)
+
+
+class PerplexityResult(Measurement):
+    """The likelihood of one text, with its standard error over sequences and times.
+
+    bound: the perplexity is an upper bound. split: the part of the text, in the paper's terms for protocol `paper`.
+    """
+
+    LOCATION: ClassVar = ("experiment", "step", "dataset")
+
+    dataset: str
+    split: str
+    protocol: str
+    tokenizer: str
+    bound: bool
+    estimator: str
+    nats_per_token: float
+    standard_error: float = Field(ge=0)
+    perplexity: float = Field(gt=0)
+    bits_per_character: float
+    bits_per_character_standard_error: float = Field(ge=0)
+    num_sequences: int
+    num_tokens: int
+    num_characters: int
+    num_draws: int
+    unigram: UnigramBaseline
+    tokens_sha256: str
+    num_processes: int
+
+    @property
+    def perplexity_standard_error(self) -> float:
+        """To first order: d exp(x) = exp(x) dx."""
+        return self.perplexity * self.standard_error
+
+    def what(self) -> str:
+        times = f", {self.num_draws} times each" if self.bound else ""
+        return (
+            f"{self.split} split of {self.dataset} (protocol {self.protocol}), "
+            f"{self.num_sequences:,} sequences, {self.num_tokens:,} tokens{times}"
+        )
+
+    def summary(self) -> str:
+        sign = "<= " if self.bound else ""
+        return (
+            f"perplexity {sign}{self.perplexity:.2f}, {sign}{self.bits_per_character:.3f} bits per character "
+            f"(± {self.bits_per_character_standard_error:.3f})"
+        )
+
+
+def identity(subject: Measured) -> Identity:
+    """The settings that a perplexity depends on, besides the weights and the text."""
+    return KEYS.identity(subject)
+
+
+def read(experiment: str, step: int, dataset: str) -> PerplexityResult | None:
+    """The perplexity of one checkpoint on one text; None if it was not measured. Raises DataError."""
+    return PerplexityResult.read(
+        evaluation_file(experiment, step, dataset),
+        f"sedd perplexity {experiment} --step {step} --dataset {dataset}",
+        experiment=experiment,
+        step=step,
+        dataset=dataset,
+    )
