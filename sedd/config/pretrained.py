@@ -8,9 +8,9 @@ from sedd.config.experiment import Experiment, Subject, checkpoint_steps
 from sedd.config.sections.model import Count
 from sedd.config.sections.quality import Precision
 from sedd.config.settings import Rule, Settings, Text, TokenizerName
+from sedd.registry import SAMPLERS
 
 Drawn = tuple[str, int, Precision]  # sampler, steps, precision
-TOKEN_BY_TOKEN = ("first_hitting", "ancestral")
 STEP = 0  # its checkpoint, in the names of files
 
 
@@ -78,4 +78,4 @@ def drawings(subject: Measured) -> list[Drawn]:
 
 
 def _steps(subject: Measured, sampler: str, steps: int) -> int:
-    return text_length(subject) if sampler in TOKEN_BY_TOKEN else steps
+    return text_length(subject) if SAMPLERS[sampler].one_step_per_token else steps
