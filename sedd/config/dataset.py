@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from sedd.config.choices import DetokenizerName
 from sedd.config.settings import DatasetName, Rule, Settings, Sha256, Text
 
 PACKAGE_PART = "all"
@@ -194,7 +195,7 @@ class DatasetConfig(Settings):
     """type: package, hub, file or url"""
     format: Format
     """type: json, jsonl, text, or rows of a hub data set"""
-    detokenizer: Literal["wikitext", "ptb", "lm1b", "lambada"] | None = None
+    detokenizer: DetokenizerName | None = None
     """undoes the spacing of a published text; null: the text is taken as it is"""
     splits: Splits
     """type: hash (shares of the documents) or named (splits of the source)"""

@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from sedd.config.choices import SamplerName, one_of
 from sedd.config.sections.model import Count, ModelConfig
 from sedd.config.sections.objective import Objective, ScoreEntropyObjective, objective_rules
 from sedd.config.sections.quality import QUALITY_RULES, Generative, Mauve
@@ -25,6 +26,7 @@ from sedd.config.settings import (
     named_once,
     section_sha256,
 )
+from sedd.registry import DEFAULT_SAMPLER, GRAPHS, OBJECTIVES, SAMPLERS
 
 
 class Graph(Settings):
@@ -65,12 +67,10 @@ class Data(Settings):
 class Sampling(Settings):
     """The texts that are drawn from each checkpoint."""
 
-    sampler: Literal["euler", "analytic", "first_hitting", "ancestral"] = "analytic"
-    """analytic: the paper's Tweedie steps; euler: plain steps; first_hitting: one token a step at exactly drawn times
-    (absorb only), with no error from a grid of times; ancestral: from left to right, for autoregressive models"""
+    sampler: SamplerName = DEFAULT_SAMPLER
+    """how texts are drawn"""
     steps: Count = 1024
-    """denoising steps from t = 1 to t = 0; first_hitting and ancestral take as many as a text has tokens, whatever stands
-    here"""
+    """denoising steps from t = 1 to t = 0; ignored by first_hitting and ancestral, which take one step per token"""
     count: Count = 16
     """texts"""
     batch_size: Count = 16
@@ -118,31 +118,33 @@ class Logging(Settings):
 
 
 def _no_scaling(scale_by_sigma: bool | None, graph: str) -> str | None:
-    if graph == "uniform" and scale_by_sigma:
-        return "must be false or null with graph.type uniform, which has no such scaling; got true"
+    if scale_by_sigma and not GRAPHS[graph].has_mask:
+        return f"must be false or null with graph.type {graph}, which has no such scaling; got true"
     return None
 
 
 def _masks_only(vocabulary_draws: int | None, graph: str) -> str | None:
-    if vocabulary_draws is not None and graph != "absorb":
+    if vocabulary_draws is not None and not GRAPHS[graph].has_mask:
         return f"must be null with graph.type {graph}: the estimate is that of masked tokens"
     return None
 
 
-def _first_hitting(sampler: str, graph: str, denoise: bool) -> str | None:
-    if sampler != "first_hitting":
-        return None
-    if graph != "absorb":
-        return f"must be analytic or euler with graph.type {graph}: first_hitting fills masks"
-    if not denoise:
-        return "must be analytic or euler with sampling.denoise false: first_hitting leaves no mask"
+def _sampler_fits_graph(sampler: str, graph: str, denoise: bool) -> str | None:
+    """For diffusion models: those without a graph have no such rule."""
+    info = SAMPLERS[sampler]
+    if info.needs_mask and not GRAPHS[graph].has_mask:
+        others = one_of(SAMPLERS.names(needs_mask=False, left_to_right=False))
+        return f"must be {others} with graph.type {graph}: {sampler} fills masks"
+    if not denoise and not info.has_denoising_step and not info.left_to_right:
+        others = one_of(SAMPLERS.names(has_denoising_step=True))
+        return f"must be {others} with sampling.denoise false: {sampler} always removes all noise"
     return None
 
 
 def _nucleus(top_p: float | None, graph: str, precision: str) -> str | None:
     if top_p is None:
         return None
-    if graph != "absorb":
+    if not GRAPHS[graph].has_mask:
         return f"must be null with graph.type {graph}: it is the choice of what replaces a mask"
     if precision != "float64":
         return f"must be null with sampling.precision {precision}, the paper's draws; got {top_p:g}"
@@ -222,7 +224,7 @@ class Experiment(Subject):
         Rule(("model.scale_by_sigma", "graph.type"), _no_scaling),
         Rule(("training.vocabulary_draws", "graph.type"), _masks_only),
         Rule(("noise.sigma_max", "noise.sigma_min"), _rising),
-        Rule(("sampling.sampler", "graph.type", "sampling.denoise"), _first_hitting),
+        Rule(("sampling.sampler", "graph.type", "sampling.denoise"), _sampler_fits_graph),
         Rule(("sampling.top_p", "graph.type", "sampling.precision"), _nucleus),
         *objective_rules(DIFFUSION_ONLY),
         *TRAINING_RULES,
@@ -240,5 +242,5 @@ def scales_by_sigma(experiment: Experiment) -> bool:
     """Whether the network's log scores are scaled by the noise level."""
     if (chosen := experiment.model.scale_by_sigma) is not None:
         return chosen
-    scores = isinstance(experiment.objective, ScoreEntropyObjective)
-    return scores and experiment.graph is not None and experiment.graph.type == "absorb"
+    graph, objective = experiment.graph, OBJECTIVES[experiment.objective.type]
+    return objective.predicts_scores and graph is not None and GRAPHS[graph.type].has_mask

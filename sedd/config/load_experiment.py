@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sedd.config.choices import one_of
 from sedd.config.experiment import Experiment
 from sedd.config.identity import training_identity
 from sedd.config.pretrained import Measured, Pretrained
@@ -24,7 +25,7 @@ from sedd.config.yaml.load import (
     value_of,
 )
 from sedd.config.yaml.overrides import apply_overrides, set_value
-from sedd.config.yaml.problems import found, guess_or_list, one_of, validate
+from sedd.config.yaml.problems import found, guess_or_list, validate
 from sedd.config.yaml.source import KeyPath, Source, read_source
 from sedd.errors import ConfigError, Problem
 from sedd.paths import CONFIG, RESULTS, dataset_file, experiment_file, model_file, run_dir

@@ -8,9 +8,9 @@ from sedd.config.experiment import Experiment, Subject, checkpoint_steps
 from sedd.config.sections.model import Count
 from sedd.config.sections.quality import Precision
 from sedd.config.settings import Rule, Settings, Text, TokenizerName
+from sedd.registry import SAMPLERS
 
 Drawn = tuple[str, int, Precision]  # sampler, steps, precision
-TOKEN_BY_TOKEN = ("first_hitting", "ancestral")
 STEP = 0  # its checkpoint, in the names of files
 
 
@@ -84,4 +84,4 @@ def drawings(subject: Measured) -> list[Drawn]:
 
 
 def _steps(sampler: str, steps: int, length: int) -> int:
-    return length if sampler in TOKEN_BY_TOKEN else steps
+    return length if SAMPLERS[sampler].one_step_per_token else steps

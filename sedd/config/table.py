@@ -13,12 +13,14 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, TypeAdapter
 
+from sedd.config.choices import SamplerName
 from sedd.config.sections.model import Count
 from sedd.config.sections.quality import Precision, Task
 from sedd.config.settings import DatasetName, Name, Rule, Settings, Text, TokenizerName
 from sedd.config.yaml.load import check_name, existing, load_yaml_model
 from sedd.errors import ConfigError, Problem
 from sedd.paths import table_file
+from sedd.registry import DEFAULT_SAMPLER
 
 Metric = Literal["bits_per_character", "perplexity", "generative_perplexity", "mauve"]
 # what a column of each metric says, and no other
@@ -99,7 +101,7 @@ class OurRow(Settings):
     """whose evaluations fill the row"""
     step: Step | None = None
     """the checkpoint; null: the experiment's last"""
-    sampler: Literal["analytic", "euler", "first_hitting", "ancestral"] = "analytic"
+    sampler: SamplerName = DEFAULT_SAMPLER
     """that drew the judged texts"""
     precision: Precision = "float64"
     """of the draws of the judged texts"""

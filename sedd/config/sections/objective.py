@@ -6,8 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from sedd.config.choices import one_of
 from sedd.config.sections.model import Count
 from sedd.config.settings import Rule, Settings
+from sedd.registry import GRAPHS, NOISES, OBJECTIVES, SAMPLERS
 
 
 class ScoreEntropyObjective(Settings):
@@ -47,29 +49,28 @@ Objective = Annotated[
 
 
 def _diffuses(found: Any, objective: str, example: str) -> str | None:
-    if objective == "autoregressive":
+    if OBJECTIVES[objective].left_to_right:
         if found is None:
             return None
-        return (
-            "must be left out, or null, with objective.type autoregressive, which corrupts nothing"
-        )
+        return f"must be left out, or null, with objective.type {objective}, which corrupts nothing"
     return f"missing; give {example}" if found is None else None
 
 
 def _needs_masks(objective: str, graph: str) -> str | None:
-    if objective == "lambda_dce" and graph != "absorb":
-        return f"lambda_dce is the likelihood of masked tokens and needs graph.type absorb; got {graph}"
+    if OBJECTIVES[objective].needs_mask and not GRAPHS[graph].has_mask:
+        with_mask = one_of(GRAPHS.names(has_mask=True))
+        return f"{objective} is the likelihood of masked tokens and needs graph.type {with_mask}; got {graph}"
     return None
 
 
 def _of_scores(scale_by_sigma: bool | None, objective: str) -> str | None:
-    if scale_by_sigma and objective != "score_entropy":
+    if scale_by_sigma and not OBJECTIVES[objective].predicts_scores:
         return f"must be false or null with objective.type {objective}, which has no scores to scale; got true"
     return None
 
 
 def _whole_sum(vocabulary_draws: int | None, objective: str) -> str | None:
-    if vocabulary_draws is not None and objective != "score_entropy":
+    if vocabulary_draws is not None and not OBJECTIVES[objective].predicts_scores:
         return f"must be null with objective.type {objective}, whose sum has a normaliser; got {vocabulary_draws}"
     return None
 
@@ -84,26 +85,32 @@ def _first_step_is_trained(time_eps: float, num_steps: int) -> str | None:
 
 
 def _token_by_token(sampler: str, objective: str) -> str | None:
-    if (sampler == "ancestral") == (objective == "autoregressive"):
+    left_to_right = OBJECTIVES[objective].left_to_right
+    if SAMPLERS[sampler].left_to_right == left_to_right:
         return None
-    if objective == "autoregressive":
-        return f"must be ancestral with objective.type autoregressive, which writes from left to right; got {sampler}"
-    return f"ancestral writes from left to right and needs objective.type autoregressive, not {objective}"
+    if left_to_right:
+        allowed = one_of(SAMPLERS.names(left_to_right=True))
+        return f"must be {allowed} with objective.type {objective}, which writes from left to right; got {sampler}"
+    allowed = one_of(OBJECTIVES.names(left_to_right=True))
+    return (
+        f"{sampler} writes from left to right and needs objective.type {allowed}, not {objective}"
+    )
 
 
 def _only_autoregressive(temperature: float, objective: str) -> str | None:
-    if temperature == 1 or objective == "autoregressive":
+    if temperature == 1 or OBJECTIVES[objective].left_to_right:
         return None
-    return f"must be 1 with objective.type {objective}; other temperatures are for autoregressive; got {temperature:g}"
+    allowed = one_of(OBJECTIVES.names(left_to_right=True))
+    return f"must be 1 with objective.type {objective}; other temperatures are for {allowed}; got {temperature:g}"
 
 
 def _unused(key: str, default: Any) -> Rule:
     """A key that means nothing to an autoregressive model."""
 
     def find(value: Any, objective: str) -> str | None:
-        if objective != "autoregressive" or value == default:
+        if not OBJECTIVES[objective].left_to_right or value == default:
             return None
-        return f"has no meaning with objective.type autoregressive; leave it out; got {value}"
+        return f"has no meaning with objective.type {objective}; leave it out; got {value}"
 
     return Rule((key, "objective.type"), find)
 
@@ -111,10 +118,10 @@ def _unused(key: str, default: Any) -> Rule:
 def objective_rules(defaults: dict[str, Any]) -> tuple[Rule, ...]:
     """Contradictions between the objective and the rest. defaults: of keys that only diffusions read."""
     return (
-        Rule(("graph", "objective.type"), lambda g, o: _diffuses(g, o, "type: absorb or uniform")),
+        Rule(("graph", "objective.type"), lambda g, o: _diffuses(g, o, f"type: {one_of(GRAPHS)}")),
         Rule(
             ("noise", "objective.type"),
-            lambda n, o: _diffuses(n, o, "type: loglinear or geometric"),
+            lambda n, o: _diffuses(n, o, f"type: {one_of(NOISES)}"),
         ),
         Rule(("objective.type", "graph.type"), _needs_masks),
         Rule(("model.scale_by_sigma", "objective.type"), _of_scores),

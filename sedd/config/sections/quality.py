@@ -7,8 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from sedd.config.choices import SamplerName
 from sedd.config.sections.model import Count
 from sedd.config.settings import DatasetName, Rule, Settings, Text, named_once
+from sedd.registry import DEFAULT_SAMPLER
 
 Precision = Literal["float64", "float32"]
 Task = Literal["standard", "infill"]
@@ -19,9 +21,7 @@ class Generative(Settings):
 
     steps: Annotated[tuple[Count, ...], Field(strict=False)] = ()
     """denoising steps to compare; none: nothing is judged"""
-    samplers: Annotated[
-        tuple[Literal["euler", "analytic", "first_hitting", "ancestral"], ...], Field(strict=False)
-    ] = ("analytic",)
+    samplers: Annotated[tuple[SamplerName, ...], Field(strict=False)] = (DEFAULT_SAMPLER,)
     """samplers to compare"""
     precisions: Annotated[tuple[Precision, ...], Field(strict=False)] = ("float64",)
     """precisions of the random draws to compare; float32 is what the paper ran"""

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from sedd.config.choices import one_of
 from sedd.config.settings import Settings, broken_rules
 from sedd.config.yaml.locate import locate, tags, value_at
 from sedd.config.yaml.source import Source
@@ -119,12 +120,6 @@ def guess_or_list(word: str, allowed: list[str]) -> str:
     if near:
         return f"did you mean {near[0]!r}?"
     return f"allowed: {', '.join(allowed)}" if allowed else "there is none"
-
-
-def one_of(allowed: list[str]) -> str:
-    if not allowed:
-        return "nothing"
-    return " or ".join(filter(None, [", ".join(allowed[:-1]), allowed[-1]]))
 
 
 def found(value: Any) -> str:
