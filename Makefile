@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: pictures help quickstart pull test lint format constraints clean
+.PHONY: dvc pictures help quickstart pull test lint format constraints clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +30,10 @@ pull: .venv/installed  ## data, checkpoints and pages of this commit, from the r
 	    echo "The files are here, but the above was changed after they were made: dvc repro makes them anew"; exit 2; }
 	$(BIN)/snakemake --touch --forceall --quiet all
 	@echo "All is here and current: snakemake and dvc repro have nothing to do"
+
+CONFIG ?= config/config.yaml
+dvc: .venv/installed  ## write dvc.yaml for a build; CONFIG=config/paper.yaml names another one
+	$(BIN)/sedd dvc --config $(CONFIG)
 
 test: .venv/installed  ## every test
 	$(BIN)/python -m pytest

@@ -27,33 +27,30 @@ include: "workflow/rules/report.smk"
 rule all:
     default_target: True
     input:
-        all_tables(),
-        all_figures(),
-        all_reports(),
+        BUILD.targets("tables"),
+        BUILD.targets("reports"),
 
 
 rule tables:
     input:
-        all_tables(),
-        all_figures(),
+        BUILD.targets("tables"),
 
 
 rule reports:
     input:
-        all_reports(),
+        BUILD.targets("reports"),
 
 
 rule checkpoints:
     input:
-        all_checkpoints(),
-        all_curves(),
+        BUILD.targets("checkpoints"),
 
 
 rule evaluations:
     input:
-        all_evaluations(),
+        BUILD.targets("evaluations"),
 
 
 rule data:
     input:
-        all_tokens(),
+        BUILD.targets("data"),

@@ -126,6 +126,11 @@ def folder_name(name: str) -> str:
     return name.replace("/", "--")
 
 
+def name_of_folder(folder: str) -> str:
+    """Inverse of `folder_name`."""
+    return folder.replace("--", "/")
+
+
 def table_stem(table: str) -> Path:
     """Without its suffix: a table is written as .md, .csv and .tex."""
     return RESULTS / "tables" / table

@@ -9,7 +9,7 @@ from sedd.checkpoints.causal import CausalRun, load_causal
 from sedd.checkpoints.language_model import NetworkRun, Run
 from sedd.checkpoints.load_model import fetch_model, is_diffusion, load_model, weights_sha256
 from sedd.checkpoints.run_checkpoint import find_checkpoint, load_trained
-from sedd.config import Experiment, Measured, Pretrained, training_identity
+from sedd.config import Experiment, Measured, Pretrained, differences, training_identity
 from sedd.config.pretrained import STEP
 from sedd.data.tokenizers import load_tokenizer
 from sedd.errors import CheckpointError
@@ -45,20 +45,18 @@ def open_trained(experiment: Experiment, step: int | None, place: torch.device) 
     trained = load_trained(path, place)
     own = path.is_relative_to(run_dir(experiment.name))
     compared = NETWORK if own else (*NETWORK, "training")
-    then, now = (
-        {section: identity.get(section) or {} for section in compared}
-        for identity in (training_identity(trained.experiment), training_identity(experiment))
+    before, now = (
+        {
+            key: value
+            for key, value in training_identity(one).items()
+            if key.split(".")[0] in compared
+        }
+        for one in (trained.experiment, experiment)
     )
-    differing = [
-        f"{section}.{key}: {then[section].get(key)!r} when trained, {now[section].get(key)!r} now"
-        for section in compared
-        for key in sorted({*then[section], *now[section]})
-        if then[section].get(key) != now[section].get(key)
-    ]
-    if differing:
+    if changed := differences(before, now):
         raise CheckpointError(
             f"{path}: trained with other settings:\n  "
-            + "\n  ".join(differing)
+            + "\n  ".join(changed)
             + f"\nset them back, or train again: sedd train {experiment.name}"
         )
     check_vocabulary(str(path), trained.vocab_size, experiment)

@@ -14,6 +14,7 @@ import typer
 from sedd.cli import configuration, jobs, results, runs, tools
 from sedd.cli import evaluate as judged
 from sedd.cli import tokenize as texts
+from sedd.cli.dvc import dvc
 from sedd.errors import SeddError
 from sedd.runtime.memory import keep_freed_memory
 
@@ -49,6 +50,7 @@ for command in (
     results.figures,
     results.compare,
     results.overview,
+    dvc,
     tools.export,
     tools.bench,
     tools.estimators,

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from sedd.config import (
-    Experiment,
     Identity,
     Measured,
     Pretrained,
-    checkpoint_steps,
     training_identity,
 )
 from sedd.config.identity import WEIGHTS
-from sedd.paths import checkpoint_file
 
 PATH = "results/runs/{experiment}/checkpoints/step_{step}.pt"
 KEYS = WEIGHTS
@@ -24,8 +21,3 @@ def identity(subject: Measured) -> Identity:
     if isinstance(subject, Pretrained):
         return {"pretrained": subject.pretrained}
     return training_identity(subject)
-
-
-def files(experiment: Experiment) -> list[str]:
-    """Every checkpoint of a run."""
-    return [str(checkpoint_file(experiment.name, step)) for step in checkpoint_steps(experiment)]

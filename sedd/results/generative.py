@@ -8,10 +8,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from sedd.config import Drawn, Identity, Measured, checkpoint_steps, drawings
+from sedd.config import Drawn, Identity, Measured, checkpoint_steps
 from sedd.config.experiment import Experiment
 from sedd.config.identity import Keys
-from sedd.paths import generative_file, grid_file, run_dir
+from sedd.paths import generative_file, run_dir
 from sedd.results.record import Measurement, Record, parse
 
 # the record of all points of the grid; each point has a file in the folder of the same name
@@ -84,13 +84,6 @@ class GenerativeGrid(Record):
 def identity(subject: Measured) -> Identity:
     """The settings that the grid depends on, besides the texts and the judge."""
     return KEYS.identity(subject)
-
-
-def files(subject: Measured, step: int) -> list[str]:
-    """The grid file of an experiment; none if nothing is judged."""
-    if not drawings(subject):
-        return []
-    return [str(grid_file(subject.name, step, subject.generative.judge))]
 
 
 def read(experiment: str, step: int, judge: str, drawn: Drawn) -> GenerativeResult | None:

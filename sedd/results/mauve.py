@@ -65,11 +65,6 @@ def identity(subject: Measured) -> Identity:
     return KEYS.identity(subject)
 
 
-def files(subject: Measured, step: int) -> list[str]:
-    """The files of all tasks of an experiment."""
-    return [str(mauve_file(subject.name, step, task)) for task in subject.mauve.tasks]
-
-
 def read(experiment: str, step: int, task: str) -> MauveResult | None:
     """The score of one checkpoint; None if it was not measured. Raises DataError."""
     return MauveResult.read(

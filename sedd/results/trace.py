@@ -14,9 +14,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from sedd.config import Experiment, Identity, Keys, Measured, sampling_steps
+from sedd.config import Identity, Keys, Measured
 from sedd.errors import DataError
-from sedd.paths import trace_stem
 from sedd.runtime.atomic import write_text
 
 PATH = "results/runs/{experiment}/samples/step_{step}/trace_{sampler}_{steps}.json"
@@ -25,6 +24,9 @@ KEYS = Keys(
     include=("seed", "data.tokenizer", "data.length", "sampling"),
     exclude=("sampling.sampler", "sampling.steps", "sampling.count", "sampling.batch_size"),
 )
+
+# which trace is made
+TARGETS = ("sampling.sampler", "sampling.steps")
 
 # Backgrounds for tokens settled early (blue) to late (yellow): in order of lightness too, and the page's text reads on each.
 LIGHT = (
@@ -135,14 +137,6 @@ class Palette:
 def identity(subject: Measured) -> Identity:
     """The settings that a trace depends on, besides the weights and the path."""
     return KEYS.identity(subject)
-
-
-def files(subject: Measured, step: int) -> list[str]:
-    """The trace of a checkpoint; none of a model that does not begin from noise."""
-    if not isinstance(subject, Experiment) or subject.graph is None:
-        return []
-    stem = trace_stem(subject.name, step, subject.sampling.sampler, sampling_steps(subject))
-    return [f"{stem}.json"]
 
 
 def build_trace(

@@ -120,7 +120,7 @@ def test_a_killed_measurement_goes_on_and_finds_the_same_number(run, monkeypatch
         measure(opened, "corpus")
     resumed = measure(opened, "corpus")
     assert len(asked) == 3 + 2  # of four batches the two that were not done
-    assert resumed["nats_per_token"] == whole["nats_per_token"]
+    assert resumed.nats_per_token == whole.nats_per_token
 
 
 EXPERIMENT = """
@@ -166,6 +166,6 @@ def test_a_model_of_the_hub_is_measured_by_its_hub_id(project, tmp_path):
     said = json.loads(
         generative_file("golden", 0, "someone/letters", "analytic", 4, "float64").read_text()
     )
-    assert (said["num_sequences"], said["retokenised"]) == (3, True)
+    assert (said["num_sequences"], said["retokenized"]) == (3, True)
     weights = hashlib.sha256((GOLDEN / "model.safetensors").read_bytes()).hexdigest()
     assert measured["provenance"]["checkpoint_sha256"] == weights

@@ -51,32 +51,32 @@ def test_the_bound_of_a_unigram_model_is_its_cross_entropy(run, estimator):
         experiment=run.experiment.model_copy(update={"evaluation": evaluation}),
     )
     result = measure(unigram, "corpus")
-    wanted = result["unigram"]["train_nats_per_token"]
+    wanted = result.unigram.train_nats_per_token
     # five standard errors: a false alarm once in two million; what the bound leaves out (t < 1e-5, and the 0.1 % that
     # no noise reaches) is below 0.2 %
-    assert abs(result["nats_per_token"] - wanted) < 5 * result["standard_error"] + 0.002 * wanted
-    assert result["standard_error"] < 0.1 * wanted
+    assert abs(result.nats_per_token - wanted) < 5 * result.standard_error + 0.002 * wanted
+    assert result.standard_error < 0.1 * wanted
 
 
 def test_units_agree_with_one_another(run):
     result = measure(run, "corpus")
-    assert result["perplexity"] == math.exp(result["nats_per_token"])
-    bits = result["nats_per_token"] / math.log(2) * result["num_tokens"] / result["num_characters"]
-    assert result["bits_per_character"] == pytest.approx(bits, rel=1e-12)
+    assert result.perplexity == math.exp(result.nats_per_token)
+    bits = result.nats_per_token / math.log(2) * result.num_tokens / result.num_characters
+    assert result.bits_per_character == pytest.approx(bits, rel=1e-12)
     # 27 symbols: a token is a character
-    assert result["num_characters"] == result["num_tokens"]
+    assert result.num_characters == result.num_tokens
     blocks = TokenBlocks(tokens_dir("corpus", "text8", "test"), 32)
-    assert result["num_sequences"] == len(blocks)
+    assert result.num_sequences == len(blocks)
 
 
 def test_unigram_baselines_are_entropy_and_cross_entropy(run):
-    result = measure(run, "corpus")["unigram"]
+    result = measure(run, "corpus").unigram
     blocks = TokenBlocks(tokens_dir("corpus", "text8", "test"), 32)
     share = np.bincount(blocks[np.arange(len(blocks))].numpy().ravel(), minlength=27)
     share = share / share.sum()
     own = -sum(p * math.log2(p) for p in share if p)
-    assert result["text_bits_per_character"] == pytest.approx(own)
-    assert result["train_bits_per_character"] > own
+    assert result.text_bits_per_character == pytest.approx(own)
+    assert result.train_bits_per_character > own
 
 
 def seeded(run, seed):
@@ -85,7 +85,7 @@ def seeded(run, seed):
 
 def test_the_seed_decides_the_number(run):
     first, again, other = (measure(seeded(run, seed), "corpus") for seed in (1, 1, 2))
-    assert first["nats_per_token"] == again["nats_per_token"] != other["nats_per_token"]
+    assert first.nats_per_token == again.nats_per_token != other.nats_per_token
 
 
 def test_the_averaged_weights_are_measured(run):
@@ -99,7 +99,7 @@ def test_the_verb_writes_what_it_measured_with_its_provenance(run):
     command(Path.cwd(), "sedd", "perplexity", "measured")
     written = json.loads(evaluation_file("measured", 30, "corpus").read_text())
     assert written["nats_per_token"] == pytest.approx(
-        measure(run, "corpus")["nats_per_token"], rel=1e-6
+        measure(run, "corpus").nats_per_token, rel=1e-6
     )
     provenance = written["provenance"]
     assert provenance["seed"] == 1
@@ -116,7 +116,7 @@ def test_another_seed_or_another_training_is_another_experiment(run):
     change = ["training.lr=0.5", "--name", "other"]
     refused = command(here, "sedd", "perplexity", "measured", *change, check=False)
     assert refused.returncode == 2
-    assert "training.lr: 0.002 when trained, 0.5 now" in refused.stderr
+    assert "training.lr: 0.002 -> 0.5" in refused.stderr
     assert not run_dir("other").exists()
 
 
@@ -129,7 +129,7 @@ def test_a_checkpoint_of_another_network_is_told_before_it_is_used(run):
     other = run.experiment.model_copy(
         update={"model": run.experiment.model.model_copy(update={"n_blocks": 3})}
     )
-    with pytest.raises(CheckpointError, match=r"model\.n_blocks: 2 when trained, 3 now"):
+    with pytest.raises(CheckpointError, match=r"model\.n_blocks: 2 -> 3"):
         open_run(other, device="cpu")
 
 

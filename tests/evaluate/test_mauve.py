@@ -55,7 +55,7 @@ def test_texts_keep_what_is_given_and_are_compared_with_their_errors(run):
     assert result["featurizer_sha256"] == open_judge("reader", CPU).sha256
     assert not list(mauve_file("writer", 60, "infill").parent.glob(".*"))
     again = measure_mauve(run, "infill", open_judge("reader", CPU))
-    assert again["mauve"] == pytest.approx(result["mauve"], rel=1e-4)
+    assert again.mauve == pytest.approx(result["mauve"], rel=1e-4)
 
 
 def test_too_few_real_texts_are_told_before_anything_is_written(run):

@@ -17,6 +17,17 @@ from sedd.paths import (
 )
 from sedd.results.trace import Trace, build_trace, write_trace
 
+PROVENANCE = {
+    "config_sha256": "c" * 64,
+    "identity_sha256": "1" * 64,
+    "checkpoint_sha256": "d" * 64,
+    "code_version": "0.1.0+abc",
+    "seed": 7,
+    "device": "NVIDIA H100",
+    "seconds": 36.0,
+    "created": "2026-01-02T03:04:05+00:00",
+}
+
 
 def evaluation(experiment: str, step: int, dataset: str, **changes: Any) -> dict[str, Any]:
     """An evaluation of e^4 perplexity a token and 2 bits a character, with round errors."""
@@ -26,7 +37,9 @@ def evaluation(experiment: str, step: int, dataset: str, **changes: Any) -> dict
         "step": step,
         "dataset": dataset,
         "split": "test",
+        "protocol": "standard",
         "tokenizer": "gpt2",
+        "bound": True,
         "estimator": "paper",
         "nats_per_token": nats,
         "standard_error": 0.01,
@@ -43,15 +56,9 @@ def evaluation(experiment: str, step: int, dataset: str, **changes: Any) -> dict
             "train_nats_per_token": 6.5,
             "train_bits_per_character": 4.25,
         },
-        "provenance": {
-            "config_sha256": "c" * 64,
-            "checkpoint_sha256": "d" * 64,
-            "code_version": "0.1.0+abc",
-            "seed": 7,
-            "device": "cpu (1 threads)",
-            "seconds": 1.5,
-            "created": "2026-01-02T03:04:05+00:00",
-        },
+        "tokens_sha256": "e" * 64,
+        "num_processes": 1,
+        "provenance": {**PROVENANCE, "device": "cpu (1 threads)", "seconds": 1.5},
         **changes,
     }
 
@@ -110,17 +117,6 @@ def start_line(step: int, device: str = "cpu (1 threads)", world_size: int = 1) 
     }
 
 
-PROVENANCE = {
-    "config_sha256": "c" * 64,
-    "checkpoint_sha256": "d" * 64,
-    "code_version": "0.1.0+abc",
-    "seed": 7,
-    "device": "NVIDIA H100",
-    "seconds": 36.0,
-    "created": "2026-01-02T03:04:05+00:00",
-}
-
-
 def write_generative(experiment: str, step: int, steps: int, perplexity: float) -> Path:
     content = {
         "experiment": experiment,
@@ -134,8 +130,14 @@ def write_generative(experiment: str, step: int, steps: int, perplexity: float) 
         "mean_sequence_perplexity": perplexity * 1.1,
         "mean_sequence_perplexity_standard_error": perplexity * 0.03,
         "entropy_nats": 5.5,
+        "entropy_nats_standard_error": 0.1,
         "num_sequences": 128,
+        "num_too_short": 0,
         "num_tokens": 8192,
+        "retokenized": False,
+        "judge_sha256": "j" * 64,
+        "length": 64,
+        "samples_sha256": "s" * 64,
         "provenance": PROVENANCE,
     }
     folder = run_dir(experiment) / "eval" / f"step_{step}" / "generative" / "a-judge"
@@ -151,9 +153,19 @@ def write_mauve(experiment: str, step: int, kind: str) -> Path:
         "steps": 64,
         "mauve": 0.912,
         "standard_error": 0.004,
+        "mauve_of_each": [0.91, 0.914],
         "featurizer": "a-featurizer",
+        "featurizer_sha256": "f" * 64,
+        "buckets": 100,
+        "dataset": "wiki",
+        "split": "validation",
+        "tokenizer": "gpt2",
         "num_references": 1000,
         "samples_per_reference": 5,
+        "length": 64,
+        "num_given": 32,
+        "precision": "float64",
+        "top_p": None,
         "provenance": PROVENANCE,
     }
     return write_lines(

@@ -63,7 +63,7 @@ def test_a_trainer_s_folder_of_other_settings_is_not_taken_for_the_run_s():
     wanted = train_run()
     write_curves(wanted)
     there = json.loads((train_dir("run") / "identity.json").read_text())
-    there["settings"]["training"]["lr"] = 0.5
+    there["settings"]["training.lr"] = 0.5
     write_lines(train_dir("run") / "identity.json", [there])
     write_metrics("run", [train_line(20, loss=9.0)])
     assert curve(run_metrics(wanted), "train", "loss_nats_per_token").values.tolist() == [

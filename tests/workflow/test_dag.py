@@ -15,6 +15,8 @@ from sedd.config import (
     measured_steps,
     sampling_steps,
 )
+from sedd.results import checkpoint, generative, mauve, perplexity, samples, tokens, trace
+from sedd.workflow.rules import RULES
 
 SMOKE = ("--configfile", "config/smoke.yaml")
 
@@ -115,96 +117,37 @@ def test_mistakes_in_several_files_end_a_dry_run_with_their_lines(project):
     assert "[line " in result.stderr
 
 
-def test_rules_and_package_spell_every_path_the_same():
-    rules = "\n".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
-    wild = {
-        "tokens": str(paths.tokens_dir("{dataset}", "{tokenizer}", "{split}") / "tokens.bin"),
-        "checkpoint": str(paths.run_dir("{experiment}") / "checkpoints" / "step_{step}.pt"),
-        "samples": str(
-            paths.run_dir("{experiment}")
-            / "samples"
-            / "step_{step}"
-            / "{sampler}_{steps}{draws}.jsonl"
-        ),
-        "evaluation": str(
-            paths.run_dir("{experiment}") / "eval" / "step_{step}" / "{dataset}.json"
-        ),
-        "judgements": str(paths.grid_file("{experiment}", 0, "{judge}")).replace(
-            "step_0", "step_{step}"
-        ),
-        "mauve": str(paths.mauve_file("{experiment}", 0, "{task}")).replace(
-            "step_0", "step_{step}"
-        ),
-        "table's figure": f"{paths.figure_stem('{table}')}.pdf",
-        "curves": str(paths.curves_dir("{experiment}") / "train.csv"),
-        "report": str(paths.report_file("{experiment}")),
-        "numbers": str(paths.report_file("{experiment}").with_suffix(".json")),
-        "figures": str(paths.figures_dir("{experiment}")),
-        "compare": str(paths.comparison_file()),
-        "overview": str(paths.front_page_file()),
-        "trace": f"{paths.trace_stem('{experiment}', 0, '{sampler}', 0)}.json".replace(
-            "step_0", "step_{step}"
-        ).replace("_0.json", "_{steps}.json"),
-        **{form: f"{paths.table_stem('{table}')}.{form}" for form in ("md", "csv", "tex", "html")},
-    }
-    for what, path in wild.items():
-        assert f'"{path}"' in rules, f"no rule makes {what} as {path}"
-    for log in ("sample/x.step_7.euler_3.log", "perplexity/x.step_7.d.log"):
-        spelled = log.replace("x.", "{experiment}.").replace("step_7", "step_{step}")
-        spelled = spelled.replace("euler_3", "{sampler}_{steps}{draws}").replace(
-            ".d.", ".{dataset}."
-        )
-        assert f'"logs/{spelled}"' in rules, f"no rule keeps {spelled}"
-    assert str(paths.sample_log("x", 7, "euler_3")) == "logs/sample/x.step_7.euler_3.log"
-    assert str(paths.perplexity_log("x", 7, "d")) == "logs/perplexity/x.step_7.d.log"
-    assert str(paths.checkpoint_file("x", 7)) == wild["checkpoint"].format(experiment="x", step=7)
-    assert str(paths.samples_file("x", 7, "euler", 3)) == wild["samples"].format(
-        experiment="x", step=7, sampler="euler", steps=3, draws=""
-    )
-    assert str(paths.samples_file("x", 7, "euler", 3, "float32")) == wild["samples"].format(
-        experiment="x", step=7, sampler="euler", steps=3, draws="_float32"
-    )
-    assert str(paths.evaluation_file("x", 7, "d")) == wild["evaluation"].format(
-        experiment="x", step=7, dataset="d"
+def test_rules_and_package_spell_every_output_the_same():
+    text = "\n".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
+    blocks = re.split(r"^rule (\w+):$", text, flags=re.MULTILINE)[1:]
+    rules = dict(zip(blocks[::2], blocks[1::2], strict=True))
+    assert rules.keys() == RULES.keys()
+    for name, rule in RULES.items():
+        outputs = rules[name].partition("output:")[2].partition("log:")[0]
+        literal = re.findall(r'"(results/[^"]*)"', outputs)
+        assert sorted(literal) == sorted(rule.outputs), name
+
+
+def test_paths_of_results_are_those_of_the_rules():
+    names = {key: "{" + key + "}" for key in ("experiment", "step", "dataset", "judge", "task")}
+    run, step = names["experiment"], names["step"]
+    assert str(paths.checkpoint_file(run, step)) == checkpoint.PATH
+    assert str(paths.evaluation_file(run, step, names["dataset"])) == perplexity.PATH
+    assert str(paths.grid_file(run, step, names["judge"])) == generative.PATH
+    assert str(paths.mauve_file(run, step, names["task"])) == mauve.PATH
+    assert str(paths.tokens_dir("{dataset}", "{tokenizer}", "{split}")) == tokens.PATH
+    assert f"{paths.trace_stem(run, step, '{sampler}', '{steps}')}.json" == trace.PATH
+    drawn = samples.PATH.replace("{draws}", "_float32")
+    assert str(paths.samples_file(run, step, "{sampler}", "{steps}", "float32")) == drawn
+    assert str(paths.samples_file(run, step, "{sampler}", "{steps}")) == samples.PATH.replace(
+        "{draws}", ""
     )
 
 
-def test_every_rule_keeps_a_log_and_runs_one_verb():
-    for path in (ROOT / "workflow/rules").glob("*.smk"):
-        for rule in re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]:
-            name = rule.split(":")[0]
-            assert "    log:" in rule, f"{name} keeps no log"
-            assert len(re.findall(r"\bsedd [a-z]+", rule)) == 1, f"{name} runs more than one verb"
-
-
-def commands_in_comments() -> list[str]:
-    found = []
-    for path in sorted((ROOT / "config" / "experiments").glob("*.yaml")):
-        if re.search("^pretrained:", path.read_text(), re.MULTILINE):
-            continue  # no training and no page: `sedd evaluate`
-        match = re.search(
-            r"^# Command: +(snakemake .*?)(?: {2,}|$)", path.read_text(), re.MULTILINE
-        )
-        assert match, f"{path} does not say its command"
-        found.append(match[1])
-    return found
-
-
-@pytest.mark.parametrize("words", commands_in_comments())
-def test_the_command_in_the_head_of_an_experiment_plans_its_page(project, words):
-    jobs = planned(project, *words.split()[1:])
-    assert jobs["report"] == 1
-    assert jobs["train"] >= 1
-
-
-def test_a_file_of_an_experiment_outside_the_build_can_be_asked_for(project):
-    # two checkpoints of its own, and two of the run that judges its texts
-    assert planned(project, "--", "results/reports/smoke_absorb.html")["train"] == 4
-
-
-def test_an_unknown_experiment_is_told_with_its_nearest_name(project):
-    result = command(
-        project, "snakemake", "--dry-run", "--", "results/reports/tiny_absorbb.html", check=False
-    )
-    assert result.returncode != 0
-    assert "did you mean 'tiny_absorb'" in result.stdout + result.stderr
+def test_pages_find_the_logs_of_the_rules():
+    text = "\n".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
+    for log in (
+        paths.sample_log("{experiment}", "{step}", "{sampler}_{steps}{draws}"),
+        paths.perplexity_log("{experiment}", "{step}", "{dataset}"),
+    ):
+        assert f'"{log}"' in text, f"no rule writes {log}"

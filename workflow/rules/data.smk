@@ -6,12 +6,12 @@ rule tokenize:
         meta="results/data/{dataset}/{tokenizer}/{split}/meta.json",
     log:
         "logs/tokenize/{dataset}.{tokenizer}.{split}.log",
-    threads: CLUSTER.cpus_per_task
+    threads: BUILD.cluster.cpus_per_task
     resources:
-        **short_job(computes=False),
+        **BUILD.resources(computes=False),
     params:
-        name=tokenizer_name,
-        settings=dataset_settings,
+        name=lambda wildcards: name_of_folder(wildcards.tokenizer),
+        settings=settings("tokenize"),
     shell:
         "sedd tokenize --dataset {wildcards.dataset:q} --tokenizer {params.name:q}"
         " --split {wildcards.split:q} --processes {threads} 2>&1 | tee -i {log:q}"

@@ -1,7 +1,7 @@
-# The trainer's metrics as others get them, who have the checkpoints and not the trainer's folder.
+# The trainer's metrics, for those who have the checkpoints but not the trainer's folder.
 rule curves:
     input:
-        last_checkpoint,
+        inputs("curves"),
     output:
         train="results/runs/{experiment}/curves/train.csv",
         validation="results/runs/{experiment}/curves/validation.csv",
@@ -19,7 +19,7 @@ rule curves:
 rule table:
     input:
         ancient("config/tables/{table}.yaml"),
-        table_inputs,
+        inputs("table"),
     output:
         md="results/tables/{table}.md",
         csv="results/tables/{table}.csv",
@@ -37,7 +37,7 @@ rule table:
         mem_mb=1000,
         runtime=10,
     params:
-        settings=table_settings,
+        settings=settings("table"),
     shell:
         "sedd table {wildcards.table:q} 2>&1 | tee -i {log:q}"
 
@@ -45,7 +45,7 @@ rule table:
 rule figure:
     input:
         ancient("config/tables/{table}.yaml"),
-        table_inputs,
+        inputs("figure"),
     output:
         pdf="results/figures/{table}.pdf",
         png=report(
@@ -60,7 +60,7 @@ rule figure:
         mem_mb=1000,
         runtime=10,
     params:
-        settings=table_settings,
+        settings=settings("table"),
     shell:
         "sedd figure {wildcards.table:q} 2>&1 | tee -i {log:q}"
 
@@ -68,7 +68,7 @@ rule figure:
 rule report:
     input:
         ancient("config/experiments/{experiment}.yaml"),
-        report_inputs,
+        inputs("report"),
     output:
         numbers="results/reports/{experiment}.json",
         page=report(
@@ -86,7 +86,7 @@ rule report:
         mem_mb=1000,
         runtime=10,
     params:
-        settings=report_settings,
+        settings=settings("report"),
     shell:
         "sedd report {wildcards.experiment:q} 2>&1 | tee -i {log:q}"
 
@@ -94,7 +94,7 @@ rule report:
 rule figures:
     input:
         ancient("config/experiments/{experiment}.yaml"),
-        report_inputs,
+        inputs("report"),
     output:
         report(
             directory("results/figures/{experiment}"),
@@ -112,14 +112,14 @@ rule figures:
         mem_mb=1000,
         runtime=10,
     params:
-        settings=report_settings,
+        settings=settings("report"),
     shell:
         "sedd figures {wildcards.experiment:q} 2>&1 | tee -i {log:q}"
 
 
 rule compare:
     input:
-        comparison_inputs,
+        inputs("compare"),
     output:
         report(
             "results/reports/compare.html",
@@ -134,16 +134,15 @@ rule compare:
         mem_mb=1000,
         runtime=10,
     params:
-        settings=comparison_settings,
-        experiments=list(TRAINED),
+        settings=settings("compare"),
+        experiments=list(BUILD.trained),
     shell:
         "sedd compare {params.experiments:q} 2>&1 | tee -i {log:q}"
 
 
 rule overview:
     input:
-        all_tables(),
-        all_run_pages(),
+        inputs("overview"),
     output:
         report(
             "results/reports/index.html",
@@ -158,7 +157,7 @@ rule overview:
         mem_mb=1000,
         runtime=10,
     params:
-        experiments=list(TRAINED),
-        tables=[f"--table={name}" for name in TABLES],
+        experiments=list(BUILD.trained),
+        tables=[f"--table={name}" for name in BUILD.tables],
     shell:
         "sedd overview {params.experiments:q} {params.tables:q} 2>&1 | tee -i {log:q}"

@@ -1,26 +1,26 @@
 rule sample:
     input:
-        checkpoint,
+        inputs("sample"),
     output:
         "results/runs/{experiment}/samples/step_{step}/{sampler}_{steps}{draws}.jsonl",
     log:
         "logs/sample/{experiment}.step_{step}.{sampler}_{steps}{draws}.log",
     threads: 1
     resources:
-        **short_job(computes=True),
+        **BUILD.resources(computes=True),
     params:
-        settings=sampling_settings,
-        precision=precision,
+        settings=settings("sample"),
+        precision=lambda wildcards: "float32" if wildcards.draws else "float64",
     shell:
         "sedd sample {wildcards.experiment:q} --step {wildcards.step}"
         " --sampler {wildcards.sampler} --steps {wildcards.steps} --precision {params.precision}"
         " --out {output:q} 2>&1 | tee -i {log:q}"
 
 
-# One text from noise to its end, to be watched on the run's page.
+# One text from noise to its end, for the page of the run.
 rule trace:
     input:
-        "results/runs/{experiment}/checkpoints/step_{step}.pt",
+        inputs("trace"),
     output:
         json="results/runs/{experiment}/samples/step_{step}/trace_{sampler}_{steps}.json",
         gif=report(
@@ -37,9 +37,9 @@ rule trace:
         "logs/trace/{experiment}.step_{step}.{sampler}_{steps}.log",
     threads: 1
     resources:
-        **short_job(computes=True),
+        **BUILD.resources(computes=True),
     params:
-        settings=trace_settings,
+        settings=settings("trace"),
     shell:
         "sedd sample {wildcards.experiment:q} --step {wildcards.step} --trace"
         " --sampler {wildcards.sampler} --steps {wildcards.steps} 2>&1 | tee -i {log:q}"

@@ -150,8 +150,7 @@ def perplexity_figure(runs: Mapping[str, Sequence[PerplexityResult]]) -> Figure:
             colour, dash = (number, place) if several else (place, 0)
             label = f"{run}, {text}" if several else text
             lines.append(_perplexities(found, label, colour, dash, run))
-            if not several:
-                level = float(np.exp(found[-1].unigram.train_nats_per_token))
+            if not several and (level := found[-1].unigram.train_perplexity) is not None:
                 ends = np.array([0, last])
                 name = f"{text}, unigrams"
                 lines.append(

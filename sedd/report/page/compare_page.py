@@ -18,9 +18,10 @@ from sedd.report.figure.figure import (
 from sedd.report.figure.interactive import bokeh_script, embedded
 from sedd.report.page.page import own_script, write_page
 from sedd.report.page.perplexities import perplexities
-from sedd.report.page.quality import judgements, quality_figures
+from sedd.report.page.quality import quality_figures
 from sedd.report.page.settings import settings_of
 from sedd.results.curves import run_metrics
+from sedd.results.generative import read_all as read_all_generative
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def write_comparison(experiments: Sequence[Experiment], out: Path) -> Path:
         loss_figure(metrics),
         perplexity_figure({name: found.evaluations for name, found in numbers.items()}),
         *(metric_figure(metrics, column) for column in METRICS),
-        *quality_figures({one.name: judgements(one) for one in experiments}),
+        *quality_figures({one.name: read_all_generative(one) for one in experiments}),
     ]
     drawn = [figure for figure in figures if figure]
     return write_page(

@@ -20,7 +20,7 @@ from sedd.report.page.denoising import Denoising, denoising
 from sedd.report.page.origin import origin
 from sedd.report.page.page import own_script, write_page
 from sedd.report.page.perplexities import Failure, Perplexities, failure, last_numbers, perplexities
-from sedd.report.page.quality import judgements, quality_figures, resemblances
+from sedd.report.page.quality import quality_figures
 from sedd.report.page.samples import shown_samples
 from sedd.report.page.settings import (
     asked_samples,
@@ -30,6 +30,8 @@ from sedd.report.page.settings import (
     settings_of,
 )
 from sedd.results.curves import run_metrics
+from sedd.results.generative import read_all as read_all_generative
+from sedd.results.mauve import read_all as read_all_mauve
 from sedd.results.metrics import curve
 from sedd.results.trace import read_trace
 from sedd.runtime.atomic import write_json
@@ -61,7 +63,7 @@ def write_report(experiment: Experiment, out: Path) -> Path:
     metrics = run_metrics(experiment)
     progress = run_progress(experiment, metrics)
     numbers = perplexities(experiment)
-    scores, alike = judgements(experiment), resemblances(experiment)
+    scores, alike = read_all_generative(experiment), read_all_mauve(experiment)
     figures = run_figures(experiment, metrics, numbers)
     texts = shown_samples(experiment)
     made_from = preset(experiment)
@@ -111,7 +113,7 @@ def run_figures(
         loss_figure({name: metrics}),
         *(metric_figure({name: metrics}, column) for column in METRICS),
         perplexity_figure({name: numbers.evaluations}),
-        *quality_figures({name: judgements(experiment)}),
+        *quality_figures({name: read_all_generative(experiment)}),
     ]
 
 

@@ -10,7 +10,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from sedd.config import TRAINING_SECTIONS, Experiment, ModelConfig, Subject, sampling_steps
+from sedd.config import (
+    Experiment,
+    ModelConfig,
+    Subject,
+    differences,
+    sampling_steps,
+    training_identity,
+)
 from sedd.config.load_experiment import experiment_from, preset_of, resolved_file
 from sedd.errors import ConfigError
 from sedd.paths import samples_file
@@ -49,20 +56,16 @@ def preset(experiment: Experiment) -> tuple[str, ModelConfig] | None:
 
 
 def changed_since_training(experiment: Experiment) -> list[str]:
-    """Keys that shaped the weights and were edited after the run recorded its settings."""
+    """The keys that shape the weights and were edited after the run recorded its settings."""
     recorded = resolved_file(experiment.name)
     if not recorded.is_file():
         return []
     try:
-        then = {line.key: line.value for line in settings_of(experiment_from(recorded))}
+        trained = experiment_from(recorded)
     except ConfigError:
         return [f"{recorded} was written by another version of this project"]
-    return [
-        f"{line.key} is {line.value}, was {then[line.key]}"
-        for line in settings_of(experiment)
-        if line.key.split(".")[0] in TRAINING_SECTIONS
-        and then.get(line.key, line.value) != line.value
-    ]
+    assert isinstance(trained, Experiment), "only runs that were trained here record settings"
+    return differences(training_identity(trained), training_identity(experiment))
 
 
 def _walk(settings: BaseModel, prefix: str, presets: Mapping[str, Any]) -> Iterator[Setting]:

@@ -6,7 +6,6 @@ same text, split and protocol, or of the same judge, and only in rows that name 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -249,14 +248,14 @@ def _baseline(
         value = None
         if isinstance(found, PerplexityResult):
             value = _unigram(row.kind, quantity, found.unigram)
-        if value is None or math.isnan(value):
+        if value is None:
             cells.append(Cell(quantity.decimals, why_missing=NOT_RUN))
         else:
             cells.append(Cell(quantity.decimals, value, evaluation=found))
     return Row(row.label, row.size, "baseline", cells, [None] * len(cells))
 
 
-def _unigram(kind: str, quantity: Quantity, unigram: UnigramBaseline) -> float:
+def _unigram(kind: str, quantity: Quantity, unigram: UnigramBaseline) -> float | None:
     is_text = kind == "unigram_text"
     if quantity is QUANTITIES["perplexity"]:
         return unigram.text_perplexity if is_text else unigram.train_perplexity

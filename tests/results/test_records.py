@@ -9,22 +9,13 @@ from helpers.fake_results import write_evaluation, write_samples
 from sedd.config import load_experiment
 from sedd.errors import DataError
 from sedd.results.perplexity import read as read_perplexity
-from sedd.results.samples import read as read_samples, read_all as read_all_samples
+from sedd.results.samples import read as read_samples
+from sedd.results.samples import read_all as read_all_samples
 
 
 def test_what_was_not_measured_is_none() -> None:
     assert read_perplexity("run", 200, "wiki") is None
-    assert run_evaluations(load_experiment("run")) == []
     assert read_all_samples(load_experiment("run")) == {}
-
-
-def test_evaluations_come_by_text_and_then_by_the_number_of_the_step() -> None:
-    for step in (1000, 200, 100):
-        write_evaluation("run", step, "wiki")
-    write_evaluation("run", 200, "kjv")
-    found = [(one.dataset, one.step) for one in run_evaluations(load_experiment("run"))]
-    # 1000 is of settings that trained longer than these
-    assert found == [("kjv", 200), ("wiki", 100), ("wiki", 200)]
 
 
 @pytest.mark.parametrize(
@@ -36,6 +27,7 @@ def test_evaluations_come_by_text_and_then_by_the_number_of_the_step() -> None:
         ('"standard_error": 0.01', '"standard_error": -0.01', "standard_error"),
         ('"nats_per_token": 4.0', '"nats_per_token": NaN', "nats_per_token"),
         ("}", "", "content"),
+        ('"seed": 7', '"seed": 7, "extra": 1', "provenance.extra"),
     ],
 )
 def test_a_malformed_evaluation_names_its_file_and_key(
@@ -53,7 +45,7 @@ def test_a_malformed_evaluation_names_its_file_and_key(
 def test_numbers_that_lie_in_the_place_of_others_are_refused() -> None:
     path = write_evaluation("run", 200, "wiki")
     path.rename(path.with_name("kjv.json"))
-    with pytest.raises(DataError, match=r"kjv\.json: holds the numbers of .*'wiki'"):
+    with pytest.raises(DataError, match=r"kjv\.json: holds the result of .*dataset 'wiki'"):
         read_perplexity("run", 200, "kjv")
 
 

@@ -1,0 +1,340 @@
+"""What each Snakemake rule makes from what: its jobs in a build, outputs, inputs and settings.
+
+A rule of `workflow/rules` spells its outputs literally, and the YAML file that it is about; a test compares the outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sedd.config import (
+    Experiment,
+    Measured,
+    drawings,
+    evaluated_steps,
+    load_dataset,
+    measured_split,
+    measured_steps,
+    needed_tokens,
+    reference_dataset,
+    training_tokens,
+)
+from sedd.paths import (
+    comparison_file,
+    figure_stem,
+    figures_dir,
+    folder_name,
+    front_page_file,
+    name_of_folder,
+    report_file,
+    samples_file,
+    table_stem,
+)
+from sedd.results import checkpoint, curves, generative, mauve, perplexity, samples, tokens, trace
+
+if TYPE_CHECKING:
+    from sedd.workflow.build import Build
+
+
+Job = dict[str, Any]  # the wildcards of one job, by name
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule as functions of the build and of the wildcards of a job.
+
+    outputs: paths with wildcards in braces. jobs: of one experiment; or, for rules that concern the whole build, build_jobs.
+    """
+
+    outputs: tuple[str, ...]
+    inputs: Callable[[Build, Any], list[str]]
+    settings: Callable[[Build, Any], Any]
+    jobs: Callable[[Measured], list[Job]] = lambda subject: []
+    build_jobs: Callable[[Build], list[Job]] = lambda build: []
+
+
+# tokenize, train, curves
+
+
+def _tokenize_jobs(subject: Measured) -> list[Job]:
+    return [
+        {"dataset": dataset, "tokenizer": folder_name(tokenizer), "split": split}
+        for dataset, tokenizer, split in needed_tokens(subject)
+    ]
+
+
+def _train_jobs(subject: Measured) -> list[Job]:
+    steps = measured_steps(subject) if isinstance(subject, Experiment) else []
+    return [{"experiment": subject.name, "step": step} for step in steps]
+
+
+def _train_inputs(build: Build, wildcards: Any) -> list[str]:
+    """The tokens, and the checkpoint before, so that a run has one trainer at a time."""
+    experiment = build.trained_subject(wildcards.experiment)
+    earlier = [step for step in measured_steps(experiment) if step < int(wildcards.step)]
+    return [
+        *(path for split in training_tokens(experiment) for path in tokens.files(*split)),
+        *(build.weights(wildcards.experiment, earlier[-1]) if earlier else []),
+    ]
+
+
+def _run_jobs(subject: Measured) -> list[Job]:
+    """One job for each model that is trained here."""
+    return [{"experiment": subject.name}] if isinstance(subject, Experiment) else []
+
+
+# sample, trace, perplexity, generative, mauve
+
+
+def _sample_jobs(subject: Measured) -> list[Job]:
+    """The texts of the `sampling` section at each measured checkpoint, and those that are judged at the last one."""
+    last = measured_steps(subject)[-1]
+    points = [(step, samples.own_drawing(subject)) for step in evaluated_steps(subject)]
+    points += [(last, drawn) for drawn in drawings(subject)]
+    return [
+        {
+            "experiment": subject.name,
+            "step": step,
+            "sampler": sampler,
+            "steps": steps,
+            "draws": "" if precision == "float64" else f"_{precision}",
+        }
+        for step, (sampler, steps, precision) in dict.fromkeys(points)
+    ]
+
+
+def _trace_jobs(subject: Measured) -> list[Job]:
+    """One text of the last checkpoint; none of a model that does not begin from noise."""
+    if not isinstance(subject, Experiment) or subject.graph is None:
+        return []
+    sampler, steps, _ = samples.own_drawing(subject)
+    step = measured_steps(subject)[-1]
+    return [{"experiment": subject.name, "step": step, "sampler": sampler, "steps": steps}]
+
+
+def _perplexity_jobs(subject: Measured) -> list[Job]:
+    return [
+        {"experiment": subject.name, "step": step, "dataset": dataset}
+        for step in evaluated_steps(subject)
+        for dataset in subject.evaluation.datasets
+    ]
+
+
+def _generative_jobs(subject: Measured) -> list[Job]:
+    if not drawings(subject):
+        return []
+    judge = folder_name(subject.generative.judge)
+    return [{"experiment": subject.name, "step": measured_steps(subject)[-1], "judge": judge}]
+
+
+def _mauve_jobs(subject: Measured) -> list[Job]:
+    step = measured_steps(subject)[-1]
+    return [
+        {"experiment": subject.name, "step": step, "task": task} for task in subject.mauve.tasks
+    ]
+
+
+def _weights(build: Build, wildcards: Any) -> list[str]:
+    return build.weights(wildcards.experiment, int(wildcards.step))
+
+
+def _perplexity_inputs(build: Build, wildcards: Any) -> list[str]:
+    """The weights, the text, and the training text, whose frequencies make the unigram baseline."""
+    subject = build.subject(wildcards.experiment)
+    text = wildcards.dataset, subject.data.tokenizer, measured_split(subject)
+    splits = [text, *training_tokens(subject)[:1]]
+    return [
+        *_weights(build, wildcards),
+        *(path for split in splits for path in tokens.files(*split)),
+    ]
+
+
+def _generative_inputs(build: Build, wildcards: Any) -> list[str]:
+    """The texts of every point of the grid, and the judge's weights."""
+    name, step = wildcards.experiment, int(wildcards.step)
+    texts = [str(samples_file(name, step, *drawn)) for drawn in drawings(build.subject(name))]
+    return [*texts, *build.weights(name_of_folder(wildcards.judge))]
+
+
+def _mauve_inputs(build: Build, wildcards: Any) -> list[str]:
+    """The weights, the real texts, and the weights of the model that makes the features."""
+    subject = build.subject(wildcards.experiment)
+    real = reference_dataset(subject) or "", subject.data.tokenizer, subject.mauve.split
+    return [
+        *_weights(build, wildcards),
+        *tokens.files(*real),
+        *build.weights(subject.mauve.featurizer),
+    ]
+
+
+# tables and pages
+
+
+def _table_jobs(build: Build) -> list[Job]:
+    return [{"table": name} for name in build.tables]
+
+
+def _figure_jobs(build: Build) -> list[Job]:
+    return [
+        {"table": name}
+        for name, table in build.tables.items()
+        if table.metric == "generative_perplexity"
+    ]
+
+
+def _table_inputs(build: Build, wildcards: Any) -> list[str]:
+    """Every number of the table's metric: a table takes those that it has rows for."""
+    rule = {"generative_perplexity": "generative", "mauve": "mauve"}.get(
+        build.tables[wildcards.table].metric, "perplexity"
+    )
+    return build.targets(rule)
+
+
+def _page_jobs(build: Build) -> list[Job]:
+    return [{"experiment": name} for name in build.trained] if build.project.reports else []
+
+
+def _page_inputs(build: Build, wildcards: Any) -> list[str]:
+    """All results of a run. Of its samples, those that only a judge reads are left out."""
+    name = wildcards.experiment
+    subject = build.trained_subject(name)
+    results = {rule: build.files_of(rule, name) for rule in ("perplexity", "generative", "mauve")}
+    return [
+        *build.files_of("curves", name),
+        *results["perplexity"],
+        *(samples.file_of(subject, step) for step in evaluated_steps(subject)),
+        *results["generative"],
+        *results["mauve"],
+        *(path for path in build.files_of("trace", name) if path.endswith(".json")),
+    ]
+
+
+def _one_page(build: Build) -> list[Job]:
+    return [{}] if build.project.reports else []
+
+
+def _comparison_inputs(build: Build, wildcards: Any) -> list[str]:
+    return [
+        path
+        for name in build.trained
+        for rule in ("curves", "perplexity")
+        for path in build.files_of(rule, name)
+    ]
+
+
+def _overview_inputs(build: Build, wildcards: Any) -> list[str]:
+    return [*build.targets("table"), *(str(report_file(name)) for name in build.trained)]
+
+
+def _subject_identity(module: Any) -> Callable[[Build, Any], Any]:
+    return lambda build, wildcards: module.identity(build.subject(wildcards.experiment))
+
+
+def _page_settings(build: Build, wildcards: Any) -> Any:
+    """A page shows all settings."""
+    return build.subject(wildcards.experiment).model_dump(mode="json")
+
+
+def _table_settings(build: Build, wildcards: Any) -> Any:
+    return build.tables[wildcards.table].model_dump(mode="json")
+
+
+def _none(build: Build, wildcards: Any) -> None:
+    return None
+
+
+RULES: dict[str, Rule] = {
+    "tokenize": Rule(
+        jobs=_tokenize_jobs,
+        outputs=(f"{tokens.PATH}/tokens.bin", f"{tokens.PATH}/meta.json"),
+        inputs=lambda build, wildcards: [],
+        settings=lambda build, wildcards: tokens.identity(load_dataset(wildcards.dataset)),
+    ),
+    "train": Rule(
+        jobs=_train_jobs,
+        outputs=(checkpoint.PATH,),
+        inputs=_train_inputs,
+        settings=lambda build, wildcards: checkpoint.identity(
+            build.trained_subject(wildcards.experiment)
+        ),
+    ),
+    "curves": Rule(
+        jobs=_run_jobs,
+        outputs=tuple(curves.PATH.replace("{kind}", kind) for kind in curves.KINDS),
+        inputs=lambda build, wildcards: build.weights(wildcards.experiment),
+        settings=_none,
+    ),
+    "sample": Rule(
+        jobs=_sample_jobs,
+        outputs=(samples.PATH,),
+        inputs=_weights,
+        settings=_subject_identity(samples),
+    ),
+    "trace": Rule(
+        jobs=_trace_jobs,
+        outputs=(trace.PATH, trace.PATH.replace(".json", ".gif")),
+        inputs=_weights,
+        settings=_subject_identity(trace),
+    ),
+    "perplexity": Rule(
+        jobs=_perplexity_jobs,
+        outputs=(perplexity.PATH,),
+        inputs=_perplexity_inputs,
+        settings=_subject_identity(perplexity),
+    ),
+    "generative": Rule(
+        jobs=_generative_jobs,
+        outputs=(generative.PATH,),
+        inputs=_generative_inputs,
+        settings=_subject_identity(generative),
+    ),
+    "mauve": Rule(
+        jobs=_mauve_jobs,
+        outputs=(mauve.PATH,),
+        inputs=_mauve_inputs,
+        settings=_subject_identity(mauve),
+    ),
+    "table": Rule(
+        build_jobs=_table_jobs,
+        outputs=tuple(f"{table_stem('{table}')}.{form}" for form in ("md", "csv", "tex", "html")),
+        inputs=_table_inputs,
+        settings=_table_settings,
+    ),
+    "figure": Rule(
+        build_jobs=_figure_jobs,
+        outputs=tuple(f"{figure_stem('{table}')}.{form}" for form in ("pdf", "png")),
+        inputs=_table_inputs,
+        settings=_table_settings,
+    ),
+    "report": Rule(
+        build_jobs=_page_jobs,
+        outputs=(
+            str(report_file("{experiment}").with_suffix(".json")),
+            str(report_file("{experiment}")),
+        ),
+        inputs=_page_inputs,
+        settings=_page_settings,
+    ),
+    "figures": Rule(
+        build_jobs=_page_jobs,
+        outputs=(str(figures_dir("{experiment}")),),
+        inputs=_page_inputs,
+        settings=_page_settings,
+    ),
+    "compare": Rule(
+        build_jobs=_one_page,
+        outputs=(str(comparison_file()),),
+        inputs=_comparison_inputs,
+        settings=lambda build, wildcards: [
+            one.model_dump(mode="json") for one in build.trained.values()
+        ],
+    ),
+    "overview": Rule(
+        build_jobs=_one_page,
+        outputs=(str(front_page_file()),),
+        inputs=_overview_inputs,
+        settings=_none,
+    ),
+}
