@@ -1,0 +1,96 @@
+"""The settings that each result depends on: pinned for every shipped experiment, and blind to everything else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from helpers.project import ROOT
+from pydantic import create_model
+
+from sedd.config import Experiment, Identity, load_dataset, load_experiment, load_subject
+from sedd.config.experiment import Training
+from sedd.results import checkpoint, generative, mauve, perplexity, samples, tokens, trace
+
+PINNED = ROOT / "tests/golden/identities.json"
+KINDS = {
+    "checkpoint": checkpoint,
+    "samples": samples,
+    "trace": trace,
+    "perplexity": perplexity,
+    "generative": generative,
+    "mauve": mauve,
+}
+
+
+def shipped(kind: str) -> list[str]:
+    return sorted(path.stem for path in (ROOT / f"config/{kind}").glob("*.yaml"))
+
+
+def identities() -> dict[str, dict[str, Identity]]:
+    """Of every shipped experiment and dataset."""
+    found: dict[str, dict[str, Identity]] = {
+        name: {kind: module.identity(load_subject(name)) for kind, module in KINDS.items()}
+        for name in shipped("experiments")
+    }
+    datasets = {name: tokens.identity(load_dataset(name)) for name in shipped("datasets")}
+    return {**found, "datasets": datasets}
+
+
+def test_the_identities_of_all_shipped_experiments_are_pinned(project: Path) -> None:
+    """A new key at its default must not change an identity: it would train and measure everything again.
+
+    After an intended change: python tests/results/test_identity.py
+    """
+    assert json.loads(json.dumps(identities())) == json.loads(PINNED.read_text())
+
+
+def test_a_new_key_at_its_default_changes_no_identity(project: Path) -> None:
+    old = load_experiment("tiny_absorb")
+    wider = create_model("Training", __base__=Training, shiny=(float, 0.5))
+    at_default = wider(**old.training.model_dump())
+    changed = wider(**old.training.model_dump(), shiny=0.25)
+    default, other = (
+        checkpoint.identity(old.model_copy(update={"training": training}))
+        for training in (at_default, changed)
+    )
+    assert default == checkpoint.identity(old)
+    assert other == {**default, "training.shiny": 0.25}
+
+
+CHANGES: list[tuple[str, set[str]]] = [
+    ("description=another", set()),
+    ("training.log_every=7", set()),
+    ("training.lr=0.5", {"checkpoint"}),
+    ("seed=2", {"checkpoint", "samples", "trace", "perplexity", "mauve"}),
+    ("sampling.count=3", {"samples"}),
+    ("sampling.batch_size=3", {"samples", "mauve"}),
+    ("sampling.steps=7", {"mauve"}),  # in the paths of samples and traces
+    ("sampling.precision=float32", {"trace", "mauve"}),
+    ("evaluation.num_draws=7", {"perplexity"}),
+    ("evaluation.datasets=[kjv]", set()),
+    ("evaluation.checkpoints=last", set()),
+    ("generative.steps=[7]", {"generative"}),
+    ("generative.judge=another", set()),  # in the paths
+    ("generative.batch_size=3", set()),
+    ("mauve.tasks=[infill]", set()),
+    ("mauve.references=20", {"mauve"}),
+]
+
+
+@pytest.mark.parametrize(("override", "expected"), CHANGES)
+def test_an_edit_changes_the_identities_that_it_concerns_and_no_other(
+    project: Path, override: str, expected: set[str]
+) -> None:
+    before = load_subject("tiny_absorb")
+    after = load_subject("tiny_absorb", [override], writes=False)
+    assert isinstance(after, Experiment)
+    assert {
+        kind for kind, module in KINDS.items() if module.identity(before) != module.identity(after)
+    } == expected
+
+
+if __name__ == "__main__":
+    lines = (f"  {json.dumps(name)}: {json.dumps(one)}" for name, one in identities().items())
+    PINNED.write_text("{\n" + ",\n".join(lines) + "\n}\n")
