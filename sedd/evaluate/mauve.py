@@ -22,6 +22,7 @@ from sedd.evaluate.generative import standard_error
 from sedd.evaluate.judge import Judge
 from sedd.evaluate.measured_text import open_blocks
 from sedd.paths import mauve_file
+from sedd.registry import SAMPLERS
 from sedd.runtime.distributed import World
 from sedd.runtime.progress import progress
 from sedd.runtime.resumable import parts_folder, run_resumable
@@ -96,8 +97,7 @@ def measure_mauve(
 def steps_of(run: Run) -> int:
     """A step a token for what writes from left to right; a text is shorter here than elsewhere."""
     sampling, mauve = run.experiment.sampling, run.experiment.mauve
-    token_by_token = sampling.sampler in ("ancestral", "first_hitting")
-    return mauve.length if token_by_token else sampling.steps
+    return mauve.length if SAMPLERS[sampling.sampler].one_step_per_token else sampling.steps
 
 
 def write_around(run: Run, task: str, real: Tensor, world: World) -> list[Tensor]:

@@ -43,6 +43,7 @@ from sedd.paths import (
     tokens_dir,
     trace_stem,
 )
+from sedd.registry import SAMPLERS
 
 try:
     PROJECT = load_project(config)
@@ -90,7 +91,7 @@ wildcard_constraints:
     step=r"\d+",
     dataset=r"[A-Za-z0-9_-]+",
     split="train|validation|test|paper",
-    sampler="euler|analytic|first_hitting|ancestral",
+    sampler="|".join(SAMPLERS),
     steps=r"\d+",
     draws="(_float32)?",
     judge=r"[A-Za-z0-9_.-]+",
