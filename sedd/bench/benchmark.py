@@ -16,6 +16,7 @@ from sedd.bench.measure import Seconds, in_turn
 from sedd.bench.options import Settings
 from sedd.bench.path import MeasuredElsewhere, MeasuredPath
 from sedd.errors import ConfigError, Problem
+from sedd.registry import GRAPHS
 from sedd.runtime.device import choose_device, device_name
 from sedd.runtime.provenance import code_version, now
 
@@ -71,7 +72,7 @@ def num_threads(count: int | None) -> Iterator[None]:
 def describe(settings: Settings, device: torch.device) -> dict[str, Any]:
     """What was measured, on what and with what."""
     experiment = settings.experiment()
-    states = settings.vocab + (settings.graph == "absorb")
+    states = settings.vocab + GRAPHS[settings.graph].has_mask
     count = train_flops_per_token if settings.work == "train" else forward_flops_per_token
     name = device_name(device)
     return {

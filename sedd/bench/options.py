@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sedd.config import Experiment, resolve
+from sedd.config.choices import one_of
 from sedd.config.yaml.load import existing
 from sedd.config.yaml.overrides import apply_overrides
 from sedd.config.yaml.source import Source
 from sedd.errors import ConfigError, Problem
 from sedd.paths import model_file
+from sedd.registry import GRAPHS, OBJECTIVES, SAMPLERS
 
 Work = Literal["train", "sample", "perplexity", "head"]
 # keys of an experiment that have an option here
@@ -41,7 +43,7 @@ class Settings:
     device: str | None = None
     model: str = "tiny"
     overrides: tuple[str, ...] = ()
-    graph: Literal["absorb", "uniform"] = "absorb"
+    graph: str = "absorb"
     vocab: int = 50257
     length: int = 128
     batch: int = 8
@@ -64,7 +66,7 @@ class Settings:
                 "description": "random tokens, to measure speed",
                 "model": {"preset": self.model},
                 "graph": {"type": self.graph},
-                "noise": {"type": "loglinear" if self.graph == "absorb" else "geometric"},
+                "noise": {"type": GRAPHS[self.graph].usual_noise},
                 "data": {"dataset": "random", "tokenizer": "random", "length": self.length},
                 "training": {"batch_size": self.batch, "compile": self.compile},
             },
@@ -75,10 +77,13 @@ class Settings:
         apply_overrides(source, self.overrides)
         made = resolve(source, strict=False)
         assert isinstance(made, Experiment), "it has no key `pretrained`"
-        if made.objective.type != "score_entropy":
-            what = f"must be score_entropy here, whose code is measured; got {made.objective.type}"
+        if not OBJECTIVES[made.objective.type].predicts_scores:
+            allowed = one_of(OBJECTIVES.names(predicts_scores=True))
+            what = f"must be {allowed} here, whose code is measured; got {made.objective.type}"
             raise ConfigError(source.name, [Problem("objective.type", what)])
-        if made.sampling.sampler == "first_hitting":
-            what = "must be analytic or euler here: first_hitting has no number of steps to choose"
+        sampler = made.sampling.sampler
+        if SAMPLERS[sampler].one_step_per_token:
+            allowed = one_of(SAMPLERS.names(one_step_per_token=False))
+            what = f"must be {allowed} here: {sampler} has no number of steps to choose"
             raise ConfigError(source.name, [Problem("sampling.sampler", what)])
         return made

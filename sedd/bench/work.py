@@ -19,8 +19,9 @@ from sedd.bench.options import Settings
 from sedd.bench.plain import PlainAverage, plain_forward, plain_graph, plain_optimizer, plain_trunk
 from sedd.checkpoints.build import build_graph, build_noise, build_token_proposal
 from sedd.config import Experiment
-from sedd.diffusion import Graph, Noise, likelihood_bound, sample, weighted_score_entropy
+from sedd.diffusion import Graph, Noise, likelihood_bound, weighted_score_entropy
 from sedd.objective import ScoreEntropy
+from sedd.registry import SAMPLERS
 from sedd.runtime.device import autocast
 from sedd.runtime.distributed import World
 from sedd.runtime.seeds import generator, sampler_generator
@@ -112,25 +113,23 @@ def sampling(
     """One batch of texts in so many denoising steps, and the last one that removes the noise that is left."""
     model, device = state.model.eval(), next(state.model.parameters()).device
     shape = experiment.training.batch_size, experiment.data.length
-    sampler = experiment.sampling.sampler
-    assert sampler in ("analytic", "euler"), "the settings see to it"
-
+    sampler = SAMPLERS[experiment.sampling.sampler].load()
+    options = {"fused": False} if plain else {}
     precision = "float32" if plain else experiment.sampling.precision
 
     def run(steps: int) -> None:
         draws = sampler_generator(experiment.seed, "sample", precision=precision, device=device)
         with autocast(experiment.training.precision, device):
-            sample(
+            sampler(
                 model,
                 graph,
                 noise,
                 shape,
-                steps,
-                sampler=sampler,
+                steps=steps,
                 precision=precision,
                 generator=draws,
                 device=device,
-                fused=not plain,
+                **options,
             )
 
     return run

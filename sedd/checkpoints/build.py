@@ -1,4 +1,4 @@
-"""From configuration to objects: the only place where a string chooses a class."""
+"""From configuration to objects, by the classes that `sedd.registry` names."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import numpy as np
 import torch
 
 from sedd.config import Experiment, scales_by_sigma
-from sedd.diffusion import Absorb, Geometric, Graph, LogLinear, Noise, Uniform
+from sedd.diffusion import Graph, Noise
 from sedd.model import DiffusionTransformer
-from sedd.objective import D3PM, Autoregressive, LambdaDCE, Objective, ScoreEntropy
+from sedd.objective import Objective
 from sedd.objective.score_entropy import TokenProposal
+from sedd.registry import GRAPHS, NOISES, OBJECTIVES
 
 
 def build_objective(
@@ -20,19 +21,16 @@ def build_objective(
     token_counts: (V,) how often each token occurs in the training split: for a loss that is estimated from drawn tokens,
         in training; None: for all other uses.
     """
-    objective = experiment.objective
-    if objective.type == "autoregressive":
-        return Autoregressive(vocab_size)
+    section = experiment.objective
+    info, arguments = OBJECTIVES[section.type], section.model_dump(exclude={"type"})
+    if info.left_to_right:
+        return info.load()(vocab_size, **arguments)
     graph, noise = build_graph(experiment, vocab_size), build_noise(experiment)
-    match objective.type:
-        case "score_entropy":
-            return ScoreEntropy(graph, noise, build_token_proposal(experiment, token_counts))
-        case "d3pm":
-            eps = experiment.training.time_eps
-            return D3PM(graph, noise, objective.num_steps, objective.cross_entropy, eps)
-        case "lambda_dce":
-            assert isinstance(graph, Absorb), "the configuration's rules see to it"
-            return LambdaDCE(graph, noise, objective.time_conditioning)
+    if info.discrete_time:
+        arguments["time_eps"] = experiment.training.time_eps
+    if info.predicts_scores:
+        arguments["vocabulary"] = build_token_proposal(experiment, token_counts)
+    return info.load()(graph, noise, **arguments)
 
 
 def build_token_proposal(
@@ -49,23 +47,16 @@ def build_token_proposal(
 
 def build_graph(experiment: Experiment, vocab_size: int) -> Graph:
     """The graph of an experiment that has one: of any but an autoregressive model."""
-    assert experiment.graph is not None, "the configuration's rules see to it"
-    match experiment.graph.type:
-        case "absorb":
-            return Absorb(vocab_size)
-        case "uniform":
-            return Uniform(vocab_size)
+    section = experiment.graph
+    assert section is not None, "the configuration's rules see to it"
+    return GRAPHS[section.type].load()(vocab_size, **section.model_dump(exclude={"type"}))
 
 
 def build_noise(experiment: Experiment) -> Noise:
     """The noise schedule, as `build_graph`."""
-    noise = experiment.noise
-    assert noise is not None, "the configuration's rules see to it"
-    match noise.type:
-        case "loglinear":
-            return LogLinear(noise.eps)
-        case "geometric":
-            return Geometric(noise.sigma_min, noise.sigma_max)
+    section = experiment.noise
+    assert section is not None, "the configuration's rules see to it"
+    return NOISES[section.type].load()(**section.model_dump(exclude={"type"}))
 
 
 def build_model(

@@ -22,6 +22,7 @@ from sedd.diffusion.categorical import draw, exponential_race, nucleus
 from sedd.errors import CheckpointError, DataError
 from sedd.objective import Drawing
 from sedd.objective.objective import Clamp, OnStep
+from sedd.registry import SAMPLERS
 
 LOGITS_HELD = 1 << 25  # numbers, 128 MiB in float32
 INSTALL = "pip install -c constraints.txt 'sedd[evaluate]'"
@@ -159,10 +160,11 @@ class CausalRun(Run):
         generator: torch.Generator,
         on_step: OnStep | None = None,
     ) -> Tensor:
-        if drawing.sampler != "ancestral" or drawing.steps != length:
+        if not SAMPLERS[drawing.sampler].left_to_right or drawing.steps != length:
             raise DataError(
-                f"{self.experiment.name}: writes token by token: sampling.sampler must be ancestral and steps {length}, the "
-                f"length of a text; got {drawing.sampler} and {drawing.steps}"
+                f"{self.experiment.name}: writes token by token: sampling.sampler must be "
+                f"{', '.join(SAMPLERS.names(left_to_right=True))} and steps {length}, the length "
+                f"of a text; got {drawing.sampler} and {drawing.steps}"
             )
         given = self._prefix(size, length, clamp)
         text = torch.cat([torch.full((size, 1), self.tokenizer.separator_id), given], 1)

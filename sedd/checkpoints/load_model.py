@@ -18,17 +18,17 @@ from sedd.checkpoints.build import build_objective
 from sedd.checkpoints.run_checkpoint import find_checkpoint, load_trained, steps_present
 from sedd.config.yaml.source import read_source
 from sedd.data.hub import is_reachable
-from sedd.diffusion import Absorb, Geometric, Graph, LogLinear, Noise, ScoreFunction, Uniform
+from sedd.diffusion import Graph, Noise, ScoreFunction
 from sedd.errors import CheckpointError
 from sedd.model import DiffusionTransformer
 from sedd.objective import Diffusion
 from sedd.paths import run_dir
+from sedd.registry import GRAPHS, NOISES, UnknownNameError
 from sedd.runtime.device import choose_device
 from sedd.runtime.provenance import file_sha256
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 PATTERNS = ("model*.safetensors*", "pytorch_model*.bin*")  # whole, or in parts with an index
-LOGLINEAR_EPS = 1e-3  # fixed in the official code; its configuration does not say it
 
 Loaded = tuple[ScoreFunction, Graph, Noise]
 
@@ -183,17 +183,10 @@ def build(settings: Mapping[str, Any], path: Path) -> tuple[DiffusionTransformer
     """An empty network, graph and noise from a published configuration."""
     try:
         vocab_size, kind, shape = settings["tokens"], settings["graph"]["type"], settings["model"]
-        noise_kind = settings["noise"]["type"]
-        graph = {"absorb": Absorb, "uniform": Uniform}[kind](vocab_size)
-        noise = {
-            "loglinear": lambda: LogLinear(LOGLINEAR_EPS),
-            "geometric": lambda: Geometric(
-                float(settings["noise"]["sigma_min"]), float(settings["noise"]["sigma_max"])
-            ),
-        }[noise_kind]()
+        graph, noise = GRAPHS[kind].load()(vocab_size), published_noise(settings["noise"])
         model = DiffusionTransformer(
             vocab_size=vocab_size,
-            absorb=kind == "absorb",
+            absorb=graph.mask is not None,
             hidden_size=shape["hidden_size"],
             n_blocks=shape["n_blocks"],
             n_heads=shape["n_heads"],
@@ -203,14 +196,28 @@ def build(settings: Mapping[str, Any], path: Path) -> tuple[DiffusionTransformer
             generator=torch.Generator(),  # overwritten; the global one must not move
         )
     except KeyError as error:
+        problem = error if isinstance(error, UnknownNameError) else f"{error} is missing"
         raise CheckpointError(
-            f"{path}: not the configuration of a published SEDD model: {error} is missing or not known"
+            f"{path}: not the configuration of a published SEDD model: {problem}"
         ) from error
     except (TypeError, ValueError) as error:  # a section that is no mapping, a size that cannot be
         raise CheckpointError(
             f"{path}: not the configuration of a published SEDD model: {error}"
         ) from error
     return model, graph, noise
+
+
+def published_noise(section: Mapping[str, Any]) -> Noise:
+    """The noise schedule of a published configuration, with the constants of the official code."""
+    info = NOISES[section["type"]]
+    if info.published is None:
+        raise ValueError(f"the official code has no noise {section['type']!r}")
+    return info.load()(
+        **{
+            key: float(section[key]) if constant is None else constant
+            for key, constant in info.published.items()
+        }
+    )
 
 
 def finish(

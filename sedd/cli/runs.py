@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from sedd.cli.choices import choice
 from sedd.cli.options import (
     Device,
     Name,
@@ -19,6 +20,7 @@ from sedd.cli.options import (
     subject_of,
 )
 from sedd.config import Experiment, load_subject
+from sedd.registry import SAMPLERS
 
 
 def train(
@@ -104,10 +106,7 @@ def sample(
         ),
     ] = None,
     count: Annotated[int | None, typer.Option(min=1, help="Number of samples.")] = None,
-    sampler: Annotated[
-        Literal["euler", "analytic", "first_hitting", "ancestral"] | None,
-        typer.Option(help="Kind of the steps; first_hitting fills one mask a step, exactly."),
-    ] = None,
+    sampler: Annotated[str | None, choice(SAMPLERS, "Sampler.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Denoising steps.")] = None,
     top_p: Annotated[
         float | None,

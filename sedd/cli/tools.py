@@ -7,8 +7,10 @@ from typing import Annotated, Literal
 
 import typer
 
+from sedd.cli.choices import choice
 from sedd.cli.options import Device, Name, Step
 from sedd.config import load_experiment
+from sedd.registry import GRAPHS
 
 
 def export(
@@ -55,7 +57,7 @@ def bench(
     ] = None,
     device: Device = None,
     model: Annotated[str, typer.Option(help="tiny, small, medium, or yours.")] = "tiny",
-    graph: Annotated[Literal["absorb", "uniform"], typer.Option(help="Kind of noise.")] = "absorb",
+    graph: Annotated[str, choice(GRAPHS, "Graph.")] = "absorb",
     vocab: Annotated[int, typer.Option(min=2, help="Tokens of the vocabulary.")] = 50257,
     length: Annotated[int, typer.Option(min=1, help="Tokens of a sequence.")] = 128,
     batch: Annotated[int, typer.Option(min=1, help="Sequences side by side.")] = 8,

@@ -10,6 +10,7 @@ from sedd.cli.watch import Watch
 from sedd.config import sampling_steps
 from sedd.evaluate import Run, draw_trace
 from sedd.paths import trace_stem
+from sedd.registry import SAMPLERS
 from sedd.report.figure.gif import write_gif
 from sedd.results.trace import write_trace
 from sedd.runtime.progress import progress
@@ -29,7 +30,7 @@ def follow(
     steps = sampling_steps(run.experiment)
     with contextlib.ExitStack() as stack:
         if is_watched:
-            num_steps = steps + (settings.denoise and settings.sampler != "first_hitting")
+            num_steps = steps + (settings.denoise and SAMPLERS[settings.sampler].has_denoising_step)
             on_state = stack.enter_context(Watch(name, num_steps)).show
         else:
             bar = stack.enter_context(progress(f"trace {name}", steps + 1, "step"))

@@ -12,7 +12,6 @@ application changes nothing but in rare nests of quotes.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 _CONTRACTION = re.compile(r" ('(?:s|t|d|m|ll|re|ve)|n't)\b(?!')")
 _LONE_APOSTROPHE = re.compile(r"(?<!\S)'(?!\S)")
@@ -57,14 +56,6 @@ def lambada(text: str) -> str:
     """LAMBADA: typographic or doubled quotes become straight ones; a passage starts on a line of its own."""
     text = re.sub("``|''|[“”]", '"', text)
     return "\n" + text.strip()
-
-
-DETOKENIZERS: dict[str, Callable[[str], str]] = {
-    "wikitext": wikitext,
-    "ptb": penn_treebank,
-    "lm1b": one_billion_words,
-    "lambada": lambada,
-}
 
 
 def _join_contractions(text: str) -> str:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sedd.data.detokenize import DETOKENIZERS
 from sedd.data.token_folder import token_dtype
 from sedd.data.tokenizers import Tokenizer
 from sedd.errors import DataError
+from sedd.registry import DETOKENIZERS
 
 BATCH_CHARACTERS = 1 << 19
 BATCHES_BEFORE_PROCESSES = 16  # 8 million characters are done before a second process has started
@@ -47,7 +47,8 @@ class Encoder:
 
     def __call__(self, texts: list[str]) -> Encoded:
         if self.detokenizer is not None:
-            texts = [DETOKENIZERS[self.detokenizer](text) for text in texts]
+            detokenize = DETOKENIZERS[self.detokenizer].load()
+            texts = [detokenize(text) for text in texts]
         mark = self.tokenizer.separator_text
         dtype = token_dtype(self.tokenizer.vocab_size)
         pieces, num_characters = [], 0

@@ -5,6 +5,7 @@ B batch, L sequence length. sigma: total noise. Times fall evenly from 1 to `eps
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -76,6 +77,10 @@ def sample(
             if on_step is not None:
                 on_step(index, x)
     return x
+
+
+sample_euler = functools.partial(sample, sampler="euler")
+sample_analytic = functools.partial(sample, sampler="analytic")
 
 
 def _plain_move_(

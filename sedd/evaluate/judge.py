@@ -20,6 +20,7 @@ from sedd.data.tokenizers import Tokenizer, load_tokenizer
 from sedd.diffusion.fast.row_chunks import row_cross_entropy
 from sedd.errors import CheckpointError
 from sedd.paths import experiment_file, run_dir
+from sedd.registry import OBJECTIVES
 
 CAUSAL = "a judge must be causal: an autoregressive run of ours, or a causal language model's folder or hub id"
 
@@ -102,7 +103,7 @@ def open_judge(name: str, device: torch.device) -> Judge:
 
 def own_judge(experiment: Experiment, device: torch.device) -> OwnJudge:
     """The last checkpoint of an autoregressive run."""
-    if experiment.objective.type != "autoregressive":
+    if not OBJECTIVES[experiment.objective.type].left_to_right:
         raise CheckpointError(f"{experiment.name}: {experiment.objective.type}; {CAUSAL}")
     return OwnJudge(open_trained(experiment, checkpoint_steps(experiment)[-1], device))
 

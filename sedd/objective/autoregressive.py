@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sedd.diffusion import causal_cross_entropy, sample_causal
+from sedd.diffusion import causal_cross_entropy
 from sedd.model import DiffusionTransformer
 from sedd.objective.objective import (
     Clamp,
@@ -16,6 +16,7 @@ from sedd.objective.objective import (
     Objective,
     OnStep,
 )
+from sedd.registry import SAMPLERS
 
 
 class Autoregressive(Objective):
@@ -71,16 +72,18 @@ class Autoregressive(Objective):
         device: torch.device | str = "cpu",
         on_step: OnStep | None = None,
     ) -> Tensor:
-        if drawing.sampler != "ancestral":
+        info = SAMPLERS[drawing.sampler]
+        if not info.left_to_right:
             raise ValueError(
-                f"an autoregressive model has the sampler 'ancestral', got {drawing.sampler!r}"
+                f"an autoregressive model has {', '.join(SAMPLERS.names(left_to_right=True))}; "
+                f"{drawing.sampler} draws from diffusion models"
             )
         prefix = None
         if clamp is not None:
             tokens, given = clamp
             self.check_given(given)
             prefix = tokens[..., : int(given.reshape(-1, shape[1])[0].sum())]
-        return sample_causal(
+        return info.load()(
             model,
             self.vocab_size,
             shape,

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import cast
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from sedd.diffusion import (
-    Absorb,
-    Graph,
-    Noise,
-    Sampler,
-    ScoreFunction,
-    sample,
-    sample_first_hitting,
-)
+from sedd.diffusion import Graph, Noise, ScoreFunction
 from sedd.model import DiffusionTransformer
 from sedd.objective.objective import Clamp, Corrupted, Drawing, NetworkKind, Objective, OnStep
+from sedd.registry import SAMPLERS
 
 
 class Diffusion(Objective):
@@ -62,29 +55,25 @@ class Diffusion(Objective):
             raise ValueError(
                 f"temperature must be 1 with a diffusion model, got {drawing.temperature:g}"
             )
-        if drawing.sampler == "first_hitting":
-            if not isinstance(self.graph, Absorb):
-                raise ValueError("first_hitting fills masks: it needs the absorbing graph")
-            return sample_first_hitting(
-                self.scores(model),
-                self.graph,
-                self.noise,
-                shape,
-                clamp=clamp,
-                top_p=drawing.top_p,
-                precision=drawing.precision,
-                generator=generator,
-                device=device,
-                on_step=on_step,
+        info = SAMPLERS[drawing.sampler]
+        if info.left_to_right:
+            raise ValueError(
+                f"{drawing.sampler} draws from autoregressive models; a diffusion model has "
+                f"{', '.join(SAMPLERS.names(left_to_right=False))}"
             )
-        return sample(
+        if info.needs_mask and self.graph.mask is None:
+            raise ValueError(f"{drawing.sampler} fills masks: it needs a graph with a mask state")
+        settings: dict[str, Any] = {}
+        if not info.one_step_per_token:
+            settings["steps"] = drawing.steps
+        if info.has_denoising_step:
+            settings["denoise"] = drawing.denoise
+        return info.load()(
             self.scores(model),
             self.graph,
             self.noise,
             shape,
-            drawing.steps,
-            sampler=cast(Sampler, drawing.sampler),  # another is refused there
-            denoise=drawing.denoise,
+            **settings,
             clamp=clamp,
             top_p=drawing.top_p,
             precision=drawing.precision,

@@ -36,17 +36,17 @@ DEFAULT_SAMPLER = "analytic"
 SAMPLERS = Registry(
     "sampler",
     {
-        "euler": SamplerInfo(
-            description="Euler steps on a grid of times",
-            implementation="sedd.diffusion.samplers:sample_euler",
-            has_denoising_step=True,
-            published_name="euler",
-        ),
         "analytic": SamplerInfo(
             description="Tweedie steps of the paper on a grid of times",
             implementation="sedd.diffusion.samplers:sample_analytic",
             has_denoising_step=True,
             published_name="analytic",
+        ),
+        "euler": SamplerInfo(
+            description="Euler steps on a grid of times",
+            implementation="sedd.diffusion.samplers:sample_euler",
+            has_denoising_step=True,
+            published_name="euler",
         ),
         "first_hitting": SamplerInfo(
             description="one token per step at exactly drawn times, without the error of a time grid; "

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 
 from sedd.data.tokenizers import load_tokenizer
-from sedd.diffusion import Graph, Noise, Sampler, ScoreFunction, SplitNetwork, sample
+from sedd.diffusion import Graph, Noise, ScoreFunction, SplitNetwork
 from sedd.errors import DataError
+from sedd.model import DiffusionTransformer
+from sedd.objective import Drawing, ScoreEntropy
+from sedd.registry import DEFAULT_SAMPLER
 from sedd.runtime.device import autocast
 from sedd.sampling.draw import clamped
 
@@ -19,7 +24,7 @@ def sample_text(
     count: int = 1,
     length: int = 1024,
     steps: int = 128,
-    sampler: Sampler = "analytic",
+    sampler: str = DEFAULT_SAMPLER,
     top_p: float | None = None,
     tokenizer: str = "gpt2",
     seed: int = 0,
@@ -27,7 +32,7 @@ def sample_text(
     """Draw `count` texts of `length` tokens, freely or around a given prefix and suffix.
 
     loaded: what `load_model` returned. tokenizer: its vocabulary, gpt2 for the published models; text8, a hub id or a folder.
-    The rest as for `sedd.diffusion.sample`. Runs where the model is, in bfloat16 on a GPU.
+    The rest as in `sedd.objective.Drawing`. Runs where the model is, in bfloat16 on a GPU.
     Raises DataError if the vocabulary is not the model's, or if prefix and suffix leave nothing to draw.
     """
     model, graph, noise = loaded
@@ -41,15 +46,11 @@ def sample_text(
     device = model.vocabulary_layer()[0].device
     clamp = clamped(words.encode_part(prefix), words.encode_part(suffix), length)
     with autocast("auto", device):
-        x = sample(
-            model,
-            graph,
-            noise,
+        x = ScoreEntropy(graph, noise).sample(
+            cast(DiffusionTransformer, model),
             (count, length),
-            steps,
-            sampler=sampler,
+            Drawing(sampler, steps, top_p=top_p),
             clamp=clamp,
-            top_p=top_p,
             generator=torch.Generator().manual_seed(seed),
             device=device,
         )

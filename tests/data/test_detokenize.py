@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sedd.data.detokenize import DETOKENIZERS
+from sedd.registry import DETOKENIZERS
 
 WIKITEXT = [
     (" = Robert Boulter = \n", " = Robert Boulter =\n"),
@@ -68,12 +68,12 @@ CASES = [
 
 @pytest.mark.parametrize(("name", "published", "written"), CASES)
 def test_published_text_becomes_written_text(name: str, published: str, written: str):
-    assert DETOKENIZERS[name](published) == written
+    assert DETOKENIZERS[name].load()(published) == written
 
 
 @pytest.mark.parametrize(("name", "published", "written"), CASES)
 def test_written_text_stays_as_it_is(name: str, published: str, written: str):
-    assert DETOKENIZERS[name](written) == written
+    assert DETOKENIZERS[name].load()(written) == written
 
 
 @pytest.mark.parametrize("name", DETOKENIZERS)
@@ -82,6 +82,6 @@ def test_lines_do_not_influence_one_another(name: str):
     one, two = 'he said " no and ( left', "the boys ' dog : ' ran"
     if name != "lambada":
         assert (
-            DETOKENIZERS[name](f"{one}\n{two}")
-            == f"{DETOKENIZERS[name](one)}\n{DETOKENIZERS[name](two)}"
+            DETOKENIZERS[name].load()(f"{one}\n{two}")
+            == f"{DETOKENIZERS[name].load()(one)}\n{DETOKENIZERS[name].load()(two)}"
         )

@@ -14,12 +14,12 @@ from helpers.text_examples import TEXTS, json_lines, local
 
 from sedd.config.dataset import DatasetConfig
 from sedd.data import encoding, tokenize
-from sedd.data.detokenize import DETOKENIZERS
 from sedd.data.sources import documents
 from sedd.data.token_folder import open_tokens, read_meta, token_dtype
 from sedd.data.tokenize import tokenize_split
 from sedd.data.tokenizers import Text8, load_tokenizer
 from sedd.errors import DataError
+from sedd.registry import DETOKENIZERS
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +69,7 @@ def test_documents_are_detokenised_before_they_are_encoded(tmp_path: Path):
         tmp_path, [text], splits={"type": "hash", "validation": 0.0, "test": 0.0}, detokenizer="ptb"
     )
     meta = tokenize_split(dataset, "gpt2", "train", tmp_path / "out")
-    expected = load_tokenizer("gpt2").encode_batch([DETOKENIZERS["ptb"](text)])[0]
+    expected = load_tokenizer("gpt2").encode_batch([DETOKENIZERS["ptb"].load()(text)])[0]
     assert tokens_of(tmp_path / "out").tolist() == [*expected, 50256]
     assert meta["detokenizer"] == "ptb"
 

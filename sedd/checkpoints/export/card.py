@@ -5,6 +5,7 @@ from __future__ import annotations
 from sedd.checkpoints.export.folder import MARK
 from sedd.checkpoints.run_checkpoint import Trained
 from sedd.config import load_dataset, resolved_yaml, text_length
+from sedd.registry import SAMPLERS
 from sedd.report.table.markdown import escape
 from sedd.results.perplexity import PerplexityResult
 from sedd.runtime.provenance import code_version, file_sha256, now
@@ -57,21 +58,19 @@ and a noise level to the ratios by which text is denoised. These are the average
 def how_to_load(trained: Trained) -> str:
     data, sampling = trained.experiment.data, trained.experiment.sampling
     shape = f"(1, {text_length(trained.experiment)})"
-    if sampling.sampler == "first_hitting":
-        function, call = "sample_first_hitting", f"model, graph, noise, {shape}"
-    else:
-        function = "sample"
-        call = f'model, graph, noise, {shape}, {sampling.steps}, sampler="{sampling.sampler}"'
+    info = SAMPLERS[sampling.sampler]
+    module, function = info.implementation.split(":")
+    steps = "" if info.one_step_per_token else f", steps={sampling.steps}"
     return f"""\
 ## Use
 
 ```python
 from sedd import load_model
-from sedd.diffusion import {function}
 from sedd.data.tokenizers import load_tokenizer
+from {module} import {function}
 
 model, graph, noise = load_model("FOLDER")  # this folder, or its id on the hub
-tokens = {function}({call})
+tokens = {function}(model, graph, noise, {shape}{steps})
 print(load_tokenizer("{data.tokenizer}").decode(tokens[0].tolist()))
 ```
 

@@ -6,14 +6,15 @@ was trained. All keys are there, also those that nothing of ours answers to, for
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
-from sedd.checkpoints.load_model import LOGLINEAR_EPS
 from sedd.checkpoints.run_checkpoint import Trained
 from sedd.config import Experiment
 from sedd.diffusion import Geometric
 from sedd.errors import CheckpointError
+from sedd.registry import DEFAULT_SAMPLER, NOISES, OBJECTIVES, SAMPLERS
 
 
 def official_config(trained: Trained) -> dict[str, Any]:
@@ -46,7 +47,7 @@ def official_config(trained: Trained) -> dict[str, Any]:
         "noise": noise_section(experiment),
         "sampling": {
             # the form knows no other samplers
-            "predictor": "euler" if sampling.sampler == "euler" else "analytic",
+            "predictor": SAMPLERS[sampling.sampler].published_name or DEFAULT_SAMPLER,
             "steps": sampling.steps,
             "noise_removal": sampling.denoise,
         },
@@ -83,22 +84,29 @@ def noise_section(experiment: Experiment) -> dict[str, Any]:
     """The published log-linear models hold the two values as well, which nothing reads."""
     noise = experiment.noise
     assert noise is not None, "score entropy has noise"
-    range_of = noise if noise.type == "geometric" else Geometric()
-    return {"type": noise.type, "sigma_min": range_of.sigma_min, "sigma_max": range_of.sigma_max}
+    published = NOISES[noise.type].published or {}
+    stated = {key: getattr(noise, key) for key, constant in published.items() if constant is None}
+    return {"type": noise.type, **dataclasses.asdict(Geometric()), **stated}
 
 
 def check_expressible(experiment: Experiment, path: Path) -> None:
     """Raise CheckpointError if a loader would rebuild another model from the published form."""
-    if experiment.objective.type != "score_entropy":
+    if not OBJECTIVES[experiment.objective.type].predicts_scores:
         raise CheckpointError(
             f"{path}: the published form is that of score entropy models, and its loaders would take this "
             f"{experiment.objective.type} model for one; share the checkpoint file itself"
         )
     noise = experiment.noise
     assert noise is not None, "score entropy has noise"
-    if noise.type == "loglinear" and noise.eps != LOGLINEAR_EPS:
+    published = NOISES[noise.type].published
+    if published is None:
         raise CheckpointError(
-            f"{path}: the published form has no key for noise.eps, and its loaders take {LOGLINEAR_EPS:g}; "
-            f"this model was trained with {noise.eps:g}. Share the checkpoint file itself, or train with "
-            f"noise.eps={LOGLINEAR_EPS:g}"
+            f"{path}: the published form has no noise.type {noise.type}; share the checkpoint file itself"
         )
+    for key, constant in published.items():
+        if constant is not None and (value := getattr(noise, key)) != constant:
+            raise CheckpointError(
+                f"{path}: the published form has no key for noise.{key}, and its loaders take {constant:g}; "
+                f"this model was trained with {value:g}. Share the checkpoint file itself, or train with "
+                f"noise.{key}={constant:g}"
+            )

@@ -1,0 +1,141 @@
+"""A sampler registered from outside the package works everywhere, and leaves nothing behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+import torch
+from helpers import toy_sampler
+from pydantic import ValidationError
+
+from sedd.checkpoints.build import build_model, build_objective
+from sedd.checkpoints.language_model import NetworkRun
+from sedd.config import Experiment, load_experiment, sampling_steps
+from sedd.config.experiment import Sampling
+from sedd.data.tokenizers import load_tokenizer
+from sedd.errors import ConfigError
+from sedd.registry import SAMPLERS, SamplerInfo
+from sedd.sampling.draw import draw_samples, with_sampling
+
+TOY = SamplerInfo(description="sevens", implementation="helpers.toy_sampler:sample_sevens")
+
+
+@pytest.fixture
+def toy() -> Iterator[str]:
+    toy_sampler.calls.clear()
+    SAMPLERS.add("toy", TOY)
+    yield "toy"
+    SAMPLERS.remove("toy")
+
+
+def uniform_experiment(**sampling: object) -> Experiment:
+    return with_sampling(load_experiment("smoke_uniform"), **sampling)
+
+
+def untrained(experiment: Experiment) -> NetworkRun:
+    tokenizer = load_tokenizer(experiment.data.tokenizer)
+    size = tokenizer.vocab_size
+    return NetworkRun(
+        experiment=experiment,
+        step=0,
+        tokenizer=tokenizer,
+        device=torch.device("cpu"),
+        checkpoint_sha256="0" * 64,
+        model=build_model(experiment, size).eval(),
+        objective=build_objective(experiment, size),
+    )
+
+
+@pytest.mark.usefixtures("project")
+def test_draw_samples_uses_a_registered_sampler(toy: str) -> None:
+    run = untrained(uniform_experiment(sampler=toy, steps=5, count=2))
+    texts = draw_samples(run, prefix="the ", seed=1)
+    assert len(texts) == 2
+    for text in texts:
+        assert text["text"].startswith("the ")
+        assert set(text["tokens"][4:]) == {toy_sampler.TOKEN}
+        assert (text["settings"]["sampler"], text["settings"]["steps"]) == ("toy", 5)
+    assert [call["steps"] for call in toy_sampler.calls] == [5]
+    assert "denoise" not in toy_sampler.calls[0]
+
+
+@pytest.mark.usefixtures("project")
+def test_facts_of_a_registered_sampler_decide_its_steps_and_arguments() -> None:
+    facts = replace(TOY, one_step_per_token=True, has_denoising_step=True)
+    SAMPLERS.add("toy", facts)
+    try:
+        toy_sampler.calls.clear()
+        run = untrained(uniform_experiment(sampler="toy", count=1))
+        assert sampling_steps(run.experiment) == run.experiment.data.length
+        draw_samples(run, seed=1)
+    finally:
+        SAMPLERS.remove("toy")
+    assert "steps" not in toy_sampler.calls[0]
+    assert toy_sampler.calls[0]["denoise"] is True
+
+
+def test_a_removed_sampler_is_unknown_again(toy: str) -> None:
+    assert Sampling(sampler=toy).sampler == toy
+    assert toy in Sampling.model_json_schema()["properties"]["sampler"]["enum"]
+    SAMPLERS.remove(toy)
+    with pytest.raises(ValidationError, match="'first_hitting' or 'ancestral'"):
+        Sampling(sampler=toy)
+    assert toy not in Sampling.model_json_schema()["properties"]["sampler"]["enum"]
+    SAMPLERS.add(toy, TOY)
+
+
+@pytest.mark.usefixtures("project")
+def test_an_unknown_sampler_is_refused_with_the_names_and_a_guess() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_experiment("smoke_uniform", ["sampling.sampler=analytik"], writes=False)
+    assert (
+        "sampling.sampler: must be analytic, euler, first_hitting or ancestral, got the text "
+        "'analytik'; did you mean 'analytic'?" in str(caught.value)
+    )
+    with pytest.raises(ConfigError, match=r"generative\.samplers\[0\]: must be analytic, euler, "):
+        load_experiment("smoke_uniform", ["generative.samplers=[null]"], writes=False)
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        (
+            "smoke_uniform",
+            {"sampler": "first_hitting"},
+            "must be analytic or euler with graph.type uniform: first_hitting fills masks",
+        ),
+        (
+            "smoke_uniform",
+            {"sampler": "ancestral"},
+            "ancestral writes from left to right and needs objective.type autoregressive, not "
+            "score_entropy",
+        ),
+        (
+            "smoke_autoregressive",
+            {"sampler": "analytic"},
+            "must be ancestral with objective.type autoregressive, which writes from left to right; "
+            "got analytic",
+        ),
+        ("smoke_absorb", {"sampler": "first_hitting", "steps": 3}, "leave it out; got 3"),
+    ],
+)
+def test_contradictory_samplers_are_refused(
+    name: str, settings: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        with_sampling(load_experiment(name), **settings)
+    assert message in str(caught.value)
+
+
+@pytest.mark.usefixtures("project")
+def test_a_registered_sampler_that_needs_a_mask_is_refused_without_one() -> None:
+    SAMPLERS.add("toy", replace(TOY, needs_mask=True))
+    try:
+        with pytest.raises(ConfigError, match=r"with graph\.type uniform: toy fills masks"):
+            uniform_experiment(sampler="toy")
+        assert with_sampling(load_experiment("smoke_absorb"), sampler="toy")
+    finally:
+        SAMPLERS.remove("toy")
