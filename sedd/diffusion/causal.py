@@ -104,7 +104,7 @@ def sample_causal(
         if not cached:
             new = seen = torch.cat([seen, new], dim=1)
         features = network.features(new, None, None, caches)
-        last = rearrange(features, "(b l) h -> b l h", b=shape[0])[:, -1]
+        last = rearrange(features, "(b l) h -> b l h", b=shape[0], l=new.shape[1])[:, -1]
         logits = F.linear(last, table, bias)
         return logits.to(accumulation_dtype(compute_dtype(last, table)))
 

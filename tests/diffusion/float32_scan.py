@@ -71,7 +71,9 @@ class Case:
         x, x0 = torch.tensor([self.x]), torch.tensor([self.x0])
         inputs = [p.to(dtype).requires_grad_() for p in (self.features, self.weight, self.bias)]
         if fused:
-            terms = require_fast_parts(self.graph).row_terms(sigma, offset(self.graph, sigma), x, x0)
+            terms = require_fast_parts(self.graph).row_terms(
+                sigma, offset(self.graph, sigma), x, x0
+            )
             loss = differentiable_vocabulary_sum(
                 *inputs, terms.scaled(dsigma.double()), self.graph.vocab_size
             ).sum()

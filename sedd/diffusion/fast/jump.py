@@ -52,9 +52,7 @@ def jump_(
     flat[rows[jump]] = cdf.draw(where[jump], source)
 
 
-def race(
-    table: Tensor, exits: ExitWeights, x: Tensor, generator: torch.Generator | None
-) -> Tensor:
+def race(table: Tensor, exits: ExitWeights, x: Tensor, generator: torch.Generator | None) -> Tensor:
     """New states (r,) of rows in states x, by `exponential_race` in float32.
 
     All states take part, the current one included. table: (r, V).
