@@ -7,7 +7,6 @@ V vocabulary. Arithmetic is float32. Logits are made for a few rows at a time: n
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,27 +17,14 @@ from torch import Tensor
 from sedd.checkpoints.language_model import Run
 from sedd.checkpoints.load_model import weights_sha256
 from sedd.data.tokenizers import Tokenizer, load_tokenizer
-from sedd.diffusion.categorical import draw, exponential_race, nucleus
+from sedd.diffusion import sample_left_to_right
+from sedd.diffusion.fast.row_chunks import row_cross_entropy
 from sedd.errors import CheckpointError, DataError
 from sedd.objective import Drawing
 from sedd.objective.objective import Clamp, OnStep
 from sedd.registry import SAMPLERS
 
-LOGITS_HELD = 1 << 25  # numbers, 128 MiB in float32
 INSTALL = "pip install -c constraints.txt 'sedd[evaluate]'"
-
-
-def nats_of(
-    features: Tensor, head: Callable[[Tensor], Tensor], targets: Tensor, states: int
-) -> Tensor:
-    """-log p of each target, (m,) float64, from the inputs (m, H) of the layer `head` that makes logits of `states` tokens."""
-    rows = max(1, LOGITS_HELD // states)
-    parts = []
-    for some, wanted in zip(features.split(rows), targets.split(rows), strict=True):
-        logits = head(some).float()
-        found = logits.gather(-1, wanted[:, None])[:, 0]
-        parts.append((logits.logsumexp(-1) - found).double())
-    return torch.cat(parts) if parts else features.new_empty(0, dtype=torch.float64)
 
 
 @dataclass(frozen=True)
@@ -70,8 +56,11 @@ class CausalNetwork:
         with torch.no_grad():
             features = self.features(tokens[:, :-1])
             targets = tokens[:, 1:].to(self.device)
-            flat = nats_of(features.flatten(0, 1), self.head, targets.flatten(), self.vocab_size)
-        return flat.view(targets.shape).cpu()
+            head = self.network.get_output_embeddings()
+            flat = row_cross_entropy(
+                features.flatten(0, 1), head.weight, head.bias, targets.flatten()
+            )
+        return flat.view(targets.shape).double().cpu()
 
     def check(self, tokenizer: Tokenizer, length: int) -> None:
         """Raise CheckpointError if it cannot read `length` tokens of that vocabulary."""
@@ -166,29 +155,28 @@ class CausalRun(Run):
                 f"{', '.join(SAMPLERS.names(left_to_right=True))} and steps {length}, the length "
                 f"of a text; got {drawing.sampler} and {drawing.steps}"
             )
-        given = self._prefix(size, length, clamp)
-        text = torch.cat([torch.full((size, 1), self.tokenizer.separator_id), given], 1)
-        unread, past = text.to(self.device), None
-        with torch.no_grad():
-            for step in range(length - given.shape[1]):
-                out = self.network.network(
-                    input_ids=unread, past_key_values=past, use_cache=True, logits_to_keep=1
-                )
-                past = out.past_key_values
-                logits = out.logits[:, -1, : self.tokenizer.vocab_size].float()
-                weights = (logits / drawing.temperature).softmax(-1)
-                if drawing.top_p is not None:
-                    weights = nucleus(weights, drawing.top_p)
-                chosen = (
-                    exponential_race(weights, generator)
-                    if drawing.precision == "float32"
-                    else draw(weights, generator)
-                )
-                unread = chosen[:, None]
-                text = torch.cat([text, unread.cpu()], 1)
-                if on_step is not None:
-                    on_step(step, text[:, 1:])
-        return text[:, 1:]
+        cache = None
+
+        def next_logits(tokens: Tensor) -> Tensor:
+            nonlocal cache
+            out = self.network.network(
+                input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1
+            )
+            cache = out.past_key_values
+            return out.logits[:, -1, : self.tokenizer.vocab_size].float()
+
+        return sample_left_to_right(
+            next_logits,
+            self.tokenizer.separator_id,
+            (size, length),
+            prefix=self._prefix(size, length, clamp),
+            temperature=drawing.temperature,
+            top_p=drawing.top_p,
+            precision=drawing.precision,
+            generator=generator,
+            device=self.device,
+            on_step=on_step,
+        ).cpu()
 
     def _prefix(self, size: int, length: int, clamp: Clamp | None) -> Tensor:
         """The given tokens (B, n), which must stand at the beginning."""

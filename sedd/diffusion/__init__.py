@@ -1,8 +1,13 @@
-"""Discrete diffusion: noise, graphs, losses, samplers; and the autoregressive model beside it. Torch only, plain numbers in."""
+"""The mathematics of discrete diffusion, as the papers write it: noise, graphs, losses, samplers.
+
+Also the autoregressive model, for comparison. Torch only; takes plain numbers, no configuration.
+`fast/` computes the same, faster.
+"""
 
 from sedd.diffusion.absorb import Absorb
 from sedd.diffusion.bound import Estimator, likelihood_bound
-from sedd.diffusion.causal import causal_cross_entropy, sample_causal
+from sedd.diffusion.categorical import DrawPrecision
+from sedd.diffusion.causal import causal_cross_entropy, sample_causal, sample_left_to_right
 from sedd.diffusion.d3pm import StepGrid, d3pm_divergence
 from sedd.diffusion.denoiser import Denoiser
 from sedd.diffusion.denoising import denoising_cross_entropy
@@ -21,6 +26,7 @@ from sedd.diffusion.uniform import Uniform
 __all__ = [
     "Absorb",
     "Denoiser",
+    "DrawPrecision",
     "Estimator",
     "Geometric",
     "Graph",
@@ -39,6 +45,7 @@ __all__ = [
     "sample",
     "sample_causal",
     "sample_first_hitting",
+    "sample_left_to_right",
     "sample_times",
     "sampled_score_entropy",
     "score_entropy_loss",

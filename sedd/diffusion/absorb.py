@@ -1,25 +1,25 @@
 """The absorbing graph: a token moves to the mask, at rate 1, and stays there.
 
-Legend in `graph`; the mask is state V - 1 = vocab_size. Only masked positions have a loss, and only
-they move in reverse. At a masked position the true ratio of y = x0 is 1 / (e^sigma - 1), that of
-any other token 0.
+Legend in `graph`. The mask is state V - 1 = vocab_size. Only masked positions have a loss, and only
+they move in reverse. At a masked position the true ratio of y = x0 is 1 / (e^sigma - 1), and that of
+every other token is 0. Source: Lou et al. 2024, Q_absorb.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sedd.diffusion.fast.vocabulary_sum import RowTerms
-from sedd.diffusion.graph import ExitWeights, Graph, StepKind, like_positions
+from sedd.diffusion.graph import Graph, like_positions
 from sedd.diffusion.randomness import rand
 
 
 class Absorb(Graph):
+    """The absorbing graph over `vocab_size` tokens and a mask."""
+
     @property
     def num_states(self) -> int:
         return self.vocab_size + 1
@@ -30,9 +30,9 @@ class Absorb(Graph):
 
     def transition(self, x0: Tensor, sigma: Tensor) -> Tensor:
         sigma = like_positions(sigma, x0)[..., None]
-        stay = F.one_hot(x0, self.num_states) * torch.exp(-sigma)
-        stay[..., self.mask :] -= torch.expm1(-sigma)
-        return stay
+        probs = F.one_hot(x0, self.num_states) * torch.exp(-sigma)
+        probs[..., self.mask :] -= torch.expm1(-sigma)
+        return probs
 
     def sample_transition(
         self, x0: Tensor, sigma: Tensor, generator: torch.Generator | None = None
@@ -49,9 +49,9 @@ class Absorb(Graph):
         return torch.full(tuple(shape), self.mask, device=device)
 
     def score_entropy(self, log_score: Tensor, sigma: Tensor, x: Tensor, x0: Tensor) -> Tensor:
-        # In the form r (e^u - 1 - u), u = log s - log r, at x0, and s elsewhere. The textbook form
-        # would add terms of the size of r = 1e5 that cancel. The scalars of a row are in float64
-        # for the same reason.
+        # The term of x0 is r (e^u - 1 - u) with u = log s - log r; every other term is s. The
+        # textbook form would add terms of size r = 1e5 that cancel. For the same reason, the
+        # scalars of each row are in float64.
         log_ratio = -torch.log(torch.expm1(like_positions(sigma, x).double()))
         target = x0[..., None]
         u = log_score.gather(-1, target)[..., 0] - log_ratio
@@ -59,40 +59,23 @@ class Absorb(Graph):
         entropy = others + log_ratio.exp() * (torch.expm1(u) - u)
         return torch.where(x == self.mask, entropy, 0.0).to(log_score.dtype)
 
-    def loss_positions(self, x: Tensor) -> Tensor:
-        return (x.flatten() == self.mask).nonzero()[:, 0]
-
-    def row_terms(self, sigma: Tensor, offset: Tensor, x: Tensor, x0: Tensor) -> RowTerms:
-        odds = torch.expm1(sigma.double())
-        return RowTerms(
-            target=x0,
-            exp_weight=torch.exp(-offset.double()),
-            target_weight=1 / odds,
-            target_shift=torch.log(odds) - offset,
-        )
-
     def euler_step_weights(self, log_score: Tensor, x: Tensor, step: Tensor) -> Tensor:
         return self._unmask(log_score, x, like_positions(step, x))
 
     def analytic_step_weights(self, log_score: Tensor, x: Tensor, step: Tensor) -> Tensor:
-        # e^-dQ takes s_y to e^d s_y and (e^dQ)(mask | y) = 1 - e^-d
+        # e^-dQ takes s_y to e^d s_y, and (e^dQ)(mask | y) = 1 - e^-d
         return self._unmask(log_score, x, torch.expm1(like_positions(step, x)))
 
-    def exit_weights_(self, score: Tensor, x: Tensor, kind: StepKind, step: float) -> ExitWeights:
-        score.scatter_(1, x[:, None], 0.0)
-        if kind == "denoise":
-            return ExitWeights(1.0, score.new_zeros(x.shape))
-        return ExitWeights(step if kind == "euler" else math.expm1(step), None)
-
-    def denoiser_scores_(self, logits: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
+    def denoiser_scores(self, logits: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
+        """mu(y) / (e^sigma - 1) at masked positions (Ou et al. 2024, theorem 1)."""
         score = logits[:, : self.mask].softmax(-1)
         score /= torch.expm1(sigma.double()).to(score.dtype)[:, None]
         score = F.pad(score, (0, 1), value=1.0)
         return torch.where((x == self.mask)[:, None], score, F.one_hot(x, self.num_states))
 
     def _unmask(self, log_score: Tensor, x: Tensor, scale: Tensor) -> Tensor:
-        """A masked position becomes y with weight scale * s_y, or stays; others stay."""
-        leave = log_score.exp() * scale[..., None]
-        leave[..., self.mask] = 1 - leave[..., : self.mask].sum(-1)
-        stay = F.one_hot(x, self.num_states).to(leave.dtype)
-        return torch.where((x == self.mask)[..., None], leave, stay)
+        """A masked position becomes y with weight scale * s_y, or stays; other positions stay."""
+        exits = log_score.exp() * scale[..., None]
+        exits[..., self.mask] = 1 - exits[..., : self.mask].sum(-1)
+        stay = F.one_hot(x, self.num_states).to(exits.dtype)
+        return torch.where((x == self.mask)[..., None], exits, stay)

@@ -3,18 +3,20 @@
 The bound is the mean of the loss over time. Two estimators of the same number:
 
 paper: every draw takes a time from U[eps, 1], as in the paper.
-stratified: the draws of a sequence are spread evenly, each at a random place in a stratum of its
-    own, mirrored in every second one, so that what rises or falls steadily does not scatter at all.
-    For the uniform graph, over time. For the absorbing graph, over the number k of masked tokens:
-    with l = 1 - e^-sigma the bound is the integral of dl / l times the cost of the masked tokens,
-    and 1 / l times the chance of k masked ones among L is 1 / k times the law Beta(k, L - k + 1) of
-    l, that of the k-th smallest of L uniforms. So for k drawn uniformly and l that order statistic,
-    the weight is L / k. But few masked tokens scatter most, by 1 / k, and cost least: so k is drawn
-    with a density of about 1 / sqrt(k), as L u^2 rounded up, and the weight is multiplied by
-    1 / (L P(k)). Exact for any network.
 
-The paper's convention is kept: the mean is over [eps, 1] rather than [0, 1], and the law at time 1
-is taken to be the limit. B batch, L sequence length. sigma: total noise.
+stratified: each draw of a sequence takes a random quantile from its own stratum of [0, 1]. Every
+    second quantile is antithetic to the one before, so a linear function has no variance.
+    For the uniform graph, strata are of time.
+    For the absorbing graph, strata are of the number k of masked tokens. With l = 1 - e^-sigma, the
+    bound is the integral of dl / l times the cost of the masked tokens. 1 / l times the probability
+    of k masked tokens among L is 1 / k times the density Beta(k, L - k + 1) of l, which is the
+    density of the k-th smallest of L uniforms. So for k drawn uniformly, and l that order statistic,
+    the weight is L / k. Draws with few masked tokens have the largest variance, by 1 / k, and cost
+    least. So k = ceil(L u^2), which has a density of about 1 / sqrt(k), and the weight is multiplied
+    by 1 / (L P(k)). Unbiased for any network.
+
+As in the paper, the mean is over [eps, 1] rather than [0, 1], and the distribution at time 1 counts
+as the limit. B batch, L sequence length. sigma: total noise.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Tensor
 
+from sedd.diffusion.fast.parts import fast_parts
 from sedd.diffusion.graph import Graph
 from sedd.diffusion.loss import weighted_score_entropy
 from sedd.diffusion.network import SplitNetwork
@@ -35,8 +38,9 @@ from sedd.diffusion.noise import Noise
 from sedd.diffusion.randomness import rand
 
 Estimator = Literal["paper", "stratified"]
-# Draws of few tokens go through the network together, up to so many: reading the weights of the vocabulary layer costs as much
-# as some hundred rows of it. Not more, for the batch was chosen to fit the memory.
+# Draws of few tokens go through the network in one batch, up to this number of tokens: reading the
+# weights of the vocabulary layer costs as much as some hundred rows of it. Not more, because the
+# batch size was chosen to fit the memory.
 TOKENS_TOGETHER = 4096
 # (model, graph, sigma, weight, xt, x0) -> weight_b times the loss of sequence b, (B,) nats
 WeightedLoss: TypeAlias = Callable[[Any, Graph, Tensor, Tensor, Tensor, Tensor], Tensor]
@@ -56,14 +60,14 @@ def likelihood_bound(
     fused: bool | None = None,
     loss: WeightedLoss | None = None,
 ) -> Tensor:
-    """Estimated bound of each sequence in nats, (B,) float64: the mean of `num_draws` draws of noise
-    on x0 (B, L), several of which may go through the network together.
+    """Estimated bound of each sequence in nats, (B,) float64: the mean over `num_draws` draws of noise.
 
-    model: what the loss takes. loss: the score entropy, `fused` or not, by default; another whose
-    mean over time, weighted by dsigma, is a bound.
+    model: the first argument of the loss. x0: (B, L) clean tokens.
+    fused: as in `score_entropy_loss`.
+    loss: the score entropy by default. Any loss whose mean over time, weighted by dsigma, is a bound.
 
-    Sequences are independent of one another, so their spread gives the standard error of a mean
-    over many.
+    Sequences are independent of one another, so their variance gives the standard error of a mean
+    over sequences. Raises ValueError for num_draws < 1 or an unknown estimator.
     """
     if num_draws < 1:
         raise ValueError(f"num_draws must be at least 1, got {num_draws}")
@@ -71,14 +75,15 @@ def likelihood_bound(
         raise ValueError(f"estimator must be 'paper' or 'stratified', got {estimator!r}")
     loss = loss or functools.partial(weighted_score_entropy, fused=fused)
     total = torch.zeros(x0.shape[0], dtype=torch.float64, device=x0.device)
-    together = 1
-    if isinstance(model, SplitNetwork) and fused is not False:  # others make a table (B, L, V)
-        together = max(1, TOKENS_TOGETHER // max(x0.numel(), 1))
+    draws_together = 1
+    has_table = fused is False or fast_parts(graph) is None  # (B, L, V)
+    if isinstance(model, SplitNetwork) and not has_table:
+        draws_together = max(1, TOKENS_TOGETHER // max(x0.numel(), 1))
     draws = _draws(graph, noise, x0, num_draws, estimator, time_eps, generator)
-    while drawn := list(itertools.islice(draws, together)):
-        sigma, weight, xt = (torch.cat(parts) for parts in zip(*drawn, strict=True))
-        nats = loss(model, graph, sigma, weight, xt, x0.repeat(len(drawn), 1))
-        total += nats.double().view(len(drawn), x0.shape[0]).sum(0)
+    while batch := list(itertools.islice(draws, draws_together)):
+        sigma, weight, xt = (torch.cat(parts) for parts in zip(*batch, strict=True))
+        nats = loss(model, graph, sigma, weight, xt, x0.repeat(len(batch), 1))
+        total += nats.double().view(len(batch), x0.shape[0]).sum(0)
     return total / num_draws
 
 
@@ -91,10 +96,10 @@ def _draws(
     time_eps: float,
     generator: torch.Generator | None,
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """sigma (B,), the weight of the loss (B,), and noisy states (B, L) of each draw."""
+    """sigma (B,), weight of the loss (B,), and noisy states (B, L) of each draw."""
     for u in stratified_quantiles(x0.shape[0], num_draws, estimator, generator, x0.device):
         if estimator == "stratified" and graph.mask is not None:
-            yield _at_count(graph.mask, noise, x0, u, time_eps, generator)
+            yield _draw_with_count(graph.mask, noise, x0, u, time_eps, generator)
         else:
             sigma, dsigma = noise((time_eps + (1 - time_eps) * u).float())
             yield sigma, dsigma, graph.sample_transition(x0, sigma, generator)
@@ -107,17 +112,17 @@ def stratified_quantiles(
     generator: torch.Generator | None,
     device: torch.device,
 ) -> Iterator[Tensor]:
-    """Where each draw looks between 0 and 1, (B,) for each: each place is uniform on [0, 1], or on a stratum of its own."""
-    place = torch.empty(0)
+    """Yield the quantiles (B,) in [0, 1] of each draw: i.i.d. (paper), or one per stratum."""
+    u = torch.empty(0)
     for draw in range(num_draws):
         if estimator == "paper":
             yield rand((num_sequences,), generator, device)
             continue
-        place = 1 - place if draw % 2 else rand((num_sequences,), generator, device)
-        yield (draw + place) / num_draws
+        u = 1 - u if draw % 2 else rand((num_sequences,), generator, device)
+        yield (draw + u) / num_draws
 
 
-def _at_count(
+def _draw_with_count(
     mask: int,
     noise: Noise,
     x0: Tensor,
@@ -125,18 +130,21 @@ def _at_count(
     time_eps: float,
     generator: torch.Generator | None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """One draw, as `_draws`, for the absorbing graph with k = ceil(L u^2) masked tokens; u: (B,) in [0, 1]."""
+    """One draw of `_draws` for the absorbing graph, with k = ceil(L u^2) masked tokens.
+
+    u: (B,) in [0, 1].
+    """
     length = x0.shape[1]
     count = (u.double().square() * length).ceil().clamp(1, length)
-    fall = rand(x0.shape, generator, x0.device)  # the level at which each token turns into the mask
-    level = fall.sort(dim=1).values.gather(1, count.long()[:, None] - 1)
-    xt = torch.where(fall <= level, mask, x0)
+    token_level = rand(x0.shape, generator, x0.device)  # at which each token becomes the mask
+    level = token_level.sort(dim=1).values.gather(1, count.long()[:, None] - 1)
+    xt = torch.where(token_level <= level, mask, x0)
     sigma = -torch.log1p(-level[:, 0])
     ends = torch.tensor([time_eps, 1.0], dtype=torch.float64, device=x0.device)
     lowest, highest = noise(ends)[0]
-    counted = (sigma >= lowest) & (sigma <= highest)
+    inside = (sigma >= lowest) & (sigma <= highest)
     sigma = sigma.clamp(lowest, highest).float()
     # L / k, times 1 / (L P(k)), where P(k) = (sqrt(k) - sqrt(k - 1)) / sqrt(L)
-    share = math.sqrt(length) * (count.sqrt() + (count - 1).sqrt()) / count
-    weight = counted * torch.expm1(sigma.double()) * share / (1 - time_eps)
+    count_weight = math.sqrt(length) * (count.sqrt() + (count - 1).sqrt()) / count
+    weight = inside * torch.expm1(sigma.double()) * count_weight / (1 - time_eps)
     return sigma, weight, xt

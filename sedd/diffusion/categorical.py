@@ -1,34 +1,40 @@
 """Draws from rows of weights (n, V), which need not sum to 1.
 
-Two ways. `RowCdf` inverts the cumulative sum in float64: the chance of every state, however rare,
-is right to a relative 1e-7. `race` is what the paper's runs did: the largest of weight /
-exponential, in the precision of the weights. In float32 the exponentials come from uniforms on a
-grid of 2^-24, so that none is smaller than 6e-8: states rarer than that can hardly win, and texts
+"float64" inverts the cumulative sum in float64: the probability of every state, however rare, is
+right to a relative error of 1e-7.
+"float32" runs an exponential race, as the paper's runs did: the state with the largest
+weight / exponential wins, in the precision of the weights. In float32 the exponentials come from
+uniforms on a grid of 2^-24, so none is below 6e-8. States rarer than that hardly ever win, and texts
 drawn in many steps lose entropy (Zheng et al. 2024, "Masked diffusion models are secretly
-time-agnostic masked models").
+time-agnostic masked models", arXiv 2409.02908).
+
+n rows, V states.
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from sedd.diffusion.randomness import rand
 
-BLOCK = 512  # states a first-level entry
+DrawPrecision = Literal["float64", "float32"]
+BLOCK = 512  # states in a block of the first level
 
 
 class RowCdf:
-    """Cumulative sums of rows in two levels: sums of blocks for all rows, then one block for each
-    row drawn.
+    """Cumulative sums of rows (n, V) in two levels.
+
+    The first level holds sums of blocks for all rows; the second, one block for each drawn row.
     """
 
     def __init__(self, weights: Tensor):
         self.weights = weights  # (n, V), >= 0
         self.width = min(BLOCK, weights.shape[1])
         whole = weights.shape[1] // self.width * self.width
-        # in the precision of the weights, ten times faster than widening each: right to 1e-7 of a
-        # block
+        # in the precision of the weights, ten times faster than in float64: right to 1e-7 of a block
         sums = [weights[:, :whole].unflatten(1, (-1, self.width)).sum(-1)]
         if whole < weights.shape[1]:
             sums.append(weights[:, whole:].sum(-1, keepdim=True))
@@ -36,9 +42,9 @@ class RowCdf:
         self.totals = self.blocks[:, -1]  # (n,), float64
 
     def draw(self, u: Tensor, rows: Tensor | None = None) -> Tensor:
-        """The state at which each row's cumulative sum first exceeds the fraction u of its total.
+        """First state at which the cumulative sum of a row exceeds the fraction u of its total.
 
-        u: (m,), float64 in [0, 1). rows: (m,) rows to draw from; all if None. Returns (m,).
+        u: (m,), float64 in [0, 1). rows: (m,) rows to draw from; None: all, in order. Returns (m,).
         """
         if rows is None:
             rows = torch.arange(self.weights.shape[0], device=self.weights.device)
@@ -52,27 +58,34 @@ class RowCdf:
         state = state.clamp(max=self.weights.shape[1] - 1)
         weights = torch.where(inside, self.weights[rows[:, None], state], 0.0)
         within = weights.cumsum(1, dtype=torch.float64)
-        # a fraction of the exact sum: the rounded one may be too small to reach a rare last state
+        # a fraction of the exact sum: the rounded sum may be too small to reach a rare last state
         goal = _below(fraction * within[:, -1:], within[:, -1:])
         return state.gather(1, torch.searchsorted(within, goal, right=True))[:, 0]
 
 
 def _below(value: Tensor, bound: Tensor) -> Tensor:
-    """Rounding may have lifted `value` to `bound` or above; then the number just below it."""
+    """Clamp to the largest number below `bound`: rounding may have lifted `value` to it or above."""
     return torch.minimum(value, torch.nextafter(bound, torch.zeros_like(bound)))
 
 
-def draw(weights: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """One state of each row of (n, V), by inversion in float64. Returns (n,)."""
+def draw(
+    weights: Tensor,
+    generator: torch.Generator | None = None,
+    precision: DrawPrecision = "float64",
+) -> Tensor:
+    """One state from each row of (n, V): (n,)."""
+    if precision == "float32":
+        return exponential_race(weights, generator)
     return RowCdf(weights).draw(rand(weights.shape[:1], generator, weights.device))
 
 
 def exponential_race(weights: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """One state of each row of (n, V): the first of V exponential clocks, in the precision of the
-    weights. Returns (n,).
+    """The first of V exponential clocks to ring in each row of (n, V): (n,).
+
+    In the precision of the weights.
     """
-    drawn_on = generator.device if generator is not None else weights.device
-    u = torch.rand(weights.shape, generator=generator, dtype=weights.dtype, device=drawn_on)
+    draw_device = generator.device if generator is not None else weights.device
+    u = torch.rand(weights.shape, generator=generator, dtype=weights.dtype, device=draw_device)
     return (weights / clocks(u.to(weights.device))).argmax(-1)
 
 
@@ -82,8 +95,9 @@ def clocks(u: Tensor) -> Tensor:
 
 
 def nucleus(weights: Tensor, top_p: float) -> Tensor:
-    """Zero all but the smallest set of states that holds at least `top_p` of a row's total. (n, V)
-    -> (n, V).
+    """Keep the smallest set of states with at least `top_p` of a row's total; zero the others.
+
+    (n, V) -> (n, V).
     """
     ordered, order = weights.sort(dim=-1, descending=True)
     cumulative = ordered.cumsum(-1, dtype=torch.float64)

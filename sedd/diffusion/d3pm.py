@@ -1,14 +1,19 @@
-"""Discrete-time diffusion with a denoiser (D3PM, Austin et al. 2021, arXiv 2107.03006): its bound, step by step.
+"""Discrete-time diffusion with a denoiser: the bound of D3PM, step by step.
 
-Step i of T takes x_{i-1} to x_i; sigma_i = sigma(i / T) is the total noise after it, with sigma_0 = 0, and the last step
-leaves nothing of the text, so that the bound has no term for it. The reverse step is p(x_{i-1} | x_i) = sum over x0 of
-mu(x0) q(x_{i-1} | x_i, x0), and the bound is the sum over i of the divergence of q(x_{i-1} | x_i, x0) from it.
+Step i of T takes x_{i-1} to x_i. sigma_i = sigma(i / T) is the total noise after it, with sigma_0 = 0.
+The last step leaves nothing of the text, so the bound has no term for the limit distribution.
+The reverse step is p(x_{i-1} | x_i) = sum over x0 of mu(x0) q(x_{i-1} | x_i, x0). The bound is the sum
+over i of KL(q(x_{i-1} | x_i, x0) || p(x_{i-1} | x_i)), called the divergence of step i below.
 
-absorb:  at a masked position it is -log mu(x0) times the chance that step i, going back, uncovers it.
-uniform: with a = (1 - e^-sigma) / V, b = e^-sigma, q_i(x | y) = a_i + b_i [x = y], both laws of y = x_{i-1} are q(x_i | y)
-         times f(y) = sum over x0 of mu(x0) q_{i-1}(y | x0) / q_i(x | x0), the true one with mu at x0.
+absorb:  at a masked position the divergence is -log mu(x0) times the probability that the reverse
+         step i unmasks it.
+uniform: let a = (1 - e^-sigma) / V, b = e^-sigma, and q_i(x | y) = a_i + b_i [x = y]. Both
+         distributions of y = x_{i-1} are q(x_i | y) times
+         f(y) = sum over x0 of mu(x0) q_{i-1}(y | x0) / q_i(x | x0). The true one has all mass of mu
+         at x0.
 
-B batch, L sequence length, V states.
+Source: Austin et al. 2021, arXiv 2107.03006.
+B batch, L sequence length, V states, n rows.
 """
 
 from __future__ import annotations
@@ -18,10 +23,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sedd.diffusion.fast.row_chunks import over_rows, sum_by_sequence
+from sedd.diffusion.absorb import Absorb
+from sedd.diffusion.fast.row_chunks import RowFunction, over_rows
+from sedd.diffusion.fast.rows import loss_positions, sum_by_sequence
 from sedd.diffusion.graph import Graph
 from sedd.diffusion.network import SplitNetwork
 from sedd.diffusion.noise import Noise
+from sedd.diffusion.uniform import Uniform
 
 
 @dataclass(frozen=True)
@@ -32,11 +40,14 @@ class StepGrid:
     num_steps: int
 
     def index(self, t: Tensor) -> Tensor:
-        """The step i in 1..T that ends the interval that t in (0, 1] lies in; of t = i / T in float64, i itself."""
+        """The step i in 1..T whose interval ((i - 1) / T, i / T] holds t in (0, 1], int64.
+
+        t = i / T in float64 gives i.
+        """
         return torch.ceil(t.double() * self.num_steps - 1e-6).clamp(1, self.num_steps).long()
 
     def levels(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """sigma before and after each step, in float64: 0 before the first, infinite after the last."""
+        """sigma before and after each step, float64: 0 before the first, infinite after the last."""
         i = index.double()
         before, after = (self.noise(at / self.num_steps)[0] for at in (i - 1, i))
         infinite = torch.full_like(after, torch.inf)
@@ -46,7 +57,7 @@ class StepGrid:
         )
 
     def sigma_at(self, index: Tensor) -> Tensor:
-        """The noise level that the network is told at each step, float32: sigma(i / T), which is finite."""
+        """The noise input of the network at each step, float32: sigma(i / T), which is finite."""
         return self.noise(index.double() / self.num_steps)[0].float()
 
 
@@ -59,27 +70,38 @@ def d3pm_divergence(
     x0: Tensor,
     cross_entropy: float = 0.0,
 ) -> Tensor:
-    """Divergence of step i's reverse law from the true one, summed over positions: (B,) nats.
+    """Divergence of the reverse step i from the true posterior, summed over positions: (B,) nats.
 
-    index: (B,) steps i in 1..T. xt, x0: (B, L) states after the step, and clean tokens. cross_entropy: weight of
-    -log mu(x0), which is added at the same positions.
+    index: (B,) steps i in 1..T. xt, x0: (B, L) states after the step, and clean tokens.
+    cross_entropy: weight of -log mu(x0), added at the same positions.
+    Raises TypeError for a graph other than absorb and uniform.
     """
     batch, length = xt.shape
-    rows = graph.loss_positions(xt)
+    divergence = _row_divergence(graph)
+    rows = loss_positions(graph, xt)
     features = network.features(xt, grid.sigma_at(index), rows)
     table, bias = (part[: graph.vocab_size] for part in network.vocabulary_layer())
-    sequence = torch.arange(batch * length, device=xt.device) if rows is None else rows
-    before, after = (level[sequence // length] for level in grid.levels(index))
-    x, clean = (tokens.flatten()[sequence] for tokens in (xt, x0))
-    of_row = _uniform_rows if graph.mask is None else _absorb_rows
+    position = torch.arange(batch * length, device=xt.device) if rows is None else rows
+    before, after = (level[position // length] for level in grid.levels(index))
+    x, clean = (tokens.flatten()[position] for tokens in (xt, x0))
 
-    def function(logits: Tensor, *columns: Tensor) -> Tensor:
+    def nats_of_rows(logits: Tensor, *columns: Tensor) -> Tensor:
         log_mu = logits.log_softmax(-1)
-        nats = of_row(log_mu, *columns)
+        nats = divergence(log_mu, *columns)
         return nats - cross_entropy * _at(log_mu, columns[1]) if cross_entropy else nats
 
-    nats = over_rows(function, features, table, bias, x, clean, before, after)
+    nats = over_rows(nats_of_rows, features, table, bias, x, clean, before, after)
     return sum_by_sequence(nats, rows, batch, length)
+
+
+def _row_divergence(graph: Graph) -> RowFunction:
+    """(log_mu, x, x0, sigma before, sigma after) -> divergence (n,)."""
+    match graph:
+        case Absorb():
+            return _absorb_rows
+        case Uniform():
+            return _uniform_rows
+    raise TypeError(f"D3PM is defined for Absorb and Uniform, got {type(graph).__name__}")
 
 
 def _at(table: Tensor, state: Tensor) -> Tensor:
@@ -88,16 +110,20 @@ def _at(table: Tensor, state: Tensor) -> Tensor:
 
 
 def _absorb_rows(log_mu: Tensor, x: Tensor, x0: Tensor, before: Tensor, after: Tensor) -> Tensor:
-    """(n,) at masked positions. Noise levels in float64."""
-    uncovered = torch.exp(-before) * torch.expm1(before - after) / torch.expm1(-after)
-    return -uncovered.to(log_mu.dtype) * _at(log_mu, x0)
+    """Divergence (n,) at masked positions. before, after: float64."""
+    unmasked = torch.exp(-before) * torch.expm1(before - after) / torch.expm1(-after)
+    return -unmasked.to(log_mu.dtype) * _at(log_mu, x0)
 
 
 def _uniform_rows(log_mu: Tensor, x: Tensor, x0: Tensor, before: Tensor, after: Tensor) -> Tensor:
-    """(n,): the sum over y of q_y (e^u - 1 - u), u = log f(y) - log f_true(y), which does not cancel; V columns."""
+    """Divergence (n,): sum over y of q_y (e^u - 1 - u), u = log f(y) - log f_true(y).
+
+    This form does not cancel. log_mu: (n, V). before, after: float64.
+    """
     size, dtype = log_mu.shape[1], log_mu.dtype
     first = before == 0
-    # in the first step f_true is 0 but at x0, and the divergence -log mu(x0); any other level does for what is not used
+    # In the first step f_true is 0 except at x0, and the divergence is -log mu(x0). Any other level
+    # keeps the unused values finite.
     earlier = torch.where(first, 1.0, before)
     a, b = -torch.expm1(-after) / size, torch.exp(-after)
     a1, b1 = -torch.expm1(-earlier) / size, torch.exp(-earlier)
@@ -106,21 +132,21 @@ def _uniform_rows(log_mu: Tensor, x: Tensor, x0: Tensor, before: Tensor, after: 
     same = x == x0
     true_q = a + b * same  # q_i(x | x0)
 
-    def wide(value: Tensor) -> Tensor:
+    def column(value: Tensor) -> Tensor:
         return value.to(dtype)[:, None]
 
     mu = log_mu.exp()
     mu_x = mu.gather(1, x[:, None])
-    rest = (1 - mu_x) * wide(true_q / a) + mu_x * wide(true_q / (a + b))
+    rest = (1 - mu_x) * column(true_q / a) + mu_x * column(true_q / (a + b))
     # f(y) / f_true(y), as if y were neither x nor x0
-    ratio = rest + mu * wide(b1 / a1 * true_q / a)
-    ratio = ratio.scatter(1, x[:, None], rest + mu_x * wide(b1 / a1 * true_q / (a + b)))
-    at_x0 = ratio.gather(1, x0[:, None]) * wide(a1 / (a1 + b1))
+    ratio = rest + mu * column(b1 / a1 * true_q / a)
+    ratio = ratio.scatter(1, x[:, None], rest + mu_x * column(b1 / a1 * true_q / (a + b)))
+    at_x0 = ratio.gather(1, x0[:, None]) * column(a1 / (a1 + b1))
     ratio = ratio.scatter(1, x0[:, None], at_x0)
 
     # q(x_{i-1} = y | x, x0): three values
-    law = wide(a1 * ad / true_q).expand_as(mu)
-    law = law.scatter(1, x[:, None], wide((a1 + b1 * same) * (ad + bd) / true_q))
-    law = law.scatter(1, x0[:, None], wide((a1 + b1) * (ad + bd * same) / true_q))
+    law = column(a1 * ad / true_q).expand_as(mu)
+    law = law.scatter(1, x[:, None], column((a1 + b1 * same) * (ad + bd) / true_q))
+    law = law.scatter(1, x0[:, None], column((a1 + b1) * (ad + bd * same) / true_q))
     divergence = (law * (ratio - 1 - ratio.log())).sum(1)
     return torch.where(first, -_at(log_mu, x0), divergence)

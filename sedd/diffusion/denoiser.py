@@ -1,12 +1,12 @@
-"""Networks that say which clean token stands at each position, and what that says of scores.
+"""Score networks from denoisers: networks that predict the clean token at each position.
 
-A denoiser gives mu(y), the probability that the clean token is y, given the noisy text: the softmax of its logits over the
-vocabulary. The ratios of the noisy law follow: p(x with y) / p(x) = sum over x0 of mu(x0) p(y | x0) / p(x | x0). For the
-absorbing graph that is mu(y) / (e^sigma - 1): with mu = s (e^sigma - 1) a score network and a denoiser are the same thing
-(Ou et al. 2024, "Your absorbing discrete diffusion secretly models the conditional distributions of clean data", theorem 1).
-So all samplers of score networks are samplers of denoisers.
+A denoiser gives mu(y), the probability that the clean token is y given the noisy text: the softmax of
+its logits over the vocabulary. The scores follow from mu, see `Graph.denoiser_scores`. For the
+absorbing graph s = mu / (e^sigma - 1), so a score network and a denoiser are the same thing (Ou et
+al. 2024, "Your absorbing discrete diffusion secretly models the conditional distributions of clean
+data", arXiv 2406.03736, theorem 1). So every sampler of score networks samples from denoisers too.
 
-B batch, L sequence length, V states, n rows.
+B batch, L sequence length, V states, H features, n rows.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from sedd.diffusion.network import SplitNetwork
 
 
 class Denoiser:
-    """The score network that a network of logits implies; a `SplitNetwork` whose logits become scores by `scores_`.
+    """A `SplitNetwork` of logits as a score network.
 
-    cached: for a network that does not look at the noise: keep its features, and ask it again only about sequences that
-    have changed since.
+    cached: for a network without noise input. Keeps the features of the last batch, and runs the
+        network only on sequences that changed.
     """
 
     def __init__(self, network: SplitNetwork, graph: Graph, cached: bool = False):
@@ -35,25 +35,26 @@ class Denoiser:
 
     @property
     def constant_input_invariant(self) -> bool:
-        """As `SplitNetwork`."""
+        """As in `SplitNetwork`."""
         return getattr(self.network, "constant_input_invariant", False)
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """x (B, L), sigma (B,) or (1,) -> log_score (B, L, V)."""
         weight, bias = self.vocabulary_layer()
         logits = self.features(x, sigma) @ weight.T + bias
-        rows_sigma = sigma.reshape(-1, 1).expand(x.shape).flatten()
-        return self.scores_(logits, x.flatten(), rows_sigma).log().unflatten(0, x.shape)
+        row_sigma = sigma.reshape(-1, 1).expand(x.shape).flatten()
+        return self.scores(logits, x.flatten(), row_sigma).log().unflatten(0, x.shape)
 
     def features(self, x: Tensor, sigma: Tensor, rows: Tensor | None = None) -> Tensor:
-        """As `SplitNetwork`."""
+        """As in `SplitNetwork`."""
         if not self.cached:
             self.num_sequences_seen += x.shape[0]
             return self.network.features(x, sigma, rows)
-        features = self._remembered(x, sigma).flatten(0, 1)
+        features = self._update_cache(x, sigma).flatten(0, 1)
         return features if rows is None else features[rows]
 
-    def _remembered(self, x: Tensor, sigma: Tensor) -> Tensor:
+    def _update_cache(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """Features (B, L, H) of x, computed for the sequences that changed."""
         if self._seen is None or self._features is None or self._seen.shape != x.shape:
             changed = torch.arange(x.shape[0], device=x.device)
             self._seen, self._features = torch.full_like(x, -1), None
@@ -72,13 +73,13 @@ class Denoiser:
         return self._features
 
     def vocabulary_layer(self) -> tuple[Tensor, Tensor]:
-        """As `SplitNetwork`."""
+        """As in `SplitNetwork`."""
         return self.network.vocabulary_layer()
 
     def log_score_offset(self, sigma: Tensor) -> Tensor:
-        """Nothing is taken off logits: `scores_` normalises them."""
+        """Zero, (B,): `scores` normalizes the logits."""
         return torch.zeros_like(sigma.reshape(-1))
 
-    def scores_(self, logits: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
-        """Scores (n, V), 1 at the state x (n,), from logits (n, V), which may be overwritten. sigma: (n,)."""
-        return self.graph.denoiser_scores_(logits, x, sigma)
+    def scores(self, logits: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
+        """Scores (n, V), 1 at the state x (n,), from logits (n, V). sigma: (n,)."""
+        return self.graph.denoiser_scores(logits, x, sigma)

@@ -1,43 +1,34 @@
-"""A forward process of single tokens: how they move, what the loss is, how a reverse step is drawn.
+"""Forward processes over single tokens: transitions, score entropy and reverse steps, as defined.
 
-B batch, L sequence length, V states (the vocabulary, plus the mask as last state if absorbing). x0,
-x: (B, L) clean and noisy states. sigma: (B,) or (B, 1) total noise. log_score: (B, L, V), log of
-the estimated ratios p(y) / p(x), zero at y = x. Any of the (B, L) shapes may be another leading
-shape, with sigma (or a step) of one dimension less or broadcasting to it.
+A graph defines the mathematics only, as tables of probabilities (B, L, V). Every graph runs on these
+definitions. `sedd.diffusion.fast` computes the same numbers without the tables for the graphs that
+it knows.
 
-The tables of probabilities (B, L, V) are the plain, obvious form. They serve tests, small
-vocabularies and networks that are plain callables; `RowTerms` and the samplers say the same without
-such a table.
+B batch, L sequence length, V states: the vocabulary, plus the mask as last state if absorbing.
+x0, x: (B, L) clean and noisy states.
+sigma: (B,) or (B, 1) total noise.
+log_score: (B, L, V) log of the estimated ratios p(y) / p(x); zero at y = x.
+step: (B,) or (B, 1). Euler step: dt * dsigma. Analytic step: difference of sigma.
+Any leading shape may replace (B, L); sigma and step then have one dimension less, or broadcast.
+
+Source: Lou, Meng and Ermon 2024, "Discrete diffusion modeling by estimating the ratios of the data
+distribution", arXiv 2310.16834.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from sedd.diffusion.fast.vocabulary_sum import RowTerms
-
 StepKind = Literal["euler", "analytic", "denoise"]
 
 
-@dataclass(frozen=True)
-class ExitWeights:
-    """Weights of leaving a row's state, `scale` times the table that `Graph.exit_weights_` filled, or not.
-
-    stay: weight of staying, (r,), or None for what is missing to 1.
-    """
-
-    scale: float
-    stay: Tensor | None
-
-
 class Graph(ABC):
-    """A process in which each token moves on its own, at a rate of one a unit of sigma."""
+    """A forward process in which each token moves independently, at rate 1 per unit of sigma."""
 
     def __init__(self, vocab_size: int):
         if vocab_size < 2:
@@ -52,11 +43,15 @@ class Graph(ABC):
     @property
     @abstractmethod
     def mask(self) -> int | None:
-        """The absorbing state. None: every state can change at every step."""
+        """The absorbing state, or None.
+
+        With a mask, only masked positions have a loss, and only they move in reverse.
+        Without a mask, every position can move at every step.
+        """
 
     @abstractmethod
     def transition(self, x0: Tensor, sigma: Tensor) -> Tensor:
-        """Probabilities (B, L, V) of every state at noise sigma, given x0."""
+        """Probabilities p(y | x0) of every state y at noise sigma: (B, L, V)."""
 
     @abstractmethod
     def sample_transition(
@@ -71,77 +66,65 @@ class Graph(ABC):
         generator: torch.Generator | None = None,
         device: torch.device | str = "cpu",
     ) -> Tensor:
-        """Draw states of `shape` from the law at infinite noise."""
+        """Draw states of `shape` from the limit distribution, at infinite noise."""
 
     @abstractmethod
     def score_entropy(self, log_score: Tensor, sigma: Tensor, x: Tensor, x0: Tensor) -> Tensor:
-        """Denoising score entropy of each position, in nats, before the weight dsigma.
+        """Denoising score entropy of each position, in nats, without the weight dsigma.
 
-        sum over y != x of w_y [ s_y - r_y log s_y + r_y (log r_y - 1) ], with s = exp(log_score),
-        the true ratio r_y = p(y | x0) / p(x | x0), and w_y the rate from y to x. Returns (B, L), >=
-        0, and 0 where s = r.
-        """
-
-    @abstractmethod
-    def loss_positions(self, x: Tensor) -> Tensor | None:
-        """Flat positions (n,) of x whose score entropy can differ from 0, or None if all can."""
-
-    @abstractmethod
-    def row_terms(self, sigma: Tensor, offset: Tensor, x: Tensor, x0: Tensor) -> RowTerms:
-        """Score entropy of active rows as a sum over the vocabulary.
-
-        All (n,). offset: what is taken off every logit, see `SplitNetwork`.
+        The sum over y != x of w_y [s_y - r_y log s_y + r_y (log r_y - 1)], with the score
+        s = exp(log_score), the true ratio r_y = p(y | x0) / p(x | x0), and the rate w_y from y to x.
+        Returns (B, L): at least 0, and exactly 0 where s = r.
+        Source: Lou et al. 2024, denoising score entropy.
         """
 
     @abstractmethod
     def euler_step_weights(self, log_score: Tensor, x: Tensor, step: Tensor) -> Tensor:
-        """Row x of (identity + step * reverse rates), (B, L, V); step: dt * dsigma.
+        """Row x of (identity + step * reverse rates): (B, L, V).
 
-        Negative where the step is too long.
+        Entries are negative where the step is too long.
         """
 
     @abstractmethod
     def analytic_step_weights(self, log_score: Tensor, x: Tensor, step: Tensor) -> Tensor:
-        """(e^-dQ s)_y (e^dQ)(x | y), (B, L, V), for d = `step`, a difference of sigma.
+        """Distribution of x at the noise sigma - d, d = step: (e^-dQ s)_y (e^dQ)(x | y), (B, L, V).
 
-        The law of x at the lower noise. Negative where the scores cannot be those of any
-        distribution.
+        Entries are negative where no distribution has these scores.
+        Source: Lou et al. 2024, discrete Tweedie theorem.
         """
 
-    @abstractmethod
-    def exit_weights_(self, score: Tensor, x: Tensor, kind: StepKind, step: float) -> ExitWeights:
-        """Turn a table of scores (r, V), 1 at x (r,), into weights of leaving for each other state.
+    def denoiser_scores(self, logits: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
+        """Scores implied by a prediction mu of the clean token: (n, V), 1 at x.
 
-        The entry at x becomes 0. Says of rows that can change what the tables say of all;
-        overwrites `score`. step: as for the kind of step.
+        The sum over x0 of mu(x0) p(y | x0) / p(x | x0), with mu the softmax of the first `vocab_size`
+        columns of logits (n, V). Tokens x0 that cannot become x count nothing. x, sigma: (n,).
+        This definition holds a table (n, vocab_size, V). Graphs with a closed form override it.
         """
-
-    @abstractmethod
-    def denoiser_scores_(self, logits: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
-        """Scores (n, V), 1 at x (n,), if the clean token has the law softmax(logits) over the vocabulary.
-
-        sum over x0 of its probability times p(y | x0) / p(x | x0). logits: (n, V), overwritten. sigma: (n,).
-        """
+        mu = logits[:, : self.vocab_size].softmax(-1)
+        clean = torch.arange(self.vocab_size, device=x.device).expand_as(mu)
+        law = self.transition(clean, sigma[:, None])  # (n, x0, y)
+        at_x = law.gather(2, x[:, None, None].expand(-1, self.vocab_size, 1))
+        ratio = torch.where(at_x > 0, law / at_x, 0.0)
+        return (mu[:, :, None] * ratio).sum(1).to(mu.dtype).scatter(1, x[:, None], 1.0)
 
     def euler_step_probs(self, log_score: Tensor, x: Tensor, step: Tensor) -> Tensor:
-        """Law (B, L, V) of the next state in an Euler step; step: dt * dsigma, (B,) or (B, 1)."""
-        return normalise(self.euler_step_weights(log_score, x, step))
+        """Distribution of the next state under an Euler step: (B, L, V)."""
+        return normalize(self.euler_step_weights(log_score, x, step))
 
     def analytic_step_probs(self, log_score: Tensor, x: Tensor, step: Tensor) -> Tensor:
-        """Law (B, L, V) of the next state under an analytic step; step: difference of sigma, (B,)
-        or (B, 1).
-        """
-        return normalise(self.analytic_step_weights(log_score, x, step))
+        """Distribution of the next state under an analytic step: (B, L, V)."""
+        return normalize(self.analytic_step_weights(log_score, x, step))
 
     def denoise_probs(self, log_score: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
-        """Law (B, L, vocab_size) of the clean token: an analytic step over all of sigma, the mask
-        left out.
+        """Distribution of the clean token: (B, L, vocab_size).
+
+        An analytic step over all of sigma, without the mask.
         """
         weights = self.analytic_step_weights(log_score, x, sigma)
-        return normalise(weights[..., : self.vocab_size])
+        return normalize(weights[..., : self.vocab_size])
 
     def step_probs(self, kind: StepKind, log_score: Tensor, x: Tensor, step: Tensor) -> Tensor:
-        """The table of one kind of step."""
+        """Distribution of the next state under one kind of step. "denoise" takes sigma as step."""
         if kind == "euler":
             return self.euler_step_probs(log_score, x, step)
         if kind == "analytic":
@@ -149,12 +132,12 @@ class Graph(ABC):
         return self.denoise_probs(log_score, x, step)
 
 
-def normalise(weights: Tensor) -> Tensor:
-    """Negative weights count as zero; each row then sums to 1."""
+def normalize(weights: Tensor) -> Tensor:
+    """Replace negative weights by zero, then divide each row by its sum."""
     weights = weights.clamp(min=0)
     return weights / weights.sum(-1, keepdim=True)
 
 
 def like_positions(value: Tensor, x: Tensor) -> Tensor:
-    """A value a sequence, (B,) or (B, 1), as (B, 1) to go with x (B, L)."""
+    """Reshape one value per sequence, (B,) or (B, 1), to (B, 1), which broadcasts with x (B, L)."""
     return value[..., None] if value.dim() < x.dim() else value

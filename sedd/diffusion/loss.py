@@ -1,6 +1,6 @@
 """The training loss: denoising score entropy, weighted by the rate of the noise (Lou et al. 2024).
 
-B batch, L sequence length, V states. sigma: total noise, dsigma: its rate at time t.
+B batch, L sequence length, V states. sigma: total noise. dsigma: its rate at time t.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ import torch
 from torch import Tensor
 
 from sedd.diffusion.fast.fused import fused_score_entropy
+from sedd.diffusion.fast.parts import fast_parts
 from sedd.diffusion.graph import Graph
 from sedd.diffusion.network import ScoreFunction, SplitNetwork
 from sedd.diffusion.noise import Noise, sample_times
 
-# of the uniform graph: below, a table of logits is no larger than the features, and one pass in pieces saves nothing
+# For graphs without a mask. In a smaller vocabulary a table of logits is no larger than the
+# features, so one pass in chunks saves nothing.
 MIN_FUSED_VOCABULARY = 256
 
 
@@ -34,10 +36,10 @@ def score_entropy_loss(
     x0: (B, L) clean tokens.
     t: (B,) times; None: drawn from U[time_eps, 1].
     xt: (B, L) noisy states; None: drawn given t.
-    fused: one pass over the vocabulary, with no (B, L, V) table; None: where the model is a
-        `SplitNetwork` and it pays. The value is the same.
+    fused: one pass over the vocabulary, with no table (B, L, V); None: if the model is a
+        `SplitNetwork`, the graph has fast parts, and it saves time. The value is the same.
 
-    Raises TypeError if `fused` is asked of another model.
+    Raises TypeError if `fused` is true and the model or the graph has no fast path.
     """
     if t is None:
         t = sample_times(x0.shape[0], time_eps, generator, stratified_times, x0.device)
@@ -58,7 +60,7 @@ def weighted_score_entropy(
 ) -> Tensor:
     """weight_b times the score entropy of sequence b, summed over positions: (B,) nats.
 
-    sigma, weight: (B,). Otherwise as `score_entropy_loss`.
+    sigma, weight: (B,). Other arguments as in `score_entropy_loss`.
     """
     if fused is None:
         fused = fusing_pays(graph) and isinstance(model, SplitNetwork)
@@ -74,7 +76,12 @@ def weighted_score_entropy(
 
 
 def fusing_pays(graph: Graph) -> bool:
-    """Absorbing: in any vocabulary, for the network is needed at masked positions only. Uniform: in a large one; in a small one
-    the plain sum is also the more exact one in float32, where the scores are nearly right.
+    """Whether the fused loss of this graph exists and saves time.
+
+    With a mask, in any vocabulary: the network runs on masked positions only. Without a mask, in a
+    large vocabulary; in a small one the definition is also the more exact one in float32, where the
+    scores are nearly right.
     """
+    if fast_parts(graph) is None:
+        return False
     return graph.mask is not None or graph.vocab_size >= MIN_FUSED_VOCABULARY

@@ -1,27 +1,28 @@
-"""What the fast paths ask of a network. The plain paths take any callable (x, sigma) -> log_score.
+"""Protocols of networks. The definitions take any callable (x, sigma) -> log_score.
 
-B batch, L sequence length, V states, H width of the last features.
+B batch, L sequence length, V states, H width of the features. n: number of positions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from torch import Tensor
 
+# (x (B, L), sigma (B,)) -> log_score (B, L, V)
 ScoreFunction: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
 
 @runtime_checkable
 class SplitNetwork(Protocol):
-    """A network whose last step, linear in its features, can be applied to some positions or in
-    pieces.
+    """A network whose last layer is linear and can be applied to some positions, or in chunks.
 
     log_score = features @ weight.T + bias - offset, except at the current token, where it is 0.
 
-    One that finds the same features at every position of equal tokens, and in any number of them, may say so by a true
-    attribute `constant_input_invariant`: on a CPU a sampler then asks it about one mask, where all is masked still.
+    Optional attribute `constant_input_invariant`: true if identical tokens have the same features at
+    every position, for any number of positions. On a CPU, a sampler then runs the network on one mask
+    while all positions are masked.
     """
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
@@ -29,8 +30,9 @@ class SplitNetwork(Protocol):
         ...
 
     def features(self, x: Tensor, sigma: Tensor, rows: Tensor | None = None) -> Tensor:
-        """(n, H) at flat positions `rows` (n,) of x, or at all B * L. sigma: (B,), or (1,) for all
-        sequences.
+        """(n, H) at flat positions `rows` (n,) of x, or at all B * L positions.
+
+        sigma: (B,), or (1,) for all sequences.
         """
         ...
 
@@ -39,5 +41,26 @@ class SplitNetwork(Protocol):
         ...
 
     def log_score_offset(self, sigma: Tensor) -> Tensor:
-        """What is taken off every logit of a sequence, (B,)."""
+        """Offset subtracted from every logit of a sequence: (B,)."""
+        ...
+
+
+class CausalSplitNetwork(Protocol):
+    """A `SplitNetwork` without noise whose features depend only on the tokens up to a position."""
+
+    def features(
+        self, x: Tensor, sigma: None, rows: Tensor | None = None, caches: Any = None
+    ) -> Tensor:
+        """(n, H) at flat positions `rows` of x (B, L), or at all positions.
+
+        caches: from `new_caches`; x then holds the tokens after the cached ones.
+        """
+        ...
+
+    def vocabulary_layer(self) -> tuple[Tensor, Tensor]:
+        """weight (V or V + 1, H) and bias (V or V + 1,)."""
+        ...
+
+    def new_caches(self, batch: int, length: int) -> Any:
+        """Empty caches for `batch` sequences of up to `length` tokens."""
         ...

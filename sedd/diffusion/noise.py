@@ -1,6 +1,6 @@
 """Noise schedules: total noise sigma(t) and its rate dsigma(t) = d sigma / dt, for t in [0, 1].
 
-A token has moved by time t with probability 1 - e^-sigma(t). All functions work element by element.
+A token has moved by time t with probability 1 - e^-sigma(t). All functions work elementwise.
 """
 
 from __future__ import annotations
@@ -14,19 +14,18 @@ from torch import Tensor
 
 
 class Noise(Protocol):
-    def __call__(self, t: Tensor) -> tuple[Tensor, Tensor]:
-        """sigma(t) and dsigma(t)."""
-        ...
+    """A noise schedule: a function of the time t, of any shape."""
 
-    def time(self, sigma: Tensor) -> Tensor:
-        """The t at which the total noise is sigma."""
+    def __call__(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """sigma(t) and dsigma(t), in the shape of t."""
         ...
 
 
 @dataclass(frozen=True)
 class LogLinear:
-    """1 - e^-sigma(t) = (1 - eps) t: the expected number of moved tokens grows linearly. For the
-    absorbing graph.
+    """1 - e^-sigma(t) = (1 - eps) t, for the absorbing graph (Lou et al. 2024).
+
+    The expected number of moved tokens grows linearly.
     """
 
     eps: float = 1e-3
@@ -40,13 +39,10 @@ class LogLinear:
         # log1p: for small t, 1 - moved would lose the digits of t
         return -torch.log1p(-moved), (1 - self.eps) / (1 - moved)
 
-    def time(self, sigma: Tensor) -> Tensor:
-        return -torch.expm1(-sigma) / (1 - self.eps)
-
 
 @dataclass(frozen=True)
 class Geometric:
-    """sigma(t) = sigma_min^(1 - t) sigma_max^t. For the uniform graph."""
+    """sigma(t) = sigma_min^(1 - t) sigma_max^t, for the uniform graph (Lou et al. 2024)."""
 
     sigma_min: float = 1e-4
     sigma_max: float = 20.0
@@ -61,10 +57,6 @@ class Geometric:
         sigma = self.sigma_min ** (1 - t) * self.sigma_max**t
         return sigma, sigma * math.log(self.sigma_max / self.sigma_min)
 
-    def time(self, sigma: Tensor) -> Tensor:
-        span = math.log(self.sigma_max / self.sigma_min)
-        return torch.log(sigma / self.sigma_min) / span
-
 
 def sample_times(
     count: int,
@@ -73,15 +65,15 @@ def sample_times(
     stratified: bool = False,
     device: torch.device | str | None = None,
 ) -> Tensor:
-    """`count` times uniform on [eps, 1], float32. Returns (count,).
+    """`count` times uniform on [eps, 1]: (count,) float32.
 
-    stratified: one in each of `count` equal parts, all with the same offset (t_i = (u + i) /
-    count), which keeps every single t uniform and lowers the variance of a mean over the batch.
+    stratified: one time in each of `count` equal strata, all with the same offset: t_i = (u + i) /
+        count. Each t alone stays uniform, and the variance of a mean over the batch is lower.
     """
-    drawn_on = generator.device if generator is not None else device
+    draw_device = generator.device if generator is not None else device
     if stratified:
-        offset = torch.rand(1, generator=generator, dtype=torch.float64, device=drawn_on)
-        u = (offset + torch.arange(count, dtype=torch.float64, device=drawn_on)) / count
+        offset = torch.rand(1, generator=generator, dtype=torch.float64, device=draw_device)
+        u = (offset + torch.arange(count, dtype=torch.float64, device=draw_device)) / count
     else:
-        u = torch.rand(count, generator=generator, dtype=torch.float64, device=drawn_on)
+        u = torch.rand(count, generator=generator, dtype=torch.float64, device=draw_device)
     return (eps + (1 - eps) * u).to(device=device, dtype=torch.float32)

@@ -1,6 +1,7 @@
-"""Samplers that run backwards on a grid of times: Euler or analytic steps, then a denoising step.
+"""Samplers on a grid of times: Euler or analytic reverse steps, then a denoising step.
 
-B batch, L sequence length. sigma: total noise. Times fall evenly from 1 to `eps`, as in the paper.
+B batch, L sequence length. sigma: total noise. Times decrease evenly from 1 to `eps`, as in the
+paper.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from sedd.diffusion.categorical import draw, exponential_race
-from sedd.diffusion.fast.reverse import Precision, ReverseStep
+from sedd.diffusion.categorical import DrawPrecision
+from sedd.diffusion.fast.parts import fast_parts
+from sedd.diffusion.fast.reverse import ReverseStep
 from sedd.diffusion.graph import Graph, StepKind
 from sedd.diffusion.network import ScoreFunction
 from sedd.diffusion.noise import Noise
+from sedd.diffusion.reverse import PlainReverseStep
 
 Sampler = Literal["euler", "analytic"]
 StepCallback = Callable[[int, Tensor], None]
@@ -33,7 +36,7 @@ def sample(
     denoise: bool = True,
     clamp: tuple[Tensor, Tensor] | None = None,
     top_p: float | None = None,
-    precision: Precision = "float64",
+    precision: DrawPrecision = "float64",
     eps: float = 1e-5,
     generator: torch.Generator | None = None,
     device: torch.device | str = "cpu",
@@ -45,14 +48,17 @@ def sample(
     denoise: end with a step from time `eps` to 0, which leaves no mask.
     clamp: (tokens, mask), each (L,) or (B, L): positions where the mask is true hold these tokens
         throughout (a prefix, a suffix, or any other choice).
-    top_p: keep only the likeliest tokens of this total mass whenever a mask is replaced; absorbing
-    graph only. precision: `float64` draws exactly; `float32` draws as the paper's runs did, which
-    loses rare tokens. on_step: called with the number of the step (from 0) and the states, which
-    the next step overwrites. fused: False takes the plain path, a table of probabilities (B, L, V)
-    at every step. The law is the same.
+    top_p: replace a mask by one of the likeliest tokens of this total mass; absorbing graph only.
+    precision: "float64" draws exactly; "float32" draws as the paper's runs did, and loses rare
+        tokens.
+    on_step: called with the index of the step (from 0) and the states, which the next step
+        overwrites.
+    fused: False, or a graph without fast parts: run on the definitions, with a table of
+        probabilities (B, L, V) at every step. The distribution of the samples is the same.
 
-    Stops early once no position can change. Raises ValueError for settings outside these.
+    Stops early once no position can change. Raises ValueError for settings that cannot be used.
     """
+    fused = fused and fast_parts(graph) is not None
     check_settings(graph, steps, sampler, precision, top_p, fused)
     x, free = start(graph, shape, clamp, generator, torch.device(device))
     times = torch.linspace(1.0, eps, steps + 1, dtype=torch.float64)
@@ -61,19 +67,15 @@ def sample(
     plan: list[tuple[StepKind, float]] = [(sampler, float(length)) for length in lengths[:steps]]
     if denoise:
         plan.append(("denoise", float(sigma[-1])))
-    # all levels at once: copying one at every step would make the device wait
+    # all levels in one copy: a copy at every step would synchronize the device
     levels = sigma.to(device=x.device, dtype=torch.float32)
-    reverse = ReverseStep(model, graph, generator, precision, top_p)
+    reverse = reverse_step(model, graph, generator, precision, top_p, fused)
     with torch.no_grad():
         for index, (kind, step) in enumerate(plan):
             rows = free if graph.mask is None else free[x.view(-1)[free] == graph.mask]
             if not rows.numel():
                 break
-            now = levels[index : index + 1]
-            if fused:
-                reverse.move_(x, rows, kind, now, step)
-            else:
-                _plain_move_(model, graph, x, free, kind, now, step, precision, generator)
+            reverse.move_(x, rows, kind, levels[index : index + 1], step)
             if on_step is not None:
                 on_step(index, x)
     return x
@@ -83,28 +85,24 @@ sample_euler = functools.partial(sample, sampler="euler")
 sample_analytic = functools.partial(sample, sampler="analytic")
 
 
-def _plain_move_(
+def reverse_step(
     model: ScoreFunction,
     graph: Graph,
-    x: Tensor,
-    free: Tensor,
-    kind: StepKind,
-    sigma: Tensor,
-    step: float,
-    precision: Precision,
     generator: torch.Generator | None,
-) -> None:
-    """The obvious step: a table of probabilities for every position, and a draw from each row."""
-    log_score = model(x, sigma.expand(x.shape[0]))
-    length = log_score.new_full((x.shape[0],), step)
-    probs = graph.step_probs(kind, log_score, x, length).flatten(0, 1)
-    drawn = exponential_race(probs, generator) if precision == "float32" else draw(probs, generator)
-    x.view(-1)[free] = drawn[free]
+    precision: DrawPrecision,
+    top_p: float | None,
+    fused: bool,
+) -> ReverseStep | PlainReverseStep:
+    """The fast reverse step if `fused`, else the definition. Arguments as in `sample`."""
+    if fused:
+        return ReverseStep(model, graph, generator, precision, top_p)
+    return PlainReverseStep(model, graph, generator, precision)
 
 
 def check_settings(
     graph: Graph, steps: int, sampler: str, precision: str, top_p: float | None, fused: bool
 ) -> None:
+    """Raise ValueError for settings of `sample` that cannot be used."""
     if steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
     if sampler not in ("euler", "analytic"):
@@ -126,8 +124,10 @@ def start(
     generator: torch.Generator | None,
     device: torch.device,
 ) -> tuple[Tensor, Tensor]:
-    """States (B, L) at infinite noise with the clamped tokens in place, and the flat positions (n,)
-    that may change.
+    """Initial states (B, L) and the flat positions (n,) that may change.
+
+    States are drawn at infinite noise; clamped positions hold their tokens.
+    Raises ValueError for clamped tokens outside the vocabulary.
     """
     x = graph.sample_limit(shape, generator, device)
     if clamp is None:

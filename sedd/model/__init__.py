@@ -1,4 +1,4 @@
-"""The score network: a transformer over tokens and noise, and the average of its weights."""
+"""The network: a transformer over tokens and noise levels, and the moving average of its weights."""
 
 from sedd.model.ema import ExponentialMovingAverage
 from sedd.model.transformer import DiffusionTransformer

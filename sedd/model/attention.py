@@ -1,7 +1,6 @@
-"""Attention of every position to every position, or to those before it: flash-attn where it is
-installed and usable, PyTorch's own otherwise.
+"""Softmax attention, full or causal: by flash-attn if it can be used, else by PyTorch.
 
-B batch, L sequence length, h heads, D head width.
+B batch, L sequence length, n queries, h heads, D head width.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor
 
 _HALF = (torch.float16, torch.bfloat16)
@@ -20,9 +20,7 @@ _HALF = (torch.float16, torch.bfloat16)
 
 @functools.cache
 def _flash_attention() -> Callable[..., Tensor] | None:
-    """The function of flash-attn, or None with one warning; asked for on a GPU in half precision
-    only.
-    """
+    """The function of flash-attn, or None with one warning. Called on a GPU in half precision only."""
     try:
         return importlib.import_module("flash_attn").flash_attn_func
     except ImportError as error:
@@ -35,14 +33,14 @@ def _flash_attention() -> Callable[..., Tensor] | None:
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, causal: bool = False) -> Tensor:
-    """Softmax attention. q: (B, n, h, D); k, v: (B, L, h, D). Returns (B, n, h * D).
+    """Softmax attention: (B, n, h * D). q: (B, n, h, D). k, v: (B, L, h, D).
 
-    causal: each position sees itself and those before it; then n = L, or n = 1 for the last one.
+    causal: each position attends to itself and earlier ones; n = L, or n = 1 for the last position.
     """
     causal = causal and q.shape[1] > 1
     assert not causal or q.shape[1] == k.shape[1], "several queries after cached keys need a mask"
     if q.is_cuda and q.dtype in _HALF and (flash := _flash_attention()) is not None:
-        return flash(q, k, v, causal=causal).flatten(2)
-    q, k, v = (part.transpose(1, 2) for part in (q, k, v))
+        return rearrange(flash(q, k, v, causal=causal), "b n h d -> b n (h d)")
+    q, k, v = (rearrange(part, "b l h d -> b h l d") for part in (q, k, v))
     out = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
-    return out.transpose(1, 2).flatten(2)
+    return rearrange(out, "b h n d -> b n (h d)")

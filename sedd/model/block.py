@@ -1,7 +1,8 @@
 """One transformer block, conditioned on the noise by adaptive layer norm (Peebles and Xie 2023).
 
-B batch, L sequence length, H hidden width, C width of the conditioning. A modulation is (B, 1, H),
-or (1, 1, H) if all sequences share one noise level, or if there is none.
+B batch, L sequence length, H hidden width, C width of the conditioning, h heads, D head width.
+n: number of rows, flat positions of (B, L).
+A modulation is (B, 1, H), or (1, 1, H) if all sequences share one noise level, or if there is none.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 
 from sedd.model.attention import attend
 from sedd.model.cache import KeyValueCache
-from sedd.model.dropout import kept_share
+from sedd.model.dropout import keep_probability
 from sedd.model.initial import clear_, draw_linear_, linear
 from sedd.model.modulation import modulation_layer
 from sedd.model.rotary import rotate, rotate_
@@ -23,7 +25,7 @@ NUM_MODULATIONS = 6  # shift, scale, gate of the attention, then of the MLP
 
 
 class LayerNorm(nn.Module):
-    """Layer norm with a weight and no bias."""
+    """The weight (width,) of a layer norm without bias. See `modulated_norm`."""
 
     def __init__(self, width: int):
         super().__init__()
@@ -31,23 +33,27 @@ class LayerNorm(nn.Module):
 
 
 def modulated_norm(x: Tensor, norm: LayerNorm, shift: Tensor, scale: Tensor) -> Tensor:
-    """norm(x) * weight * (1 + scale) + shift, in the precision of the residual stream `x` (float32
-    under autocast).
-    """
+    """norm(x) * weight * (1 + scale) + shift, in the dtype of x (float32 under autocast)."""
     shift, scale = shift.to(x.dtype), norm.weight * (1 + scale.to(x.dtype))
-    if shift.numel() == x.shape[-1]:  # the same for all: one kernel
+    if shift.numel() == x.shape[-1]:  # the same for all sequences: one kernel
         return F.layer_norm(x, x.shape[-1:], scale.flatten(), shift.flatten())
     return torch.addcmul(shift, F.layer_norm(x, x.shape[-1:]), scale)
 
 
-def of_sequences(modulation: Tensor, sequence: Tensor) -> Tensor:
-    """Rows of a modulation (B, 1, H) for rows of the sequences `sequence` (n,): (n, H), or (1, H) for all alike."""
-    modulation = modulation.squeeze(1)
+def modulation_of_rows(modulation: Tensor, sequence: Tensor) -> Tensor:
+    """Modulation of each row: (n, H), or (1, H) if all sequences share one.
+
+    modulation: (B, 1, H) or (1, 1, H). sequence: (n,) index of each row's sequence.
+    """
+    modulation = rearrange(modulation, "b 1 h -> b h")
     return modulation if len(modulation) == 1 else modulation.index_select(0, sequence)
 
 
 class Block(nn.Module):
-    """cond_dim None: told no noise level. causal: a position sees itself and those before it."""
+    """Attention and MLP, each with a modulated norm, a gate and dropout.
+
+    cond_dim: C; None: no noise input. causal: a position attends to itself and earlier ones.
+    """
 
     def __init__(
         self,
@@ -73,6 +79,7 @@ class Block(nn.Module):
         self.adaLN_modulation = modulation_layer(cond_dim, NUM_MODULATIONS * hidden_size)
 
     def draw_weights(self, generator: torch.Generator | None) -> None:
+        """Initialize the weights, see `initial`."""
         for layer in (self.attn_qkv, self.attn_out, self.mlp[0], self.mlp[2]):
             assert isinstance(layer, nn.Linear)
             draw_linear_(layer, generator)
@@ -87,11 +94,14 @@ class Block(nn.Module):
         cache: KeyValueCache | None = None,
         rows: Tensor | None = None,
     ) -> Tensor:
-        """x: (B, L, H) residual stream. kept: (B, 2, L, H) what dropout leaves of each branch; None: all.
+        """The residual stream after the block: (B, L, H), or (n, H) with `rows`.
 
-        cache: of a causal block, the positions before x, to which those of x are added.
-        rows: (n,) flat positions of x at which the result is wanted, all that is to be known of the last block.
-        Returns (n, H), or without `rows` the same shape as x.
+        x: (B, L, H) residual stream.
+        modulation: six modulations, in the order of `NUM_MODULATIONS`.
+        rotary: cosines and sines (L, 1, D) of `Rotary.table`.
+        kept: (B, 2, L, H) dropout masks of both branches; None: no dropout.
+        cache: of a causal block, holds the positions before x; those of x are appended.
+        rows: (n,) flat positions of x to return, in the last block; None: all.
         """
         shift1, scale1, gate1, shift2, scale2, gate2 = modulation
         mixed = self._mix(
@@ -101,9 +111,11 @@ class Block(nn.Module):
             sequence = rows // x.shape[1]
             if kept is not None:
                 kept = kept[sequence, :, rows % x.shape[1]]  # (n, 2, H)
-            x, mixed = (part.flatten(0, 1).index_select(0, rows) for part in (x, mixed))
+            x, mixed = (
+                rearrange(part, "b l h -> (b l) h").index_select(0, rows) for part in (x, mixed)
+            )
             gate1, shift2, scale2, gate2 = (
-                of_sequences(part, sequence) for part in (gate1, shift2, scale2, gate2)
+                modulation_of_rows(part, sequence) for part in (gate1, shift2, scale2, gate2)
             )
         kept1, kept2 = (None, None) if kept is None else kept.unbind(1)
         x = self._add(x, gate1, self.attn_out(mixed), kept1)
@@ -113,20 +125,21 @@ class Block(nn.Module):
     def _mix(
         self, qkv: Tensor, rotary: tuple[Tensor, Tensor], cache: KeyValueCache | None
     ) -> Tensor:
-        """Every position by what it attends to: (B, L, H). qkv: (B, L, 3 H)."""
-        qkv = qkv.unflatten(-1, (3, self.n_heads, -1))  # (B, L, 3, h, D)
-        cos, sin = (table[:, None].to(qkv.dtype) for table in rotary)
+        """Attention between positions: (B, L, H). qkv: (B, L, 3 H)."""
+        qkv = rearrange(qkv, "b l (three h d) -> b l three h d", three=3, h=self.n_heads)
+        cos, sin = (rearrange(table, "l 1 d -> l 1 1 d").to(qkv.dtype) for table in rotary)
         turn = rotate if qkv.requires_grad else rotate_
-        # the gradient of a split is written once; that of slices would be filled with zeros first, one table for each
+        # split, not slices: its gradient is written once; each slice would fill a table with zeros
         qk, v = qkv.split((2, 1), dim=2)
         q, k = turn(qk, cos, sin).unbind(2)
-        v = v.squeeze(2)
+        v = rearrange(v, "b l 1 h d -> b l h d")
         if cache is not None:
             k, v = cache.extend(k, v)
         return attend(q, k, v, self.causal)
 
     def _add(self, x: Tensor, gate: Tensor, branch: Tensor, kept: Tensor | None) -> Tensor:
+        """x + gate * branch, with dropout of the branch."""
         gate, branch = gate.to(x.dtype), branch.to(x.dtype)
         if kept is not None:
-            gate, branch = gate / kept_share(self.dropout), branch * kept
+            gate, branch = gate / keep_probability(self.dropout), branch * kept
         return torch.addcmul(x, gate, branch)

@@ -1,6 +1,6 @@
-"""Keys and values of the tokens that a causal network has seen, so that the next one alone runs through it.
+"""Keys and values of the tokens that a causal network has read, so that each token is read once.
 
-B batch, n new positions, L positions that there is room for, h heads, D head width.
+B batch, n new positions, L capacity in positions, h heads, D head width.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from torch import Tensor
 
 
 class KeyValueCache:
-    """Of one block: what `extend` was given so far. Filled from position 0 on."""
+    """Keys and values of one block, filled from position 0 on."""
 
     def __init__(self, batch: int, length: int):
         self.batch, self.length = batch, length
         self.filled = 0
         self._store: Tensor | None = None
 
-    def room(self, batch: int, count: int) -> slice:
-        """Where the next `count` tokens go. Raises ValueError if there is no room."""
+    def next_positions(self, batch: int, count: int) -> slice:
+        """Positions of the next `count` tokens. Raises ValueError if they exceed the capacity."""
         end = self.filled + count
         if batch != self.batch or end > self.length:
             raise ValueError(
@@ -28,8 +28,8 @@ class KeyValueCache:
         return slice(self.filled, end)
 
     def extend(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Append k, v (B, n, h, D), for which there is room; returns all there are, (B, filled, h, D) each."""
-        new = self.room(k.shape[0], k.shape[1])
+        """Append k, v (B, n, h, D). Returns all keys and values so far, (B, filled, h, D) each."""
+        new = self.next_positions(k.shape[0], k.shape[1])
         if self._store is None:
             shape = 2, self.batch, self.length, *k.shape[2:]
             self._store = torch.empty(shape, dtype=k.dtype, device=k.device)

@@ -1,9 +1,9 @@
-"""Dropout whose masks are drawn before the network runs, each sequence's from a generator of its own.
+"""Dropout masks, drawn before the network runs, with one generator for each sequence.
 
-So what a sequence keeps does not depend on its batch mates, nor on which device or part of a batch it is in; and a compiled
-network sees plain inputs.
-differs from the official code, where one global generator draws for all as the network runs: its masks depend on the batch and on
-the number of processes.
+So the masks of a sequence do not depend on the other sequences of its batch, on the rank, or on the
+micro-batch, and a compiled network has plain inputs.
+differs from the official code, where one global generator draws all masks as the network runs: they
+depend on the batch and on the number of ranks.
 
 B batch, n blocks, L sequence length, H hidden width.
 """
@@ -15,48 +15,55 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-BRANCHES = 2  # of a block that are dropped out: attention and MLP
+BRANCHES = 2  # of a block, each with dropout: attention and MLP
 LOWEST = -(2**63)
-LEVELS = 2**16  # of a number that decides about an element
+LEVELS = 2**16  # values of the 16 bits that decide about one element
 
 
-def kept_share(dropout: float) -> float:
-    """The probability with which an element stays: 1 - dropout in steps of 2^-16, at least one of them."""
+def keep_probability(dropout: float) -> float:
+    """Probability of keeping an element: 1 - dropout, rounded to a multiple of 2^-16, at least 2^-16."""
     return max(1, round((1 - dropout) * LEVELS)) / LEVELS
 
 
 def draw_kept(
-    share: float,
+    probability: float,
     shape: tuple[int, int, int, int],
     generators: Sequence[torch.Generator] | None,
     device: torch.device,
 ) -> Tensor:
-    """Which elements of each branch stay, each with probability `share`, see `kept_share`: (B, n, 2, L, H), bool.
+    """Masks of the kept elements of each branch: (B, n, 2, L, H), bool.
 
-    shape: (B, n, L, H), H even. generators: one for each sequence, of the CPU or of `device`, used in one call each; None:
-    torch's global one.
-    Raises ValueError if their number is not B.
+    probability: see `keep_probability`. shape: (B, n, L, H), H even.
+    generators: one per sequence, on the CPU or on `device`, each used in one call; None: torch's
+        global generator.
+    Raises ValueError if the number of generators is not B.
     """
     batch, blocks, length, width = shape
-    drawn_on = device if generators is None or not generators else generators[0].device
-    # a sequence's masks lie together, so that one call fills them, and each number of 64 bits decides about four elements: to
-    # draw is most of the work, and a CPU draws one after the other
-    decided = 64 // 16
+    draw_device = device if generators is None or not generators else generators[0].device
+    # The masks of a sequence are adjacent in memory, so that one call fills them. Each 64-bit number
+    # decides about four elements: drawing takes most of the time, and a CPU draws one by one.
+    elements_per_number = 64 // 16
     elements = blocks * BRANCHES * length * width
-    numbers = torch.empty(batch, elements // decided, dtype=torch.int64, device=drawn_on)
+    numbers = torch.empty(
+        batch, elements // elements_per_number, dtype=torch.int64, device=draw_device
+    )
     if generators is None:
         numbers.random_(LOWEST, None)
     elif len(generators) != batch:
         raise ValueError(
-            f"dropout_generators has {len(generators)} generators for {batch} sequences; give one for each"
+            f"dropout_generators has {len(generators)} generators for {batch} sequences; give one "
+            "for each"
         )
     else:
         for row, generator in zip(numbers, generators, strict=True):
             row.random_(LOWEST, None, generator=generator)
-    kept = stays(numbers, share).view(batch, blocks, BRANCHES, length, width)
+    kept = kept_elements(numbers, probability).view(batch, blocks, BRANCHES, length, width)
     return kept.to(device, non_blocking=True)
 
 
-def stays(numbers: Tensor, share: float) -> Tensor:
-    """What each number of 64 bits (..., n) says of four elements: (..., 4 n), bool, true of a share `share` of all numbers."""
-    return numbers.view(torch.int16) >= LEVELS // 2 - round(share * LEVELS)
+def kept_elements(numbers: Tensor, probability: float) -> Tensor:
+    """Decisions of 64-bit numbers (..., n) about four elements each: (..., 4 n), bool.
+
+    Over all numbers, the fraction `probability` is true.
+    """
+    return numbers.view(torch.int16) >= LEVELS // 2 - round(probability * LEVELS)

@@ -1,6 +1,4 @@
-"""Exponential moving average of the weights, with the (1 + n) / (10 + n) ramp of the published
-runs.
-"""
+"""Exponential moving average of the weights, with the warm-up (1 + n) / (10 + n) of the published runs."""
 
 from __future__ import annotations
 
@@ -13,10 +11,10 @@ from torch import Tensor, nn
 
 
 class ExponentialMovingAverage:
-    """Shadow weights: after update n, shadow <- d shadow + (1 - d) weight with d = min(decay, (1 +
-    n) / (10 + n)).
+    """Moving average of the parameters of a module, without buffers.
 
-    Holds one tensor for each parameter, in the module's order; buffers are left out.
+    Update n: shadow <- d shadow + (1 - d) weight with d = min(decay, (1 + n) / (10 + n)).
+    shadow: one tensor per parameter, in the module's order.
     """
 
     def __init__(self, model: nn.Module, decay: float):
@@ -28,7 +26,7 @@ class ExponentialMovingAverage:
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
-        """Follow the weights after an optimiser step."""
+        """Update the average after an optimizer step."""
         self.num_updates += 1
         decay = min(self.decay, (1 + self.num_updates) / (10 + self.num_updates))
         torch._foreach_lerp_(list(self.shadow.values()), self._weights(model), 1.0 - decay)
@@ -40,7 +38,7 @@ class ExponentialMovingAverage:
 
     @contextlib.contextmanager
     def applied_to(self, model: nn.Module) -> Iterator[None]:
-        """Lend the average to `model`; its own weights return at the end, also after an error."""
+        """Give `model` the average; restore its own weights at the end, also after an error."""
         weights = self._weights(model)
         own = [weight.detach().clone() for weight in weights]
         self.copy_to(model)
@@ -55,12 +53,12 @@ class ExponentialMovingAverage:
 
     @torch.no_grad()
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over a saved average. ValueError if it belongs to other parameters."""
+        """Load a saved average. Raises ValueError if names or shapes of the parameters differ."""
         shadow: dict[str, Tensor] = state["shadow"]
-        wanted = {name: tuple(tensor.shape) for name, tensor in self.shadow.items()}
-        found = {name: tuple(tensor.shape) for name, tensor in shadow.items()}
-        if wanted != found:
-            differing = sorted(set(wanted.items()) ^ set(found.items()))
+        own_shapes = {name: tuple(tensor.shape) for name, tensor in self.shadow.items()}
+        saved_shapes = {name: tuple(tensor.shape) for name, tensor in shadow.items()}
+        if own_shapes != saved_shapes:
+            differing = sorted(set(own_shapes.items()) ^ set(saved_shapes.items()))
             raise ValueError(f"the saved average belongs to other parameters: {differing[:6]}")
         self.decay = state["decay"]
         self.num_updates = state["num_updates"]
@@ -68,5 +66,6 @@ class ExponentialMovingAverage:
             self.shadow[name].copy_(tensor)
 
     def _weights(self, model: nn.Module) -> list[Tensor]:
+        """The parameters of `model`, in the order of `shadow`."""
         weights = dict(model.named_parameters())
         return [weights[name] for name in self.shadow]

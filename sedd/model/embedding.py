@@ -1,7 +1,7 @@
 """Embeddings of tokens and of the noise level.
 
-B batch, L sequence length, V states, H hidden width, C width of the conditioning, sigma total
-noise.
+B batch, L sequence length, V states, H hidden width, C width of the conditioning.
+sigma: total noise.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import math
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 
 from sedd.model.initial import draw_linear_, draw_uniform_, linear
@@ -18,13 +19,14 @@ NUM_FREQUENCIES = 256  # width of the sinusoid, fixed in the published models
 
 
 class TokenEmbedding(nn.Module):
-    """A table (V, H)."""
+    """A table (V, H) of token embeddings. (B, L) -> (B, L, H)."""
 
     def __init__(self, num_states: int, hidden_size: int):
         super().__init__()
         self.embedding = nn.Parameter(torch.empty(num_states, hidden_size))
 
     def draw_weights(self, generator: torch.Generator | None) -> None:
+        """Initialize the weights, see `initial`."""
         draw_uniform_(self.embedding, self.embedding.shape[1], generator)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -32,13 +34,14 @@ class TokenEmbedding(nn.Module):
 
 
 def sinusoid(sigma: Tensor, width: int = NUM_FREQUENCIES, max_period: float = 10_000.0) -> Tensor:
-    """Cosines, then sines, of sigma at `width / 2` frequencies from 1 down to 1 / max_period. (B,)
-    -> (B, width).
+    """Cosines, then sines, of sigma at `width / 2` frequencies from 1 down to 1 / max_period.
+
+    (B,) -> (B, width), float32 or wider.
     """
     half = width // 2
     index = torch.arange(half, dtype=torch.float32, device=sigma.device)
     frequency = torch.exp(-math.log(max_period) * index / half)
-    angle = sigma[:, None] * frequency
+    angle = rearrange(sigma, "b -> b 1") * frequency
     return torch.cat((angle.cos(), angle.sin()), dim=-1)
 
 
@@ -52,6 +55,7 @@ class NoiseEmbedding(nn.Module):
         )
 
     def draw_weights(self, generator: torch.Generator | None) -> None:
+        """Initialize the weights, see `initial`."""
         for layer in (self.mlp[0], self.mlp[2]):
             assert isinstance(layer, nn.Linear)
             draw_linear_(layer, generator)

@@ -1,7 +1,8 @@
-"""Weights before training: the published law, drawn from an explicit generator.
+"""Initial weights: the published distribution, drawn from an explicit generator.
 
-Linear layers and the token embedding are uniform within 1 / sqrt(inputs), as in PyTorch; modulations and the vocabulary layer
-are zero, so that every block begins as the identity and the network begins by knowing nothing but the noise.
+Linear layers and the token embedding are uniform within 1 / sqrt(inputs), as in PyTorch. Modulations
+and the vocabulary layer are zero, so that every block begins as the identity, and the log scores of a
+new network depend on the noise alone.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 
 def linear(inputs: int, outputs: int, bias: bool = True) -> nn.Linear:
-    """A linear layer whose weights are not drawn yet: nn.Linear would draw them from torch's global generator."""
+    """A linear layer with empty weights: nn.Linear would draw from torch's global generator."""
     layer = nn.utils.skip_init(nn.Linear, inputs, outputs, bias=bias)
     assert isinstance(layer, nn.Linear)
     return layer
@@ -27,13 +28,13 @@ def draw_uniform_(weight: Tensor, inputs: int, generator: torch.Generator | None
 
 
 def draw_linear_(layer: nn.Linear, generator: torch.Generator | None) -> None:
-    """Weight and bias of a layer."""
+    """Fill the weight and the bias of a layer, see `draw_uniform_`."""
     draw_uniform_(layer.weight, layer.in_features, generator)
     if layer.bias is not None:
         draw_uniform_(layer.bias, layer.in_features, generator)
 
 
 def clear_(layer: nn.Module) -> None:
-    """A layer that says nothing."""
+    """Set all parameters to zero."""
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)

@@ -1,6 +1,6 @@
-"""Shifts, scales and gates of the blocks: maps from the conditioning, or, in a network that is told no noise level, learned
-constants.
+"""Shifts, scales and gates of the blocks: maps from the conditioning, or learned constants.
 
+A network without noise input has constants.
 B batch, C width of the conditioning, m width of a layer's modulation.
 """
 
@@ -16,7 +16,7 @@ from sedd.model.initial import linear
 
 
 class Constant(nn.Module):
-    """What is left of a linear layer that is given nothing: its bias (m,)."""
+    """A learned constant (m,), named as the bias of a linear layer without inputs."""
 
     def __init__(self, outputs: int):
         super().__init__()
@@ -24,14 +24,14 @@ class Constant(nn.Module):
 
 
 def modulation_layer(cond_dim: int | None, outputs: int) -> nn.Module:
-    """cond_dim: C, or None if there is no conditioning."""
+    """A layer of m = `outputs` modulations. cond_dim: C, or None without conditioning."""
     return Constant(outputs) if cond_dim is None else linear(cond_dim, outputs)
 
 
 def modulations(layers: Sequence[nn.Module], condition: Tensor | None) -> Tensor:
-    """The modulations of all layers side by side, by one product: (B, sum of m); (1, sum of m) without conditioning.
+    """Modulations of all layers, concatenated, by one product: (B, sum of m).
 
-    condition: (B, C) or (1, C).
+    condition: (B, C), (1, C) or None; (1, sum of m) for the last two.
     """
     bias = torch.cat([layer.get_parameter("bias") for layer in layers])
     if condition is None:

@@ -1,17 +1,18 @@
 """Rotary position embedding (Su et al. 2021), half-split form, base 10,000.
 
-B batch, L sequence length, h heads, D head width (even). The published files hold `inv_freq` (D /
-2,) only, so a network has no longest sequence: the table of angles grows with the longest one seen.
+B batch, L sequence length, h heads, D head width (even). The published files hold only `inv_freq`
+(D / 2,), so a network has no maximum length: the table of angles is computed for each new length.
 """
 
 from __future__ import annotations
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 
 
 class Rotary(nn.Module):
-    """Turns each pair (i, i + D/2) of a query or key at position l by the angle l * inv_freq[i]."""
+    """Rotates each pair (i, i + D/2) of a query or key at position l by the angle l * inv_freq[i]."""
 
     inv_freq: Tensor
 
@@ -24,8 +25,10 @@ class Rotary(nn.Module):
         self.register_load_state_dict_post_hook(lambda module, _: module._forget())
 
     def table(self, length: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Cosine of every angle, twice, and its sine, first negative, each (L, 1, D) in `dtype`; kept
-        until asked for others.
+        """Cosines and sines of all angles: (L, 1, D) each, in `dtype`.
+
+        Both halves of the last dimension hold the same angles; the first half of the sines is
+        negative. The last table is kept.
         """
         key = (length, dtype, self.inv_freq.device, self.inv_freq.dtype)
         if key != self._key:
@@ -34,11 +37,11 @@ class Rotary(nn.Module):
                 position = torch.arange(
                     length, dtype=self.inv_freq.dtype, device=self.inv_freq.device
                 )
-                angle = torch.outer(position, self.inv_freq.clone())[:, None, :]
+                angle = torch.outer(position, self.inv_freq.clone())
                 cos, sin = angle.cos(), angle.sin()
                 self._table = (
-                    torch.cat((cos, cos), dim=-1).to(dtype),
-                    torch.cat((-sin, sin), dim=-1).to(dtype),
+                    rearrange([cos, cos], "two l d -> l 1 (two d)").to(dtype),
+                    rearrange([-sin, sin], "two l d -> l 1 (two d)").to(dtype),
                 )
             self._key = key
         return self._table
@@ -48,16 +51,16 @@ class Rotary(nn.Module):
 
 
 def rotate(qk: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn (..., L, h, D) by the angles of `Rotary.table`."""
-    return torch.addcmul(qk * cos, _swapped(qk), sin)
+    """Rotate (..., L, h, D) by the angles of `Rotary.table`."""
+    return torch.addcmul(qk * cos, _swap_halves(qk), sin)
 
 
 def rotate_(qk: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """The same in place, where no gradient is wanted: fresh memory costs a CPU more than the arithmetic."""
-    turned = _swapped(qk)
-    return qk.mul_(cos).addcmul_(turned, sin)
+    """`rotate` in place, without gradients: on a CPU, new memory costs more than the arithmetic."""
+    swapped = _swap_halves(qk)
+    return qk.mul_(cos).addcmul_(swapped, sin)
 
 
-def _swapped(qk: Tensor) -> Tensor:
-    """The halves of the last dimension in each other's place."""
+def _swap_halves(qk: Tensor) -> Tensor:
+    """Swap the halves of the last dimension."""
     return qk.roll(qk.shape[-1] // 2, dims=-1)

@@ -1,10 +1,11 @@
-"""The network of Lou et al. 2024: a diffusion transformer from tokens and a noise level to log
-scores. Without a noise level, and causal, the same trunk serves the other objectives.
+"""The network of Lou et al. 2024: a diffusion transformer from tokens and a noise level to log scores.
 
-B batch, L sequence length, V states (the vocabulary, plus the mask as last state if absorbing), H
-hidden width, C width of the conditioning; sigma: total noise; log_score: (B, L, V), the logarithm
-of the ratios p(y) / p(x). Names and shapes of the parameters are those of the published
-checkpoints.
+Without noise input, and causal, the same trunk serves the other objectives. Names and shapes of the
+parameters are those of the published checkpoints.
+
+B batch, L sequence length, V states (the vocabulary, plus the mask as last state if absorbing).
+H hidden width, C width of the conditioning. n: number of rows, flat positions of (B, L).
+sigma: total noise. log_score: (B, L, V), log of the ratios p(y) / p(x).
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 
 from sedd.model.block import NUM_MODULATIONS, Block
 from sedd.model.cache import KeyValueCache
-from sedd.model.dropout import draw_kept, kept_share
+from sedd.model.dropout import draw_kept, keep_probability
 from sedd.model.embedding import NoiseEmbedding, TokenEmbedding
 from sedd.model.head import Head
 from sedd.model.modulation import modulations
@@ -28,13 +30,16 @@ from sedd.model.rotary import Rotary
 class DiffusionTransformer(nn.Module):
     """`model(x, sigma) -> log_score`, zero at the current token of every position.
 
-    vocab_size: tokens without the mask. scale_by_sigma: take log(e^sigma - 1) + log(V - 1) off
-    every logit, which makes a new network right on average; None: as published, for the absorbing
-    graph only. cond_dim: None for a network that is told no noise level. causal: a position sees itself and those before
-    it. generator: of the weights, on the CPU; None: torch's global one, as for PyTorch's own layers.
+    vocab_size: number of tokens without the mask. absorb: whether there is one extra state.
+    cond_dim: C; None: no noise input. causal: a position attends to itself and earlier ones.
+    scale_by_sigma: subtract log(e^sigma - 1) + log(V - 1) from every logit, which makes a new network
+        right on average; None: as published, for the absorbing graph only.
+    generator: for the initial weights, on the CPU; None: torch's global generator.
 
-    dropout_generators: one for each sequence of the batches that follow, from which their dropout is drawn in training, so
-    that it depends on no batch mate; None: torch's global one.
+    Attribute dropout_generators: one generator per sequence of the next batches, for the dropout of
+    training, see `dropout`; None: torch's global generator.
+
+    Raises ValueError if the head width is not an even number.
     """
 
     dropout_generators: Sequence[torch.Generator] | None
@@ -72,11 +77,15 @@ class DiffusionTransformer(nn.Module):
 
     @property
     def constant_input_invariant(self) -> bool:
-        """Attention over equal values is that value, and places enter by attention alone; but dropout tells places apart."""
+        """Whether identical tokens have the same features at every position.
+
+        For identical tokens attention returns the shared value, so position has no effect. Dropout
+        masks break this.
+        """
         return not (self.training and self.dropout > 0)
 
     def draw_weights(self, generator: torch.Generator | None = None) -> None:
-        """Make the network a new one: see `initial`."""
+        """Initialize all weights, see `initial`."""
         self.vocab_embed.draw_weights(generator)
         if self.sigma_map is not None:
             self.sigma_map.draw_weights(generator)
@@ -86,13 +95,16 @@ class DiffusionTransformer(nn.Module):
         self.output_layer.clear_weights()
 
     def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """x: (B, L) states. sigma: (B,), (B, 1), or one value for all. Returns log_score (B, L, V),
-        float32 at least.
+        """log_score (B, L, V), float32 or wider.
+
+        x: (B, L) states. sigma: (B,), (B, 1), or one value for all sequences.
         """
-        logits = self.output_layer.linear(self.features(x, sigma)).unflatten(0, x.shape)
+        logits = self.output_layer.linear(self.features(x, sigma))
+        logits = rearrange(logits, "(b l) v -> b l v", b=x.shape[0], l=x.shape[1])
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         if self.scale_by_sigma:
-            logits = logits - self.log_score_offset(sigma).to(logits.dtype)[:, None, None]
+            offset = self.log_score_offset(sigma).to(logits.dtype)
+            logits = logits - rearrange(offset, "b -> b 1 1")
         return logits.scatter(-1, x[..., None], 0.0)
 
     def features(
@@ -102,47 +114,49 @@ class DiffusionTransformer(nn.Module):
         rows: Tensor | None = None,
         caches: Sequence[KeyValueCache] | None = None,
     ) -> Tensor:
-        """Inputs (n, H) of the vocabulary layer at flat positions `rows` (n,) of x; at all B * L if
-        None.
+        """Inputs (n, H) of the vocabulary layer at flat positions `rows` (n,) of x; None: at all B * L.
 
-        sigma: as in `forward`; not looked at by a network that is told no noise level. caches: see `new_caches`; x then
-        holds the tokens that follow those in them.
+        sigma: as in `forward`; ignored by a network without noise input.
+        caches: from `new_caches`; x then holds the tokens after the cached ones, and `rows` is None.
         """
         condition = None
         if self.sigma_map is not None:
-            assert sigma is not None, "this network is told the noise level"
+            assert sigma is not None, "this network needs the noise level"
             with torch.autocast(x.device.type, enabled=False):  # as in the official code
                 condition = F.silu(self.sigma_map(sigma.reshape(-1)))
         if caches is None:
             hidden = self.trunk(x, condition, rows)
         else:
-            assert rows is None, "what follows a cache is wanted whole"
+            assert rows is None, "caches return the features of all new tokens"
             hidden = self._cached(x, condition, caches)
         return self.output_layer.features(
             hidden, condition, None if rows is None else rows // x.shape[1]
         )
 
     def new_caches(self, batch: int, length: int) -> list[KeyValueCache]:
-        """Empty caches, one a block, for `batch` sequences of up to `length` tokens; for a causal network."""
+        """Empty caches, one per block, for `batch` sequences of up to `length` tokens.
+
+        For a causal network.
+        """
         return [KeyValueCache(batch, length) for _ in self.blocks]
 
     def vocabulary_layer(self) -> tuple[Tensor, Tensor]:
-        """Weight (V, H) and bias (V,) of the map from features to logits."""
+        """Weight (V, H) and bias (V,) of the linear map from features to logits."""
         return self.output_layer.linear.weight, self.output_layer.linear.bias
 
     def log_score_offset(self, sigma: Tensor) -> Tensor:
-        """What is taken off every logit of a sequence. sigma: as in `forward`. Returns (B,)."""
+        """Offset (B,) subtracted from every logit of a sequence. sigma: as in `forward`."""
         sigma = sigma.reshape(-1)
         if not self.scale_by_sigma:
             return torch.zeros_like(sigma)
-        # log expm1: e^sigma - 1 cancels for small sigma; for large, log(e^sigma - 1) = sigma +
-        # log(1 - e^-sigma)
+        # log(e^sigma - 1) = sigma + log(1 - e^-sigma): no overflow for large sigma; expm1: no
+        # cancellation for small sigma
         return sigma + torch.log(-torch.expm1(-sigma)) + math.log(self.num_states - 1)
 
     def trunk(self, x: Tensor, condition: Tensor | None, rows: Tensor | None = None) -> Tensor:
-        """Every block; the last one only as far as the flat positions `rows` (n,) ask for it, if given.
+        """Hidden states after all blocks: (n, H) at flat positions `rows` (n,); None: (B, L, H).
 
-        x: (B, L) states; condition: (B, C), (1, C) or None. Returns (n, H), or without `rows` (B, L, H).
+        x: (B, L) states. condition: (B, C), (1, C) or None.
         """
         hidden = self.vocab_embed(x)
         rotary = self.rotary_emb.table(x.shape[1], hidden.dtype)
@@ -151,7 +165,7 @@ class DiffusionTransformer(nn.Module):
             batch, length, width = hidden.shape
             shape = batch, len(self.blocks), length, width
             kept = draw_kept(
-                kept_share(self.dropout), shape, self.dropout_generators, hidden.device
+                keep_probability(self.dropout), shape, self.dropout_generators, hidden.device
             )
         return self._run_blocks(hidden, condition, *rotary, kept, rows)
 
@@ -166,32 +180,36 @@ class DiffusionTransformer(nn.Module):
     ) -> Tensor:
         modulation = self._modulations(condition, hidden.shape[-1])
         for index, block in enumerate(self.blocks):
-            left = None if kept is None else kept[:, index]
-            wanted = rows if index == len(self.blocks) - 1 else None
-            hidden = block(hidden, modulation[:, index].unbind(1), (cos, sin), left, rows=wanted)
+            block_kept = None if kept is None else kept[:, index]
+            block_rows = rows if index == len(self.blocks) - 1 else None
+            hidden = block(
+                hidden, modulation[index].unbind(), (cos, sin), block_kept, rows=block_rows
+            )
         return hidden
 
     def _cached(
         self, x: Tensor, condition: Tensor | None, caches: Sequence[KeyValueCache]
     ) -> Tensor:
-        """`trunk` of tokens that follow those in the caches; never compiled, for the lengths change."""
-        new = caches[0].room(x.shape[0], x.shape[1])
+        """`trunk` for the tokens after the cached ones. Never compiled, because the lengths change."""
+        new = caches[0].next_positions(x.shape[0], x.shape[1])
         hidden = self.vocab_embed(x)
         cos, sin = self.rotary_emb.table(caches[0].length, hidden.dtype)
         rotary = cos[new], sin[new]
         modulation = self._modulations(condition, hidden.shape[-1])
         for index, block in enumerate(self.blocks):
-            hidden = block(hidden, modulation[:, index].unbind(1), rotary, cache=caches[index])
+            hidden = block(hidden, modulation[index].unbind(), rotary, cache=caches[index])
         return hidden
 
     def _modulations(self, condition: Tensor | None, width: int) -> Tensor:
-        """(B, n_blocks, 6, 1, H), or B = 1."""
+        """Modulations of all blocks: (n_blocks, 6, B, 1, H), or B = 1."""
         layers = [block.get_submodule("adaLN_modulation") for block in self.blocks]
-        modulation = modulations(layers, condition)
-        return modulation.view(-1, len(layers), NUM_MODULATIONS, 1, width)
+        return rearrange(
+            modulations(layers, condition),
+            "b (block m h) -> block m b 1 h",
+            m=NUM_MODULATIONS,
+            h=width,
+        )
 
     def compile_trunk(self) -> None:
-        """Let torch.compile fuse the blocks; the vocabulary layer stays apart, so that the fused
-        loss still applies.
-        """
+        """Compile the blocks. The vocabulary layer stays outside, so the fused loss still applies."""
         self._run_blocks = torch.compile(self._run_blocks)

@@ -15,8 +15,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from sedd.diffusion import Estimator
-from sedd.diffusion.fast.reverse import Precision
+from sedd.diffusion import DrawPrecision, Estimator
 from sedd.model import DiffusionTransformer
 
 OnStep = Callable[[int, Tensor], None]
@@ -73,7 +72,7 @@ class Drawing:
     sampler: str
     steps: int
     denoise: bool = True
-    precision: Precision = "float64"
+    precision: DrawPrecision = "float64"
     top_p: float | None = None
     temperature: float = 1.0
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from sedd.diffusion import Absorb, Geometric, Graph, LogLinear, Noise, Uniform
 from sedd.diffusion.fast.fused import differentiable_vocabulary_sum
+from sedd.diffusion.fast.parts import require_fast_parts
 from sedd.diffusion.loss import fusing_pays
 
 GRAPHS = {"absorb": Absorb, "uniform": Uniform}
@@ -70,7 +71,9 @@ class Case:
         x, x0 = torch.tensor([self.x]), torch.tensor([self.x0])
         inputs = [p.to(dtype).requires_grad_() for p in (self.features, self.weight, self.bias)]
         if fused:
-            terms = self.graph.row_terms(sigma, offset(self.graph, sigma), x, x0)
+            terms = require_fast_parts(self.graph).row_terms(
+                sigma, offset(self.graph, sigma), x, x0
+            )
             loss = differentiable_vocabulary_sum(
                 *inputs, terms.scaled(dsigma.double()), self.graph.vocab_size
             ).sum()

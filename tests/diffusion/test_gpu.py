@@ -25,8 +25,10 @@ from sedd.diffusion import (
     score_entropy_loss,
     weighted_score_entropy,
 )
-from sedd.diffusion.fast import vocabulary_sum
+from sedd.diffusion.fast import fused, vocabulary_sum
 from sedd.diffusion.fast.fused import is_certainly, is_common
+from sedd.diffusion.fast.parts import require_fast_parts
+from sedd.diffusion.fast.rows import loss_positions
 from sedd.diffusion.fast.vocabulary_sum import Gradients
 from sedd.model import DiffusionTransformer
 
@@ -96,13 +98,13 @@ class TestOnAGpu:
     @pytest.mark.parametrize("kind", KINDS)
     @pytest.mark.parametrize("elements", [2**26, 20_000])  # one piece, several pieces
     def test_the_fused_loss_is_the_plain_one_in_float32(self, kind, elements, monkeypatch):
-        monkeypatch.setitem(vocabulary_sum.PIECE_ELEMENTS, "cuda", elements)
+        monkeypatch.setitem(vocabulary_sum.CHUNK_ELEMENTS, "cuda", elements)
         model = network(kind).cuda()
-        fused = value_and_gradients(model, kind, fused=True, half=False)
+        fast = value_and_gradients(model, kind, fused=True, half=False)
         plain = value_and_gradients(model, kind, fused=False, half=False)
-        assert_close(fused, plain, value=1e-4, gradient=1e-3)
-        there = value_and_gradients(model.cpu(), kind, fused=False, half=False)
-        assert_close(fused, there, value=1e-3, gradient=1e-2)  # products may round as TF32 does
+        assert_close(fast, plain, value=1e-4, gradient=1e-3)
+        on_cpu = value_and_gradients(model.cpu(), kind, fused=False, half=False)
+        assert_close(fast, on_cpu, value=1e-3, gradient=1e-2)  # products may round as TF32 does
 
     @pytest.mark.parametrize("kind", KINDS)
     def test_the_fused_loss_in_bfloat16_is_right_to_its_eight_bits(self, kind):
@@ -115,12 +117,12 @@ class TestOnAGpu:
         assert not torch.equal(half[0], exact[0])
 
     @pytest.mark.parametrize("kind", KINDS)
-    def test_the_training_loss_waits_for_the_gpu_only_to_count_masks(self, kind):
+    def test_the_training_loss_waits_for_the_gpu_only_to_count_masks(self, kind, monkeypatch):
         model = network(kind).cuda()
         graph, noise = process(kind)
         x0, t, xt = (part.cuda() for part in batch(graph, noise))
-        rows = graph.loss_positions(xt)
-        graph.loss_positions = lambda x: rows  # the one wait that is known
+        rows = loss_positions(graph, xt)
+        monkeypatch.setattr(fused, "loss_positions", lambda *_: rows)  # the one wait that is known
         sigma, weight = noise(t)
         loss = weighted_score_entropy(model, graph, sigma, weight, xt, x0)  # warms everything up
         torch.cuda.set_sync_debug_mode("error")
@@ -196,13 +198,14 @@ class TestWhereNothingCanBeRead:
     def test_the_vocabulary_sum_and_its_gradients_read_nothing(
         self, kind, compute, elements, monkeypatch
     ):
-        monkeypatch.setitem(vocabulary_sum.PIECE_ELEMENTS, "cuda", elements)
+        monkeypatch.setitem(vocabulary_sum.CHUNK_ELEMENTS, "cuda", elements)
         graph, _ = process(kind)
         rows = 40
         features, weight = empty(rows, 16), empty(graph.num_states, 16)
         bias, sigma = empty(graph.num_states), empty(rows)
         states = empty(rows, dtype=torch.int64)
-        terms = graph.row_terms(sigma, sigma, states, states).scaled(sigma.double())
+        parts = require_fast_parts(graph)
+        terms = parts.row_terms(sigma, sigma, states, states).scaled(sigma.double())
         gradients = Gradients.for_inputs(features, weight, bias)
         values = vocabulary_sum.vocabulary_sum(
             features, weight, bias, terms, VOCABULARY, compute, gradients

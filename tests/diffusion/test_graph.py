@@ -161,28 +161,6 @@ def test_denoising_is_the_posterior_of_the_clean_token(graph):
     assert_close(found[0], expected, rtol=1e-10, atol=1e-13)
 
 
-@each_graph
-@pytest.mark.parametrize("kind", ["euler", "analytic", "denoise"])
-@pytest.mark.parametrize("step", [1e-4, 0.05, 1.5])
-def test_leaving_weights_say_the_same_as_the_table(graph, kind, step):
-    """Also where weights would be negative: a step of 1.5 with random scores overshoots."""
-    rows = 40
-    x = torch.arange(rows) % graph.num_states
-    x = x if graph.mask is None else torch.full_like(x, graph.mask)
-    log_score = 2 * random_log_score(graph, rows).scatter(-1, x[:, None], 0.0)
-    length = torch.full((rows,), step, dtype=torch.float64)
-    expected = graph.step_probs(kind, log_score[:, None], x[:, None], length)[:, 0]
-    table = log_score.exp()
-    leave = graph.exit_weights_(table, x, kind, step)
-    total = leave.scale * table.sum(1)
-    stay = (1 - total if leave.stay is None else leave.stay).clamp(min=0)
-    found = leave.scale * table
-    found = found.scatter_add(1, x[:, None], stay[:, None]) / (total + stay)[:, None]
-    assert_close(found[:, : expected.shape[1]], expected, rtol=1e-10, atol=1e-14)
-    if step == 1.5 and kind == "euler":
-        assert (stay == 0).any()
-
-
 def test_graphs_refuse_a_vocabulary_of_one():
     with pytest.raises(ValueError, match="at least 2, got 1"):
         Absorb(1)

@@ -21,11 +21,6 @@ def test_the_rate_is_the_derivative_of_the_total_noise(noise):
     assert_close(dsigma, derivative, rtol=1e-12, atol=0.0)
 
 
-@pytest.mark.parametrize("noise", NOISES, ids=str)
-def test_time_undoes_the_schedule(noise):
-    assert_close(noise.time(noise(times())[0]), times(), rtol=1e-10, atol=1e-14)
-
-
 def test_log_linear_noise_moves_tokens_in_proportion_to_time():
     sigma, _ = LogLinear(eps=1e-3)(times())
     assert_close(-torch.expm1(-sigma), 0.999 * times(), rtol=1e-14, atol=0.0)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from sedd.model import DiffusionTransformer
-from sedd.model.dropout import draw_kept, kept_share, stays
+from sedd.model.dropout import draw_kept, keep_probability, kept_elements
 
 SHARE = 0.7
 
@@ -109,11 +109,11 @@ def test_each_element_stays_with_the_probability_asked_for_and_the_mean_is_kept(
 
 @pytest.mark.parametrize("dropout", [0.1, 0.5, 1 / 3, 1e-9, 1 - 1e-9])
 def test_the_share_that_stays_is_the_nearest_that_16_bits_can_say(dropout):
-    share = kept_share(dropout)
+    share = keep_probability(dropout)
     assert 0 < share <= 1
     assert abs(share - (1 - dropout)) <= (2**-17 if dropout < 0.9 else 2**-16)
     every = torch.arange(-(2**15), 2**15, dtype=torch.int16).view(torch.int64)
-    assert stays(every, share).double().mean() == share
+    assert kept_elements(every, share).double().mean() == share
 
 
 @pytest.mark.parametrize("dropout", [0.5, 1 - 1.4 * 2**-16])
@@ -122,7 +122,7 @@ def test_what_stays_is_scaled_up_so_that_the_branch_keeps_its_mean(dropout):
     block = network(dropout=dropout).blocks[0]
     x = torch.zeros(2**16, 1, 1, dtype=torch.float64)
     every = torch.arange(-(2**15), 2**15, dtype=torch.int16).view(torch.int64)
-    kept = stays(every, kept_share(dropout)).view(x.shape)
+    kept = kept_elements(every, keep_probability(dropout)).view(x.shape)
     added = block._add(x, torch.ones_like(x), torch.full_like(x, 3.0), kept)
     assert added.mean().item() == 3.0
 

@@ -1,1 +1,5 @@
-"""The definitions of `sedd.diffusion`, faster: fused loss, reverse step, sums over the vocabulary."""
+"""The definitions of `sedd.diffusion`, faster: fused loss, reverse step, sums over the vocabulary.
+
+Modules in this folder import the definitions (graph, absorb, uniform, ...), never the reverse.
+`parts.FAST_PARTS` lists the graphs that have fast parts; every other graph runs on its definitions.
+"""

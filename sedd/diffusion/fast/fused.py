@@ -1,7 +1,8 @@
 """The score entropy of a `SplitNetwork` in one pass over the vocabulary, with its gradients.
 
-B batch, L sequence length, n rows: the positions whose score entropy can differ from 0 (the masked
-ones, if absorbing).
+B batch, L sequence length, H features, V states.
+n rows: the positions with a loss (all, or the masked ones of an absorbing graph).
+G segments: groups of rows whose values are summed; one per sequence in the loss.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sedd.diffusion.fast.parts import require_fast_parts
 from sedd.diffusion.fast.precision import accumulation_dtype, compute_dtype
+from sedd.diffusion.fast.rows import loss_positions
 from sedd.diffusion.fast.vocabulary_sum import Gradients, RowTerms, vocabulary_sum
 from sedd.diffusion.graph import Graph
 from sedd.diffusion.network import SplitNetwork
@@ -21,41 +24,42 @@ from sedd.diffusion.network import SplitNetwork
 def fused_score_entropy(
     network: SplitNetwork, graph: Graph, sigma: Tensor, weight: Tensor, xt: Tensor, x0: Tensor
 ) -> Tensor:
-    """weight_b times the score entropy of sequence b, summed over its positions: (B,) nats, float32
-    at least.
+    """`loss.weighted_score_entropy` without a table of scores: (B,) nats, float32 or wider.
 
     sigma, weight: (B,). xt, x0: (B, L) noisy and clean states.
+    Raises TypeError if the graph has no fast parts.
     """
+    parts = require_fast_parts(graph)
     batch, length = xt.shape
-    rows = graph.loss_positions(xt)
+    rows = loss_positions(graph, xt)
     features = network.features(xt, sigma, rows)
     if rows is None:
         rows = torch.arange(batch * length, device=xt.device)
     sequence = rows // length
     offset = network.log_score_offset(sigma)
-    terms = graph.row_terms(
+    terms = parts.row_terms(
         sigma[sequence], offset[sequence], xt.flatten()[rows], x0.flatten()[rows]
     ).scaled(weight.double()[sequence])
-    # gradients are made ready for the mean over the batch, the usual end of a loss
+    # the usual loss is a mean over the batch: prepare the gradients for its upstream gradient 1 / B
     return differentiable_vocabulary_sum(
         features,
         *network.vocabulary_layer(),
         terms,
         graph.vocab_size,
-        groups=SegmentIndex(sequence, batch),
+        segments=SegmentIndex(sequence, batch),
         expected_upstream=1 / max(batch, 1),
     )
 
 
 @dataclass(frozen=True)
 class SegmentIndex:
-    """Rows whose values are summed up. of_row: (n,) the group of each row. count: G."""
+    """Assignment of rows to segments. of_row: (n,) segment of each row. count: G."""
 
     of_row: Tensor
     count: int
 
     def total(self, values: Tensor) -> Tensor:
-        """(n,) -> (G,)."""
+        """Sum of the values (n,) of each segment: (G,)."""
         return values.new_zeros(self.count).index_add_(0, self.of_row, values)
 
 
@@ -65,26 +69,28 @@ def differentiable_vocabulary_sum(
     bias: Tensor,
     terms: RowTerms,
     num_states: int,
-    groups: SegmentIndex | None = None,
+    segments: SegmentIndex | None = None,
     expected_upstream: float = 1.0,
 ) -> Tensor:
-    """`vocabulary_sum` of each row, (n,), or of each group, (G,); float32 at least; differentiable
-    in features (n, H), weight and bias.
+    """`vocabulary_sum` of each row (n,), or of each segment (G,), with gradients; float32 or wider.
 
-    expected_upstream: the derivative of the final loss by the values, for which gradients are made
-    ready on the way forward. Another derivative common to all values costs a multiplication;
-    derivatives that differ, a second pass. That a derivative is common is seen without looking at
-    it, so that no GPU has to be waited for, if it comes of a sum; after a mean it is read.
+    Differentiable in features (n, H), weight (V, H) and bias (V,).
+    expected_upstream: upstream gradient for which the forward pass prepares the gradients. Another
+        upstream gradient, equal for all values, costs one multiplication. Upstream gradients that
+        differ cost a second pass over the vocabulary.
+
+    After a sum, equality shows in the strides of the upstream gradient, and a GPU need not be
+    synchronized. After a mean, the upstream gradient is read.
     """
     compute = compute_dtype(features, weight)
-    arguments = (features, weight, bias, terms, num_states, compute, groups)
+    arguments = (features, weight, bias, terms, num_states, compute, segments)
     if torch.is_grad_enabled() and any(t.requires_grad for t in (features, weight, bias)):
         values = _VocabularySum.apply(*arguments, expected_upstream)
         assert isinstance(values, Tensor)
         return values
     with torch.autocast(features.device.type, enabled=False):
         values = vocabulary_sum(*arguments[:-1])
-    values = values if groups is None else groups.total(values)
+    values = values if segments is None else segments.total(values)
     return values.to(accumulation_dtype(compute))
 
 
@@ -98,19 +104,18 @@ class _VocabularySum(torch.autograd.Function):
         terms: RowTerms,
         num_states: int,
         compute: torch.dtype,
-        groups: SegmentIndex | None,
+        segments: SegmentIndex | None,
         expected_upstream: float,
     ) -> Tensor:
         gradients = Gradients.for_inputs(features, weight, bias)
-        ready = terms.scaled(expected_upstream)
+        scaled = terms.scaled(expected_upstream)
         with torch.autocast(features.device.type, enabled=False):
-            values = vocabulary_sum(features, weight, bias, ready, num_states, compute, gradients)
+            values = vocabulary_sum(features, weight, bias, scaled, num_states, compute, gradients)
         ctx.save_for_backward(features, weight, bias)
-        ctx.settings = terms, num_states, compute, groups, expected_upstream
-        # not through save_for_backward: handed over, so that .grad can take the weight's buffer
-        # without a copy
+        ctx.settings = terms, num_states, compute, segments, expected_upstream
+        # not through save_for_backward: .grad can then take the buffer of the weight without a copy
         ctx.gradients = gradients
-        values = values if groups is None else groups.total(values)
+        values = values if segments is None else segments.total(values)
         return (values / expected_upstream).to(accumulation_dtype(compute))
 
     @staticmethod
@@ -120,28 +125,31 @@ class _VocabularySum(torch.autograd.Function):
     ) -> tuple[Tensor | None, ...]:
         (upstream,) = grad_outputs
         features, weight, bias = ctx.saved_tensors
-        terms, num_states, compute, groups, expected_upstream = ctx.settings
+        terms, num_states, compute, segments, expected_upstream = ctx.settings
         gradients: Gradients | None = ctx.gradients
         ctx.gradients = None
         if gradients is None or not is_common(upstream):
             gradients = Gradients.for_inputs(features, weight, bias)
-            each = upstream if groups is None else upstream[groups.of_row]
-            again = terms.scaled(each.double())
+            of_rows = upstream if segments is None else upstream[segments.of_row]
+            scaled = terms.scaled(of_rows.double())
             with torch.autocast(upstream.device.type, enabled=False):
-                vocabulary_sum(features, weight, bias, again, num_states, compute, gradients)
+                vocabulary_sum(features, weight, bias, scaled, num_states, compute, gradients)
         elif upstream.numel() and not is_certainly(upstream[0], expected_upstream):
             gradients.scale_(upstream[0].double() / expected_upstream)
-        made = (gradients.features, gradients.weight, gradients.bias)
         inputs = (features, weight, bias)
-        grads = [made[i].to(inputs[i].dtype) if ctx.needs_input_grad[i] else None for i in range(3)]
+        buffers = (gradients.features, gradients.weight, gradients.bias)
+        grads = [
+            buffer.to(tensor.dtype) if needed else None
+            for buffer, tensor, needed in zip(buffers, inputs, ctx.needs_input_grad, strict=False)
+        ]
         return *grads, None, None, None, None, None
 
 
 def is_common(values: Tensor) -> bool:
-    """Whether all elements of (n,) are equal; read only if they are not one element, expanded."""
+    """Whether all elements of (n,) are equal. Reads them, unless one element is expanded to all."""
     return values.numel() == 0 or values.stride() == (0,) or bool((values == values[0]).all())
 
 
 def is_certainly(value: Tensor, expected: float) -> bool:
-    """Whether a scalar on the CPU is `expected`; of one on another device that is not asked: the answer would be waited for."""
+    """Whether a scalar on the CPU equals `expected`. False on a GPU, to avoid a synchronization."""
     return value.device.type == "cpu" and bool(value == torch.full_like(value, expected))

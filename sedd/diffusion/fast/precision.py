@@ -1,4 +1,4 @@
-"""Matrix products whose inputs may be in bfloat16 while sums and results stay in float32."""
+"""Matrix products with inputs in bfloat16 or wider, and sums and results in float32 or wider."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ LOG2_E = math.log2(math.e)
 
 
 def compute_dtype(features: Tensor, weight: Tensor) -> torch.dtype:
-    """What to multiply in: autocast's choice where it is on, otherwise the wider of the two.
+    """Dtype of the inputs of a product: autocast's choice if it is on, else the wider of the two.
 
-    float16 is never used: the exponential of a logit of 12 overflows it.
+    Never float16: the exponential of a logit of 12 overflows it.
     """
     device = features.device.type
     if torch.is_autocast_enabled(device):
@@ -24,14 +24,15 @@ def compute_dtype(features: Tensor, weight: Tensor) -> torch.dtype:
 
 
 def accumulation_dtype(compute: torch.dtype) -> torch.dtype:
+    """Dtype of sums and results: `compute`, but float32 or wider."""
     return torch.promote_types(compute, torch.float32)
 
 
 def product_into(out: Tensor, a: Tensor, b: Tensor, add: Tensor | None = None) -> Tensor:
-    """out = a @ b + add. out: (n, m), float32 at least; add: (m,)."""
+    """out = a @ b + add. out: (n, m), float32 or wider. add: (m,)."""
     if a.dtype == out.dtype:
         return torch.mm(a, b, out=out) if add is None else torch.addmm(add, a, b, out=out)
-    if a.device.type == "cpu":  # has no such product; the rounding of the inputs is the same
+    if a.device.type == "cpu":  # mm takes no out_dtype here; widened inputs are rounded the same
         torch.mm(a.to(out.dtype), b.to(out.dtype), out=out)
     else:
         torch.mm(a, b, out_dtype=out.dtype, out=out)
@@ -39,8 +40,10 @@ def product_into(out: Tensor, a: Tensor, b: Tensor, add: Tensor | None = None) -
 
 
 def exp_product_into(out: Tensor, a: Tensor, b: Tensor, add: Tensor) -> Tensor:
-    """out = exp(a @ b + add). On a CPU through powers of 2, for which PyTorch has code of its own: three times as fast as `exp`,
-    which it leaves to MKL (0.15 and 0.43 ns an element, two threads of an AMD EPYC), and as exact.
+    """out = exp(a @ b + add). Arguments as in `product_into`.
+
+    On a CPU through powers of 2, which PyTorch vectorizes itself: three times as fast as `exp`, which
+    it leaves to MKL (0.15 and 0.43 ns per element, two threads of an AMD EPYC), and as exact.
     """
     if a.device.type == "cpu" and a.dtype == out.dtype:
         return torch.addmm(add * LOG2_E, a, b, alpha=LOG2_E, out=out).exp2_()
@@ -48,7 +51,7 @@ def exp_product_into(out: Tensor, a: Tensor, b: Tensor, add: Tensor) -> Tensor:
 
 
 def add_product_(total: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """total += a @ b."""
+    """total += a @ b. total: float32 or wider."""
     if a.dtype == total.dtype:
         return total.addmm_(a, b)
     return total.add_(product_into(torch.empty_like(total), a, b))

@@ -1,148 +1,139 @@
-"""One reverse step that touches the vocabulary once, and only where a token can change.
+"""One reverse step that touches the vocabulary once, and only at positions that can move.
 
-First it is decided whether a position jumps, from the total weight of all other states; then only
-positions that jump draw where to, exactly. B batch, L sequence length, V states; r rows: flat
-positions of (B, L), taken in groups so that a table (r, V) stays small; its buffer is kept from
-step to step.
+Faster form of `sedd.diffusion.reverse`: exit weights decide whether a position jumps, and only
+positions that jump draw a new state. Rows go through in chunks, so that a table (r, V) stays small;
+its buffer is reused from step to step.
+
+B batch, L sequence length, V states. r rows: flat positions of (B, L) in one chunk.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-from sedd.diffusion.categorical import RowCdf, exponential_race, nucleus
+from sedd.diffusion.categorical import DrawPrecision
 from sedd.diffusion.denoiser import Denoiser
+from sedd.diffusion.fast.jump import jump_, race
+from sedd.diffusion.fast.parts import require_fast_parts
 from sedd.diffusion.fast.precision import (
     accumulation_dtype,
     compute_dtype,
     exp_product_into,
     product_into,
 )
-from sedd.diffusion.fast.vocabulary_sum import pieces
-from sedd.diffusion.graph import ExitWeights, Graph, StepKind
+from sedd.diffusion.fast.vocabulary_sum import vocabulary_chunks
+from sedd.diffusion.graph import Graph, StepKind
 from sedd.diffusion.network import ScoreFunction, SplitNetwork
-from sedd.diffusion.randomness import rand
 
-Precision = Literal["float64", "float32"]
-# Of the table (r, V), by kind of device: enough rows that reading the weight costs little (CPU: 128 MiB in float32), and, on a
-# GPU, that a step of 16 texts of 1024 tokens takes few launches (6 tables of 512 MiB at V = 50257). A step that makes several
-# more of them, of a denoiser, of `race` or of top_p, takes a quarter of the rows.
+# Elements of the table (r, V), by kind of device. CPU: enough rows that reading the weight costs
+# little (128 MiB in float32). GPU: few launches for a step of 16 texts of 1024 tokens (6 tables of
+# 512 MiB at V = 50257). A step that makes several tables of this size takes a quarter of the rows:
+# with a denoiser, with an exponential race, or with top_p.
 TABLE_ELEMENTS = {"cpu": 2**25, "cuda": 2**27}
 
 
 @dataclass
 class ReverseStep:
-    """Moves states in place, by a model that does not change meanwhile. precision: how draws are made, see `categorical`.
-    top_p: None, or the mass kept of a jump.
+    """Moves states in place. The model must not change between steps.
+
+    precision: of the draws, see `categorical`.
+    top_p: a jump goes to one of the likeliest states of this total mass; None: to any state.
+    Raises TypeError if the graph has no fast parts.
     """
 
     model: ScoreFunction
     graph: Graph
     generator: torch.Generator | None
-    precision: Precision = "float64"
+    precision: DrawPrecision = "float64"
     top_p: float | None = None
     _buffer: Tensor = field(default_factory=lambda: torch.empty(0), repr=False)
-    # of the vocabulary layer, in the precision in which it is multiplied
+    # weight of the vocabulary layer, in the dtype of the product
     _weight: Tensor | None = field(default=None, repr=False)
 
+    def __post_init__(self) -> None:
+        self.parts = require_fast_parts(self.graph)
+
     def move_(self, x: Tensor, rows: Tensor, kind: StepKind, sigma: Tensor, step: float) -> None:
-        """Redraw x (B, L) at flat positions `rows` (n,), of an absorbing graph masked ones. sigma: (1,) or (B,); step: as for
-        the kind of step.
+        """Redraw x (B, L) at flat positions `rows` (n,); of an absorbing graph, masked positions.
+
+        sigma: (1,) or (B,). step: see `FastParts.exit_weights_`.
         """
         flat = x.view(-1)
-        if self._blank(x, rows, sigma):
+        if self._can_share_one_row(x, rows, sigma):
             ((_, score),) = self._scores(x[:1, :1], rows.new_zeros(1), sigma)
-            leave = self.graph.exit_weights_(score, flat[:1], kind, step)
-            for here in rows.split(self._group_size(x.device)):
-                self._jump_(flat, here, score, leave)
+            exits = self.parts.exit_weights_(score, flat[:1], kind, step)
+            for chunk in rows.split(self._chunk_size(x.device)):
+                jump_(flat, chunk, score, exits, self.generator, self.top_p)
             return
         for part, score in self._scores(x, rows, sigma):
-            here = rows[part]
-            leave = self.graph.exit_weights_(score, flat[here], kind, step)
+            chunk = rows[part]
+            exits = self.parts.exit_weights_(score, flat[chunk], kind, step)
             if self.precision == "float32":
-                flat[here] = self._race(score, leave, flat[here])
+                flat[chunk] = race(score, exits, flat[chunk], self.generator)
             else:
-                self._jump_(flat, here, score, leave)
+                jump_(flat, chunk, score, exits, self.generator, self.top_p)
 
-    def _blank(self, x: Tensor, rows: Tensor, sigma: Tensor) -> bool:
-        """Whether nothing is known yet, so that the network says the same of every position, and is asked about one.
+    def _can_share_one_row(self, x: Tensor, rows: Tensor, sigma: Tensor) -> bool:
+        """Whether all positions are masked and the network returns the same scores for all of them.
 
-        differs from the official code, which asks about all of them: of 8 steps and a last one, that is a ninth of the work.
-        Not on a GPU, where the draws are few launches for any number of rows, and a compiled network would be compiled anew for
-        another shape; nor for `race`, whose draws go through a table.
+        The network then runs on one position instead of B * L.
+        differs from the official code, which runs on all: in 8 steps and a last one, this saves a
+        ninth of the work. Not on a GPU, where draws are few launches for any number of rows, and
+        where another shape would recompile a compiled network. Not for an exponential race, which
+        needs a table of all rows.
         """
-        blank = self.graph.mask is not None and 0 < rows.numel() == x.numel() and sigma.numel() == 1
-        alike = getattr(self.model, "constant_input_invariant", False)
-        return blank and alike and x.device.type == "cpu" and self.precision == "float64"
-
-    def _jump_(self, flat: Tensor, rows: Tensor, weights: Tensor, leave: ExitWeights) -> None:
-        """First whether, then where to. weights: (n, V), or (1, V) if all rows share them."""
-        cdf = RowCdf(weights)
-        total = leave.scale * cdf.totals
-        stay = 1 - total if leave.stay is None else leave.stay
-        whether, where = rand((2, rows.shape[0]), self.generator, flat.device)
-        jump = (whether * (total + stay.clamp(min=0)) < total).nonzero()[:, 0]
-        shared = weights.shape[0] == 1
-        if self.top_p is not None:
-            cdf = RowCdf(nucleus(weights if shared else weights[jump], self.top_p))
-            source = torch.zeros_like(jump) if shared else None  # None: each row its own
-        else:
-            source = torch.zeros_like(jump) if shared else jump
-        flat[rows[jump]] = cdf.draw(where[jump], source)
-
-    def _race(self, weights: Tensor, leave: ExitWeights, x: Tensor) -> Tensor:
-        """All states at once, the current one among them."""
-        weights = weights.float() * leave.scale
-        stay = 1 - weights.sum(1) if leave.stay is None else leave.stay.float()
-        weights.scatter_(1, x[:, None], stay.clamp(min=0)[:, None])
-        return exponential_race(weights, self.generator)
+        all_masked = (
+            self.graph.mask is not None and 0 < rows.numel() == x.numel() and sigma.numel() == 1
+        )
+        invariant = getattr(self.model, "constant_input_invariant", False)
+        return all_masked and invariant and x.device.type == "cpu" and self.precision == "float64"
 
     def _scores(self, x: Tensor, rows: Tensor, sigma: Tensor) -> Iterator[tuple[slice, Tensor]]:
-        """exp(log_score) of the rows, group by group: (r, V), 1 at the current state; the table may
-        be overwritten.
+        """exp(log_score) of each chunk of rows: (r, V), 1 at the current state.
+
+        The next chunk overwrites the table, and the caller may too.
         """
-        size = self._group_size(x.device)
-        groups = [slice(s, s + size) for s in range(0, rows.shape[0], size)]
+        size = self._chunk_size(x.device)
+        chunks = [slice(s, s + size) for s in range(0, rows.shape[0], size)]
         if not isinstance(self.model, SplitNetwork):
             log_score = self.model(x, sigma.expand(x.shape[0])).flatten(0, 1)
-            for part in groups:
+            for part in chunks:
                 yield part, log_score[rows[part]].exp_()
             return
         features = self.model.features(x, sigma, rows)
         weight, bias = self.model.vocabulary_layer()
         offset = self.model.log_score_offset(sigma)
-        shared = offset.numel() == 1
+        one_offset = offset.numel() == 1
         compute = compute_dtype(features, weight)
         wide = accumulation_dtype(compute)
         if self._weight is None:
             self._weight = weight.to(compute)
-        weight, bias = self._weight, bias.to(wide) - (offset.to(wide) if shared else 0)
+        weight, bias = self._weight, bias.to(wide) - (offset.to(wide) if one_offset else 0)
         denoiser = self.model if isinstance(self.model, Denoiser) else None
-        is_score = shared and denoiser is None  # as soon as the exponential of the product is taken
-        fill = exp_product_into if is_score else product_into
-        for part in groups:
+        exp_is_score = one_offset and denoiser is None
+        fill = exp_product_into if exp_is_score else product_into
+        for part in chunks:
             h = features[part].to(compute)
             table = self._table(h.shape[0], wide, x.device)
             with torch.autocast(x.device.type, enabled=False):
-                for piece in _columns(table):
-                    fill(table[:, piece], h, weight[piece].t(), bias[piece])
-            if not shared:
+                for columns in _columns(table):
+                    fill(table[:, columns], h, weight[columns].t(), bias[columns])
+            if not one_offset:
                 table -= offset[rows[part] // x.shape[1], None].to(wide)
             if denoiser is not None:
-                level = sigma.expand(x.shape[0])[rows[part] // x.shape[1]]
-                yield part, denoiser.scores_(table, x.view(-1)[rows[part]], level)
+                row_sigma = sigma.expand(x.shape[0])[rows[part] // x.shape[1]]
+                yield part, denoiser.scores(table, x.view(-1)[rows[part]], row_sigma)
                 continue
-            if not is_score:
+            if not exp_is_score:
                 table.exp_()
             yield part, table.scatter_(1, x.view(-1)[rows[part], None], 1.0)
 
-    def _group_size(self, device: torch.device) -> int:
-        """Rows of a table."""
+    def _chunk_size(self, device: torch.device) -> int:
+        """Rows in a table."""
         elements = TABLE_ELEMENTS.get(device.type, TABLE_ELEMENTS["cuda"])
         has_more_tables = isinstance(self.model, Denoiser) or self.precision == "float32"
         if has_more_tables or self.top_p is not None:
@@ -157,9 +148,10 @@ class ReverseStep:
 
 
 def _columns(table: Tensor) -> Iterator[slice]:
-    """Parts of a table (r, V) to be filled one after the other: on a CPU, as many columns as the cache holds, which takes two
-    thirds of the time of one product; elsewhere all.
+    """Ranges of columns of a table (r, V), to be filled one after the other.
+
+    On a CPU each range fits the cache: two thirds of the time of one product. Elsewhere: one range.
     """
     if table.device.type != "cpu":
         return iter([slice(0, table.shape[1])])
-    return pieces(table.shape[0], table.shape[1], table.device)
+    return vocabulary_chunks(table.shape[0], table.shape[1], table.device)

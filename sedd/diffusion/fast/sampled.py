@@ -1,14 +1,17 @@
-"""Score entropy with the sum over the vocabulary estimated from some of its tokens, for training in a large vocabulary.
+"""Score entropy with the sum over the vocabulary estimated from K drawn tokens.
 
-The score entropy of a masked position is a plain sum over the vocabulary, with no normaliser. So, unlike that of a softmax,
-its sum can be estimated without bias from K tokens drawn from any positive law q, shared by all rows:
+For training with a large vocabulary. The score entropy of a masked position is a plain sum over the
+vocabulary, without the normalizer of a softmax. So K tokens drawn from any positive proposal
+distribution q, shared by all rows, give an unbiased estimate:
 
-    sum_{y != x0} s_y  ~  (1 / K) sum_k [y_k != x0] s_{y_k} / q_{y_k},
+    sum_{y != x0} s_y  ~  (1 / K) sum_k [y_k != x0] s_{y_k} / q_{y_k}
 
-and the term of the true token x0 is computed exactly. Value and gradient are right on average; what they cost falls by V / K.
-differs from the official code, which always sums over all of the vocabulary: on a CPU, that is nearly all of the time.
+The term of the true token x0 is computed exactly. The value and the gradient are unbiased; the cost
+falls by V / K.
+differs from the official code, which always sums over the whole vocabulary: on a CPU this sum takes
+nearly all of the time.
 
-B batch, L sequence length, n masked positions, H features. sigma: total noise.
+B batch, L sequence length, V vocabulary, n masked positions, H features. sigma: total noise.
 """
 
 from __future__ import annotations
@@ -21,19 +24,20 @@ from torch import Tensor
 
 from sedd.diffusion.absorb import Absorb
 from sedd.diffusion.fast.precision import accumulation_dtype
+from sedd.diffusion.fast.rows import loss_positions
 from sedd.diffusion.network import SplitNetwork
 
 
 @dataclass(frozen=True)
 class VocabularyDraw:
-    """K tokens of the vocabulary. tokens: (K,). log_weight: (K,), -log(K q) of each."""
+    """K drawn tokens. tokens: (K,). log_weight: (K,) importance weights, -log(K q)."""
 
     tokens: Tensor
     log_weight: Tensor
 
     @classmethod
     def draw(cls, law: Tensor, count: int, generator: torch.Generator) -> VocabularyDraw:
-        """Draw `count` tokens, with replacement, from `law` (V,), positive and of sum 1."""
+        """Draw `count` tokens, with replacement, from q = `law` (V,), positive with sum 1."""
         tokens = torch.multinomial(law, count, replacement=True, generator=generator)
         return cls(tokens, -torch.log(count * law[tokens]))
 
@@ -50,12 +54,13 @@ def sampled_score_entropy(
     x0: Tensor,
     drawn: VocabularyDraw,
 ) -> Tensor:
-    """weight_b times the estimated score entropy of sequence b, summed over its positions: (B,) nats.
+    """Estimate of `loss.weighted_score_entropy`: (B,) nats, float32 or wider.
 
     sigma, weight: (B,). xt, x0: (B, L) noisy and clean tokens.
     """
     batch, length = xt.shape
-    rows = graph.loss_positions(xt)
+    rows = loss_positions(graph, xt)
+    assert rows is not None, "an absorbing graph has a mask"
     features = network.features(xt, sigma, rows)
     sequence, target = rows // length, x0.flatten()[rows]
     offset = network.log_score_offset(sigma)[sequence]
@@ -64,7 +69,7 @@ def sampled_score_entropy(
     logits = F.linear(features, table[drawn.tokens], bias[drawn.tokens])  # (n, K)
     wide = accumulation_dtype(logits.dtype)
     is_target = drawn.tokens == target[:, None]
-    # added here, and not as a part of the bias: the product may round to bfloat16
+    # the weights are added here, not to the bias: the product may round to bfloat16
     logits = logits.to(wide) + drawn.log_weight.to(wide) - offset[:, None].to(wide)
     others = logits.exp().masked_fill(is_target, 0.0).sum(-1)
 

@@ -1,15 +1,16 @@
 """Sums over the vocabulary, and their gradients, without a table of logits.
 
-The score entropy of a position is a plain sum over states, with no normaliser. With z = h W^T + b
-the logits of row n, each graph can write it as
+The score entropy of a position is a plain sum over states, without the normalizer of a softmax. With
+the logits z = h W^T + b of row n, each graph can write it as
 
     value_n = a_n sum_rest (e^z_ny - r_n - r_n (z_ny - log r_n)) + q_n (e^u_n - 1 - u_n)
     u_n = z_n,target + d_n
 
-with `rest` all states but the target and, unless r = 0, the current one. So one pass over pieces
-of the vocabulary gives the values and every gradient, and nothing of size n x V ever exists.
+where `rest` is all states but the target and, unless r = 0, the current one. So one pass over chunks
+of the vocabulary gives the values and all gradients. No table n x V ever exists.
 
-n rows, H features, V states summed over (never the mask), W (V or V + 1, H), b (V or V + 1,).
+n rows, H features, V states in the sum (never the mask).
+h: (n, H). W: (V, H) or (V + 1, H). b: (V,) or (V + 1,).
 """
 
 from __future__ import annotations
@@ -28,28 +29,31 @@ from sedd.diffusion.fast.precision import (
     product_into,
 )
 
-# Of the scratch table (n, piece), by kind of device. CPU, measured: as many as the cache holds. CUDA, by arithmetic: a piece
-# takes about 10 kernels, 5 us each to launch. At n = 32k rows of 768 features, 2^26 elements are 25 pieces: 1.3 ms of launches
-# beside 8 ms of products at 989 TFLOP/s and some 13 ms of memory traffic, 26 bytes an element, for a table of 256 MiB (and half
-# as much again in bfloat16). Pieces that fit the second-level cache, 2^22, would take 20 ms to launch.
-PIECE_ELEMENTS = {"cpu": 2**19, "cuda": 2**26}
-# A piece has a multiple of so many states, so that the rows of its table begin where lines of the cache do: products into one
-# that is a state or two wider take up to a tenth longer (CPU, measured at 400 to 600 rows of 256 features).
-PIECE_MULTIPLE = 64
+# Elements of the scratch table (n, chunk), by kind of device. CPU, measured: as many as fit the
+# cache. CUDA, calculated: a chunk takes about 10 kernels, 5 us each to launch. At n = 32k rows of
+# 768 features, 2^26 elements make 25 chunks: 1.3 ms of launches beside 8 ms of products at
+# 989 TFLOP/s and some 13 ms of memory traffic (26 bytes per element), for a table of 256 MiB (half
+# as much again in bfloat16). Chunks that fit the second-level cache, 2^22, would take 20 ms to launch.
+CHUNK_ELEMENTS = {"cpu": 2**19, "cuda": 2**26}
+# A chunk has a multiple of this number of states, so that the rows of its table begin at cache lines.
+# Products into a table that is a state or two wider take up to a tenth longer (CPU, measured at 400
+# to 600 rows of 256 features).
+CHUNK_MULTIPLE = 64
 
 
 @dataclass(frozen=True)
 class RestRatio:
-    """What is true of the rest where it is not 0; each (n,)."""
+    """The true ratio r of the rest, where it is not 0. Each (n,)."""
 
     current: Tensor  # x
-    logit: Tensor  # log r, at which the logits of the rest would be right
+    logit: Tensor  # log r: the logit that is right for the rest
 
 
 @dataclass(frozen=True)
 class RowTerms:
-    """The letters of the sum above, each (n,); float64, for they are few and their differences
-    matter. rest: None if r = 0.
+    """The symbols of the sum above, each (n,). rest: None if r = 0.
+
+    float64: rows are few, and differences of these terms matter.
     """
 
     target: Tensor  # x0
@@ -77,7 +81,7 @@ class Gradients:
 
     @classmethod
     def for_inputs(cls, features: Tensor, weight: Tensor, bias: Tensor) -> Gradients:
-        """Empty buffers; float32 at least, whatever the inputs are."""
+        """New buffers, float32 or wider."""
         wide = [accumulation_dtype(tensor.dtype) for tensor in (features, weight, bias)]
         return cls(
             torch.zeros_like(features, dtype=wide[0]),
@@ -86,18 +90,20 @@ class Gradients:
         )
 
     def scale_(self, factor: Tensor) -> None:
+        """Multiply all gradients by a scalar."""
         for tensor in (self.features, self.weight, self.bias):
             tensor.mul_(factor.to(tensor.dtype))
 
 
-def pieces(num_rows: int, num_states: int, device: torch.device) -> Iterator[slice]:
-    """Ranges of states, equal but for the last, such that a table (num_rows, piece) has about
-    `PIECE_ELEMENTS` elements.
+def vocabulary_chunks(num_rows: int, num_states: int, device: torch.device) -> Iterator[slice]:
+    """Ranges of states such that a table (num_rows, chunk) has about `CHUNK_ELEMENTS` elements.
+
+    All ranges but the last have equal width.
     """
-    elements = PIECE_ELEMENTS.get(device.type, PIECE_ELEMENTS["cuda"])
+    elements = CHUNK_ELEMENTS.get(device.type, CHUNK_ELEMENTS["cuda"])
     width = max(256, elements // max(num_rows, 1))
     width = -(-num_states // -(-num_states // width))
-    width = -(-width // PIECE_MULTIPLE) * PIECE_MULTIPLE
+    width = -(-width // CHUNK_MULTIPLE) * CHUNK_MULTIPLE
     for start in range(0, num_states, width):
         yield slice(start, min(num_states, start + width))
 
@@ -112,45 +118,46 @@ def vocabulary_sum(
     compute: torch.dtype,
     gradients: Gradients | None = None,
 ) -> Tensor:
-    """value_n of every row, (n,), in float64; fills `gradients`, if given, with those of the sum of
-    the values.
+    """value_n of every row: (n,) float64.
 
-    features: (n, H). num_states: V. compute: the dtype in which logits are multiplied.
+    features: h. weight, bias: W, b. num_states: V. compute: dtype of the inputs of products.
+    gradients: buffers to fill with the gradients of the sum of all values, or None.
     """
     wide = accumulation_dtype(compute)
     h = features.to(compute)
     a = terms.exp_weight.to(wide)
     weighted = (h * a[:, None]).to(compute)
     target = _Column(terms.target, h, weight, bias)
-    left_out = [target.state]
+    excluded = [target.state]
     exact_ratio = ratio = None
     if terms.rest is not None:
-        left_out.append(terms.rest.current)
+        excluded.append(terms.rest.current)
         exact_ratio = terms.rest.logit.exp()  # r
         ratio = exact_ratio.to(wide)
 
-    ranges = list(pieces(h.shape[0], num_states, h.device))
-    exp_sums = h.new_zeros((len(ranges), h.shape[0]), dtype=wide)
+    chunks = list(vocabulary_chunks(h.shape[0], num_states, h.device))
+    exp_sums = h.new_zeros((len(chunks), h.shape[0]), dtype=wide)
     weight_sum = torch.zeros(h.shape[1], dtype=wide, device=h.device)
-    # of the largest table, and a place for what belongs to none
-    scratch = torch.empty(h.shape[0] * ranges[0].stop + 1, dtype=wide, device=h.device)
-    elsewhere = scratch.shape[0] - 1
-    piece_of, place = _places(torch.stack(left_out), num_states, ranges[0].stop)
-    for index, piece in enumerate(ranges):
-        w = weight[piece].to(compute)
+    # the largest table, and one element for excluded entries that are in another chunk
+    scratch = torch.empty(h.shape[0] * chunks[0].stop + 1, dtype=wide, device=h.device)
+    unused = scratch.shape[0] - 1
+    chunk_of, offset = _table_offsets(torch.stack(excluded), num_states, chunks[0].stop)
+    for index, chunk in enumerate(chunks):
+        w = weight[chunk].to(compute)
         table = scratch[: h.shape[0] * w.shape[0]].view(h.shape[0], w.shape[0])
-        exp_product_into(table, h, w.t(), add=bias[piece].to(wide))
+        exp_product_into(table, h, w.t(), add=bias[chunk].to(wide))
         if ratio is not None:
-            # off each entry, not off the products: the slope of a logit, a (e^z - r), may be small beside e^z
+            # subtracted from each entry, not from the products: the gradient of a logit,
+            # a (e^z - r), may be small beside e^z
             table.sub_(ratio[:, None])
             weight_sum += w.sum(0, dtype=wide)
-        scratch.index_fill_(0, torch.where(piece_of == index, place, elsewhere), 0.0)
+        scratch.index_fill_(0, torch.where(chunk_of == index, offset, unused), 0.0)
         torch.sum(table, -1, out=exp_sums[index])
         if gradients is not None:
             slope = table.to(compute)
             add_product_(gradients.features, slope, w)
-            product_into(gradients.weight[piece], slope.t(), weighted)
-            torch.mv(table.t(), a, out=gradients.bias[piece])
+            product_into(gradients.weight[chunk], slope.t(), weighted)
+            torch.mv(table.t(), a, out=gradients.bias[chunk])
 
     u = target.logit + terms.target_shift
     exp_sum = exp_sums.sum(0, dtype=torch.float64)
@@ -171,7 +178,7 @@ def vocabulary_sum(
 
 
 class _Column:
-    """One logit of each row, and what its derivative adds to the gradients."""
+    """One logit of each row, and the contribution of its derivative to the gradients."""
 
     def __init__(self, state: Tensor, h: Tensor, weight: Tensor, bias: Tensor):
         self.state = state
@@ -180,7 +187,7 @@ class _Column:
         self.logit = ((self.h * self.w).sum(-1) + bias[state]).double()  # (n,)
 
     def add_slope_(self, gradients: Gradients, slope: Tensor) -> None:
-        """slope: (n,), the derivative of the sum by this logit."""
+        """slope: (n,) derivative of the sum of all values by this logit."""
         slope = slope.to(self.h.dtype)
         gradients.features.addcmul_(self.w, slope[:, None])
         gradients.weight.index_add_(0, self.state, self.h * slope[:, None])
@@ -190,8 +197,10 @@ class _Column:
 def _rest_logits(
     target: _Column, current: _Column, weight_sum: Tensor, bias: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """The sum of the logits of the rest, and their number, each (n,): the sum over all states is one product with the sum of the
-    weights (H,), from which the target and the current state are taken off.
+    """The sum of the logits of the rest, and the number of states in the rest: (n,) each.
+
+    The sum over all states is one product with the sum of the weights (H,). The target and the
+    current state are then subtracted.
     """
     differ = target.state != current.state
     total = (current.h @ weight_sum).double() + bias.sum(dtype=torch.float64)
@@ -199,11 +208,13 @@ def _rest_logits(
     return rest, bias.shape[0] - 1 - differ.double()
 
 
-def _places(states: Tensor, num_states: int, width: int) -> tuple[Tensor, Tensor]:
-    """Of entries of the rows, `states` (c, n), c of each row: the number of the piece that has them, -1 for none, and where they
-    lie in the memory of its table. width: of all pieces but the last. Returns twice (c * n,).
+def _table_offsets(states: Tensor, num_states: int, width: int) -> tuple[Tensor, Tensor]:
+    """Chunk, and offset in the memory of its table, of entries (row, state): (c * n,) each.
+
+    states: (c, n), c entries of each row. width: of all chunks but the last.
+    The chunk is -1 for a state that is not in the sum.
     """
-    piece = torch.where(states < num_states, states // width, -1)
-    own_width = (num_states - piece * width).clamp(max=width)
+    chunk = torch.where(states < num_states, states // width, -1)
+    own_width = (num_states - chunk * width).clamp(max=width)
     row = torch.arange(states.shape[1], device=states.device)
-    return piece.flatten(), (row * own_width + states - piece * width).flatten()
+    return chunk.flatten(), (row * own_width + states - chunk * width).flatten()

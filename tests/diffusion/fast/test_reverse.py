@@ -63,7 +63,7 @@ def test_one_table_serves_every_step_and_every_group_of_rows(monkeypatch):
 def test_a_table_filled_in_parts_holds_the_scores(kind, monkeypatch):
     graph = GRAPHS[kind](700)
     network = LinearNetwork(graph, 10)
-    monkeypatch.setitem(vocabulary_sum.PIECE_ELEMENTS, "cpu", 1)  # three parts
+    monkeypatch.setitem(vocabulary_sum.CHUNK_ELEMENTS, "cpu", 1)  # three parts
     x, sigma = graph.sample_limit((3, 10), generator()), torch.tensor([0.8])
     with torch.no_grad():
         step_taker = reverse.ReverseStep(network, graph, generator())

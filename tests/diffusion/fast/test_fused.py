@@ -67,7 +67,7 @@ REDUCTIONS = {
 def test_value_and_all_gradients_are_those_of_the_plain_loss(
     kind, reduction, vocab_size, monkeypatch
 ):
-    monkeypatch.setitem(vocabulary_sum.PIECE_ELEMENTS, "cpu", 1000)  # 1300 states: six pieces
+    monkeypatch.setitem(vocabulary_sum.CHUNK_ELEMENTS, "cpu", 1000)  # 1300 states: six pieces
     graph, noise = process(kind, vocab_size)
     network = LinearNetwork(graph, LENGTH)
     assert isinstance(network, SplitNetwork)
@@ -202,7 +202,7 @@ def test_in_bfloat16_a_gradient_keeps_its_digits_where_the_scores_are_nearly_rig
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_table_of_logits_is_ever_made(kind, monkeypatch):
-    monkeypatch.setitem(vocabulary_sum.PIECE_ELEMENTS, "cpu", 5000)
+    monkeypatch.setitem(vocabulary_sum.CHUNK_ELEMENTS, "cpu", 5000)
     graph, noise = process(kind, 4000)
     network = LinearNetwork(graph, LENGTH).float()
     x0, t, xt = inputs(graph, noise)
@@ -279,9 +279,9 @@ def test_times_and_states_are_drawn_from_the_generator():
 @pytest.mark.parametrize("num_rows", [0, 1, 476, 583, 10**6])
 @pytest.mark.parametrize("num_states", [2, 27, 256, 1000, 50257])
 def test_pieces_hold_every_state_once_and_begin_at_whole_lines_of_the_cache(num_rows, num_states):
-    found = list(vocabulary_sum.pieces(num_rows, num_states, torch.device("cpu")))
+    found = list(vocabulary_sum.vocabulary_chunks(num_rows, num_states, torch.device("cpu")))
     states = [state for piece in found for state in range(piece.start, piece.stop)]
     assert states == list(range(num_states))
     assert all(piece.start % 64 == 0 for piece in found)
     assert max(piece.stop - piece.start for piece in found) == found[0].stop
-    assert found[0].stop <= max(256, vocabulary_sum.PIECE_ELEMENTS["cpu"] // max(num_rows, 1) + 64)
+    assert found[0].stop <= max(256, vocabulary_sum.CHUNK_ELEMENTS["cpu"] // max(num_rows, 1) + 64)

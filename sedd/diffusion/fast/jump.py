@@ -1,0 +1,63 @@
+"""Draws of rows from exit weights: first whether a row jumps, then where to.
+
+n, r rows: single positions. V states.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sedd.diffusion.categorical import RowCdf, exponential_race, nucleus
+from sedd.diffusion.randomness import rand
+
+
+@dataclass(frozen=True)
+class ExitWeights:
+    """Weights of leaving a row's state: `scale` times the table that `exit_weights_` filled.
+
+    stay: (r,) weight of staying. None: 1 minus the weights of leaving.
+    """
+
+    scale: float
+    stay: Tensor | None
+
+
+def jump_(
+    flat: Tensor,
+    rows: Tensor,
+    table: Tensor,
+    exits: ExitWeights,
+    generator: torch.Generator | None,
+    top_p: float | None = None,
+) -> None:
+    """Redraw `rows` (r,) of the flat states, exactly; only rows that jump draw a new state.
+
+    table: (r, V), or (1, V) if all rows share one. top_p: a jump goes to one of the likeliest states
+    of this total mass.
+    """
+    cdf = RowCdf(table)
+    total = exits.scale * cdf.totals
+    stay = 1 - total if exits.stay is None else exits.stay
+    whether, where = rand((2, rows.shape[0]), generator, flat.device)
+    jump = (whether * (total + stay.clamp(min=0)) < total).nonzero()[:, 0]
+    shared = table.shape[0] == 1
+    if top_p is not None:
+        cdf = RowCdf(nucleus(table if shared else table[jump], top_p))
+        source = torch.zeros_like(jump) if shared else None  # None: row i of the new table
+    else:
+        source = torch.zeros_like(jump) if shared else jump
+    flat[rows[jump]] = cdf.draw(where[jump], source)
+
+
+def race(table: Tensor, exits: ExitWeights, x: Tensor, generator: torch.Generator | None) -> Tensor:
+    """New states (r,) of rows in states x, by `exponential_race` in float32.
+
+    All states take part, the current one included. table: (r, V).
+    """
+    weights = table.float() * exits.scale
+    stay = 1 - weights.sum(1) if exits.stay is None else exits.stay.float()
+    weights.scatter_(1, x[:, None], stay.clamp(min=0)[:, None])
+    return exponential_race(weights, generator)

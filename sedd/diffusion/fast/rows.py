@@ -1,0 +1,22 @@
+"""Rows: single positions of a batch, by their flat index in (B, L).
+
+B batch, L sequence length, n rows.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from sedd.diffusion.graph import Graph
+
+
+def loss_positions(graph: Graph, x: Tensor) -> Tensor | None:
+    """Flat positions (n,) of x (B, L) that can have a loss: the masked ones; None: all."""
+    return None if graph.mask is None else (x.flatten() == graph.mask).nonzero()[:, 0]
+
+
+def sum_by_sequence(values: Tensor, rows: Tensor | None, batch: int, length: int) -> Tensor:
+    """Sum over each sequence of values (n,) at flat positions `rows` (n,), or at all: (B,)."""
+    if rows is None:
+        return values.view(batch, length).sum(1)
+    return values.new_zeros(batch).index_add(0, rows // length, values)
