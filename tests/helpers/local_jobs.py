@@ -14,7 +14,7 @@ import torch
 from helpers.project import BIN
 from sedd.checkpoints import run_checkpoint as checkpoint
 from sedd.config import ClusterConfig, Experiment, load_cluster, load_experiment
-from sedd.launch.processes import is_trainer, job_processes
+from sedd.launch.local import is_trainer, job_processes
 from sedd.launch.record import JobRecord, read_record
 from sedd.paths import checkpoint_file, jobs_dir, metrics_file, train_dir
 from sedd.train.saves import state_file

@@ -9,7 +9,7 @@ from helpers import local_jobs as jobs
 from helpers.corpus import tokenize_corpus
 from helpers.project import copy_project
 
-from sedd.launch.processes import job_processes
+from sedd.launch.local import job_processes
 from sedd.paths import RESULTS
 from sedd.train import train
 

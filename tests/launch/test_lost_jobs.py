@@ -9,8 +9,8 @@ import pytest
 from helpers import local_jobs as jobs
 
 from sedd.errors import JobError
-from sedd.launch import ensure, wait, wait_for
-from sedd.launch.states import job_state
+from sedd.launch import ensure_job, wait, wait_for
+from sedd.launch.status import job_state
 from sedd.paths import run_dir
 
 
@@ -73,7 +73,7 @@ def test_a_killed_job_is_sent_again_and_ends_with_the_same_weights(runs, whole):
 
 
 def test_a_job_told_to_make_way_saves_and_goes_on_by_itself(runs, whole):
-    sent = ensure(jobs.experiment("run"), jobs.local()).record
+    sent = ensure_job(jobs.experiment("run"), jobs.local()).record
     jobs.trains("run", lines=30)
     (trainer,) = jobs.trainers("run")
     trainer.send_signal(signal.SIGUSR2)  # as its controller does before the time limit
@@ -85,7 +85,7 @@ def test_a_job_told_to_make_way_saves_and_goes_on_by_itself(runs, whole):
 
 def test_a_killed_process_of_two_ends_the_job_and_the_run_goes_on_as_if_nothing_had_been(runs):
     wait_for(jobs.experiment("whole"), jobs.pair())
-    sent = ensure(jobs.experiment("run"), jobs.pair()).record
+    sent = ensure_job(jobs.experiment("run"), jobs.pair()).record
     jobs.trains("run", lines=30)
     next(p for p in jobs.trainers("run") if p.environ()["SUBMITIT_LOCAL_LOCALID"] == "1").kill()
     wait_for(jobs.experiment("run"), jobs.pair())
@@ -95,7 +95,7 @@ def test_a_killed_process_of_two_ends_the_job_and_the_run_goes_on_as_if_nothing_
 
 
 def test_a_job_that_fails_again_and_again_is_given_up_with_the_end_of_its_log(runs, monkeypatch):
-    monkeypatch.setattr(wait, "FRUITLESS_JOBS", 2)
+    monkeypatch.setattr(wait, "MAX_FRUITLESS_JOBS", 2)
     (run_dir("run") / ".train.lock").mkdir(parents=True)  # no mistake that the code foresees
     with pytest.raises(JobError) as caught:
         wait_for(jobs.experiment("run"), jobs.local())

@@ -6,10 +6,10 @@ from pathlib import Path
 from helpers import local_jobs as jobs
 from helpers.project import command
 
-from sedd.launch import ensure
-from sedd.launch.published import has_landed
-from sedd.launch.record import newest_state
-from sedd.launch.states import job_state
+from sedd.launch import ensure_job
+from sedd.launch.published import is_published
+from sedd.launch.record import newest_saved_step
+from sedd.launch.status import job_state
 from sedd.paths import metrics_file
 from sedd.train import train
 
@@ -37,7 +37,7 @@ def test_the_screen_and_a_cancelled_job(runs):
     assert 0 < running["loss_nats_per_token"] < 5
 
     said = sedd("cancel", "run").stdout
-    step = newest_state("run")
+    step = newest_saved_step("run")
     assert f"job {sent.job_id} is gone; its newest state is of step {step}, and nothing" in said
     assert "sedd train run --cluster local" in said
     assert job_state(sent).phase == "ended"
@@ -58,11 +58,11 @@ def test_the_screen_and_a_cancelled_job(runs):
 
 
 def test_a_run_that_failed_says_why(runs):
-    sent = ensure(jobs.experiment("run", "data.length=1000000"), jobs.local()).record
+    sent = ensure_job(jobs.experiment("run", "data.length=1000000"), jobs.local()).record
     jobs.eventually(lambda: job_state(sent).phase == "ended", "the job has ended")
     assert "failed (" in (said := sedd("status", "run").stdout)
     assert "too few for one block" in said
-    assert not has_landed("run", 120, sent.identity)
+    assert not is_published("run", 120, sent.identity)
 
 
 def test_a_run_that_trains_without_a_job_is_shown(runs):

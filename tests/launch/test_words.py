@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from sedd.errors import CheckpointError, JobError
-from sedd.launch.failure import failed_rank, failure_file, first_failure, last_words, note_failure
+from sedd.launch.failure import failed_rank, failure_file, first_failure, log_tail, write_failure
 from sedd.launch.metrics import clock_time
 from sedd.launch.record import JobRecord, read_record, write_record
-from sedd.launch.slurm import is_out_of_reach, words
+from sedd.launch.slurm import is_unreachable, words
 from sedd.paths import job_file, jobs_dir
 
 RECORD = JobRecord(
@@ -44,27 +44,27 @@ def test_slurms_words_are_told_once_and_without_its_commands_names():
     assert words(said) == (
         "invalid partition specified: nosuch; Batch job submission failed: Invalid partition name specified"
     )
-    assert not is_out_of_reach(said)
-    assert is_out_of_reach("squeue: error: Unable to contact slurm controller (connect failure)")
+    assert not is_unreachable(said)
+    assert is_unreachable("squeue: error: Unable to contact slurm controller (connect failure)")
 
 
 def test_the_process_that_failed_is_told_not_those_that_failed_for_the_lack_of_it(folder):
-    note_failure(failure_file("run", "7", 0), RuntimeError("Connection closed by peer [::1]:41"))
-    note_failure(failure_file("run", "7", 1), CheckpointError("no room is left"))
+    write_failure(failure_file("run", "7", 0), RuntimeError("Connection closed by peer [::1]:41"))
+    write_failure(failure_file("run", "7", 1), CheckpointError("no room is left"))
     failure = first_failure(RECORD)
     assert failure is not None
-    assert (failure.rank, failure.is_mistake, failure.message) == (1, True, "no room is left")
-    assert last_words(RECORD).splitlines()[1:] == ["    begins", "    bar of 1", "    ends 1"]
+    assert (failure.rank, failure.is_user_error, failure.message) == (1, True, "no room is left")
+    assert log_tail(RECORD).splitlines()[1:] == ["    begins", "    bar of 1", "    ends 1"]
 
 
 def test_a_killed_process_left_no_word_so_that_its_log_is_shown(folder):
-    note_failure(failure_file("run", "7", 0), RuntimeError("Connection reset by peer"))
+    write_failure(failure_file("run", "7", 0), RuntimeError("Connection reset by peer"))
     assert first_failure(RECORD) is None
     assert failed_rank(RECORD) == 1
 
 
 def test_a_job_that_did_not_start_has_no_log_and_that_is_told(project):
-    assert "did not get to start" in last_words(RECORD)
+    assert "did not get to start" in log_tail(RECORD)
 
 
 def test_a_record_is_read_as_it_was_written_and_a_foreign_file_is_named(project):
