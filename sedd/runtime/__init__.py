@@ -1,1 +1,1 @@
-"""What any program of this kind needs: whole files, seeds, provenance, progress, devices, processes, resumable work."""
+"""Services that any long-running program needs: atomic files, seeds, provenance, progress, devices, ranks, resumable work."""
