@@ -50,7 +50,7 @@ def first_failure(record: JobRecord) -> Failure | None:
 
 
 def failed_rank(record: JobRecord) -> int:
-    """Rank with the most informative log: the first root cause, or else a rank that was killed before it could record an error."""
+    """Rank with the most informative log: the root cause, or else a rank that recorded no error (killed)."""
     failure = first_failure(record)
     if failure is not None:
         return failure.rank

@@ -17,7 +17,7 @@ from sedd.config import ClusterConfig, Experiment, load_cluster, load_experiment
 from sedd.launch.local import is_trainer, job_processes
 from sedd.launch.record import JobRecord, read_record
 from sedd.paths import checkpoint_file, jobs_dir, metrics_file, train_dir
-from sedd.train.saves import state_file
+from sedd.train.saver import state_file
 
 SECONDS = 300
 CHANGES = [

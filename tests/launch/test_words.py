@@ -4,10 +4,10 @@ import json
 from dataclasses import replace
 
 import pytest
+from sedd.launch.metrics import clock_time
 
 from sedd.errors import CheckpointError, JobError
 from sedd.launch.failure import failed_rank, failure_file, first_failure, log_tail, write_failure
-from sedd.launch.metrics import clock_time
 from sedd.launch.record import JobRecord, read_record, write_record
 from sedd.launch.slurm import is_unreachable, words
 from sedd.paths import job_file, jobs_dir

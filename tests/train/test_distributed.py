@@ -12,7 +12,7 @@ from test_resume import OVERRIDES, assert_same, experiment, state
 from sedd.paths import checkpoint_file, metrics_file, train_dir
 from sedd.runtime.distributed import World
 from sedd.train import train
-from sedd.train.saves import state_steps
+from sedd.train.saver import state_steps
 
 # 24 sequences, so that 1, 2, 3 and 4 processes have equal shares; dropout is on, as in the preset
 LOOK = ["training.log_every=1", "training.batch_size=24", "training.accum=4"]

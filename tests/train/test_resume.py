@@ -17,7 +17,7 @@ from sedd.config import load_experiment
 from sedd.errors import CheckpointError, ConfigError, DataError
 from sedd.paths import checkpoint_file, metrics_file, run_dir, train_dir
 from sedd.train import train
-from sedd.train.saves import state_file, state_steps
+from sedd.train.saver import state_file, state_steps
 
 OVERRIDES = ["data.dataset=corpus", "evaluation.datasets=[corpus]", "training.decay_fraction=0.3"]
 

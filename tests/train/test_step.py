@@ -8,10 +8,9 @@ from sedd.checkpoints.build import build_objective, build_token_proposal
 from sedd.config import load_experiment
 from sedd.diffusion import score_entropy_loss
 from sedd.runtime.distributed import World
-from sedd.train.loss import TrainingLoss
 from sedd.train.optim import learning_rate
 from sedd.train.state import TrainState
-from sedd.train.step import draw_times, train_step
+from sedd.train.step import TrainingLoss, draw_times, train_step
 
 V = 27
 ALONE = World(torch.device("cpu"))
