@@ -1,4 +1,4 @@
-"""Errors that the user can correct. A verb that raises one exits with code 2 and prints no traceback."""
+"""Errors that the user can correct. The command exits with code 2 and prints no traceback."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Problem:
 
 
 class SeddError(Exception):
-    """Base class of errors that the user can correct. The message gives location, cause and solution."""
+    """An error that the user can correct. The message gives location, cause and solution."""
 
     exit_code = 2
 

@@ -1,4 +1,4 @@
-"""Training jobs on the command line: `sedd train --cluster`, `sedd status` and `sedd cancel`. No torch."""
+"""Commands for training jobs: `sedd train --cluster`, `sedd status`, `sedd cancel`. No torch."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def status(
 ) -> None:
     """Show the state of training runs.
 
-    Columns: state, job, step, loss in nats per token, tokens per second, remaining time, newest checkpoint, and the log of
-    rank 0. The logs of other ranks are in the same folder.
+    Columns: state, job, step, loss in nats per token, tokens per second, remaining time, newest
+    checkpoint, and the log of rank 0. The logs of other ranks are in the same folder.
 
     \b
     Example: sedd status --watch
@@ -100,8 +100,8 @@ def cancel(
 ) -> None:
     """Cancel the training job of a run.
 
-    The job saves its state before it ends, and no file is removed; sedd train resumes from that state. The command returns
-    after the job has ended.
+    The job saves its state before it ends, and no file is removed; sedd train resumes from that
+    state. The command returns after the job has ended.
 
     \b
     Example: sedd cancel tiny_absorb
@@ -133,7 +133,7 @@ def send_job(experiment: Experiment, cluster: str) -> None:
 def wait_for_job(
     experiment: Experiment, cluster: str, until: int | None, *, die_with_parent: bool
 ) -> None:
-    """Wait for a checkpoint that the run's job trains. Interrupting the wait leaves the job running."""
+    """Wait for a checkpoint of the run's job. Interrupting the wait leaves the job running."""
     from sedd import launch
     from sedd.launch.record import read_record
 

@@ -15,9 +15,10 @@ FRAME_SECONDS = 0.04  # slow enough to see the steps of a small model
 
 
 class Watch(Live):
-    """Live display of a denoised text. Tokens are colored by the step at which they appeared; masks are low lines.
+    """Live display of a text while it is denoised.
 
-    When the output is not a terminal, only the last state is printed.
+    Tokens are colored by the step at which they appeared; masks are shown as low lines. When the
+    output is not a terminal, only the last state is printed.
     """
 
     def __init__(self, title: str, steps: int):

@@ -1,4 +1,4 @@
-"""Training jobs: submit one per run through submitit, find it again, wait for it, cancel it. No torch outside a job."""
+"""Training jobs: submit, find, await and cancel one job per run. No torch outside a job."""
 
 from sedd.launch.cancel import cancel
 from sedd.launch.local import die_with_parent

@@ -60,14 +60,18 @@ def wait_for_slurm(record: JobRecord) -> None:
     while (state := job_state(record)).is_live:
         if time.monotonic() > deadline:
             raise JobError(
-                f"{record.run}: job {record.job_id} was cancelled {SLURM_TIMEOUT_SECONDS} seconds ago "
-                f"but is still {state.phase} ({state.detail}); check it with: squeue --jobs {record.job_id}"
+                f"{record.run}: job {record.job_id} was cancelled {SLURM_TIMEOUT_SECONDS} seconds "
+                f"ago but is still {state.phase} ({state.detail}); "
+                f"check it with: squeue --jobs {record.job_id}"
             )
         time.sleep(1)
 
 
 def stop_processes(run: str, print_line: Print) -> None:
-    """Send each training process one SIGTERM, so that it saves and exits; a second one would skip saving."""
+    """Send each training process one SIGTERM, so that it saves and exits.
+
+    A second SIGTERM would end it without saving.
+    """
     signaled: set[int] = set()
     deadline = time.monotonic() + LOCAL_TIMEOUT_SECONDS
     while processes := job_processes(run):

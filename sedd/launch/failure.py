@@ -38,7 +38,10 @@ def write_failure(path: Path, error: Exception) -> None:
 
 
 def first_failure(record: JobRecord) -> Failure | None:
-    """First root-cause failure, ignoring ranks that only lost a peer. None if none was recorded (e.g. SIGKILL)."""
+    """First root-cause failure, ignoring ranks that only lost a peer.
+
+    None if none was recorded (e.g. SIGKILL).
+    """
     failures = []
     for rank in range(record.num_tasks):
         with contextlib.suppress(FileNotFoundError):
@@ -50,7 +53,7 @@ def first_failure(record: JobRecord) -> Failure | None:
 
 
 def failed_rank(record: JobRecord) -> int:
-    """Rank with the most informative log: the root cause, or else a rank that recorded no error (killed)."""
+    """Rank with the most informative log: the root cause, or else a rank that was killed."""
     failure = first_failure(record)
     if failure is not None:
         return failure.rank

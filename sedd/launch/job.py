@@ -27,7 +27,7 @@ SLURM_EXIT_TIMEOUT_SECONDS = 300
 
 
 class TerminatedBeforeTraining(BaseException):
-    """The job received SIGTERM before training began. Not an Exception, so that no handler swallows it."""
+    """The job received SIGTERM before training. A BaseException, so that no handler catches it."""
 
     def __init__(self, number: int):
         self.number = number
@@ -36,7 +36,7 @@ class TerminatedBeforeTraining(BaseException):
 
 @dataclass(frozen=True)
 class TrainJob:
-    """Arguments of a training job; heavy modules are imported and data is loaded only where it runs."""
+    """A training job. Holds names only; torch is imported and data loaded where the job runs."""
 
     project: str
     """folder in which `sedd` was called"""
@@ -93,8 +93,8 @@ class TrainJob:
             if self.visible_devices is not None:
                 os.environ["CUDA_VISIBLE_DEVICES"] = self.visible_devices
         if environment.num_tasks > 1:
-            # submitit may choose an ephemeral port that is in use. The restart count changes the port after
-            # a requeue, because a process of the previous attempt may still listen on the old one
+            # submitit may choose an ephemeral port that is in use. The restart count changes the
+            # port after a requeue: a process of the previous attempt may still listen on the old one
             attempt = f"{environment.job_id} {os.environ.get('SLURM_RESTART_COUNT', '0')}"
             port = random.Random(attempt).randint(*PORTS)
             os.environ.setdefault("MASTER_PORT", str(port))
@@ -121,7 +121,7 @@ class TrainJob:
             self.requeue_or_exit(environment, interrupted.number)
 
     def requeue_or_exit(self, environment: Any, number: int) -> NoReturn:
-        """Exit after a signal, with the state saved (or nothing to save); requeue the job on SIGUSR2."""
+        """Exit after a signal; requeue the job on SIGUSR2. Any state has been saved before."""
         if number == signal.SIGUSR2:
             if environment.global_rank == 0:
                 # submitit's handler requeues the job and exits

@@ -1,4 +1,4 @@
-"""Local training jobs: find and signal their processes by command line, which contains the job folder.
+"""Local training jobs. Their processes are found by the job folder in the command line.
 
 A process id alone does not identify a job: the system may have reused it, and a training process
 may outlive the controller that started it.
@@ -36,7 +36,7 @@ def local_state(record: JobRecord) -> JobState:
 
 
 def is_alive(run: str, controller: int) -> bool:
-    """Whether any process of the run's job is alive: the controller (cheap to check), or a process that outlived it."""
+    """Whether the controller (cheap to check) or any other process of the run's job is alive."""
     with contextlib.suppress(psutil.Error):
         if str(submitit_folder(run)) in psutil.Process(controller).cmdline():
             return True
@@ -56,7 +56,7 @@ def job_processes(run: str) -> list[psutil.Process]:
 
 
 def is_trainer(process: psutil.Process) -> bool:
-    """Whether a process from `job_processes` trains. The alternative is a controller, which starts trainers."""
+    """Whether a process from `job_processes` trains; the others are controllers of trainers."""
     return "submitit.core._submit" in (process.info["cmdline"] or [])
 
 
@@ -68,7 +68,7 @@ def signal_processes(processes: Iterable[psutil.Process], number: signal.Signals
 
 
 def die_with_parent() -> None:
-    """Ask the kernel to terminate this process when its parent dies for any reason. Linux only; elsewhere a no-op."""
+    """Terminate this process when its parent dies for any reason. Linux only; elsewhere a no-op."""
     if not sys.platform.startswith("linux"):
         return
     parent = os.getppid()

@@ -1,4 +1,4 @@
-"""Whether a checkpoint exists and was trained with the requested settings. A stale checkpoint never counts."""
+"""Tell whether a checkpoint exists and was trained with the requested settings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def requested_identity(experiment: Experiment) -> tuple[str, dict[str, Any]]:
 
 
 def recorded_identity(run: str) -> tuple[str, dict[str, Any]] | None:
-    """Identity and settings that the trainer's folder was created with, or None without a folder."""
+    """Identity and settings of the trainer's folder, or None if there is no folder."""
     try:
         content = json.loads(identity_file(run).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -32,7 +32,7 @@ def recorded_identity(run: str) -> tuple[str, dict[str, Any]] | None:
 
 
 def is_published(run: str, step: int, identity: str) -> bool:
-    """Whether the checkpoint of `step` exists for these settings; restores a public file that was lost.
+    """Whether the checkpoint of `step` exists for these settings. Restores a lost public file.
 
     The trainer removes checkpoints of other settings before it records its own identity.
     """

@@ -27,7 +27,7 @@ TIMEOUT_SECONDS = 60
 
 
 def slurm_states(job_ids: Sequence[str]) -> dict[str, JobState]:
-    """State of each job. A job that squeue no longer lists has ended; sacct may know its exit state."""
+    """State of each job. A job that squeue no longer lists has ended; sacct may know how."""
     if not job_ids:
         return {}
     command = ["squeue", "--noheader", "--states=all", "--format=%i|%T|%r"]
@@ -77,7 +77,10 @@ def job_name(run: str) -> str:
 
 
 def cancel_unrecorded_jobs(run: str) -> None:
-    """Cancel jobs of the run that have no record, e.g. because sbatch's reply was lost. Raises JobError."""
+    """Cancel jobs of the run that have no record, e.g. because sbatch's reply was lost.
+
+    Raises JobError if Slurm refuses.
+    """
     result = _run(
         *("squeue", "--noheader", f"--user={getpass.getuser()}", f"--name={job_name(run)}"),
         "--format=%i|%Z",
@@ -91,7 +94,7 @@ def cancel_unrecorded_jobs(run: str) -> None:
 
 
 def is_unreachable(message: str) -> bool:
-    """Whether a message means that Slurm did not answer (e.g. its controller restarts), rather than that it refused."""
+    """Whether a message means that Slurm did not answer, e.g. while its controller restarts."""
     return any(text in message for text in UNREACHABLE_MESSAGES)
 
 

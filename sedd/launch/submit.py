@@ -46,8 +46,8 @@ def ensure_job(experiment: Experiment, cluster: ClusterConfig, until: int | None
             state = job_state(record)
             if state.phase == "unknown":
                 raise JobError(
-                    f"{run}: cannot tell whether job {record.job_id} is still training: {state.detail}. "
-                    f"If the job no longer exists, remove {job_file(run)}"
+                    f"{run}: cannot tell whether job {record.job_id} is still training: "
+                    f"{state.detail}. If the job no longer exists, remove {job_file(run)}"
                 )
             if state.is_live:
                 check_same_job(record, experiment, identity, until)
@@ -67,7 +67,7 @@ def ensure_job(experiment: Experiment, cluster: ClusterConfig, until: int | None
 
 
 def save_settings(experiment: Experiment) -> Path:
-    """Save the current settings in the job folder, so that edits made while the job is queued do not reach it."""
+    """Copy the settings to the job folder: later edits must not reach a queued job."""
     path = jobs_dir(experiment.name) / f"settings.{experiment.sha256()[:12]}.json"
     if not path.exists():
         write_json(path, experiment.model_dump(mode="json"))
@@ -103,7 +103,7 @@ def start_submitter(
 
 
 def check_same_job(record: JobRecord, experiment: Experiment, identity: str, until: int) -> None:
-    """Raise JobError unless the live job trains these settings and produces the checkpoint `until`."""
+    """Raise JobError unless the live job has these settings and produces checkpoint `until`."""
     if record.cancelled:
         raise JobError(
             f"{record.run}: job {record.job_id} was cancelled but has not ended yet; "

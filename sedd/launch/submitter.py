@@ -1,4 +1,6 @@
-"""The process that submits a job: python -m sedd.launch.submitter RUN CLUSTER SETTINGS IDENTITY UNTIL.
+"""The process that submits a job.
+
+Usage: python -m sedd.launch.submitter RUN CLUSTER SETTINGS IDENTITY UNTIL
 
 It runs in its own session, so that Ctrl-C in the terminal does not reach the job. If the process
 that started it is killed between submission and recording, it still writes the record, and holds
@@ -117,7 +119,10 @@ def slurm_executor(cluster: ClusterConfig, run: str) -> submitit.Executor:
 
 
 def remove_old_job_files(run: str) -> None:
-    """Remove submitit's files of earlier jobs: a new local job with a reused process id would read them as its own."""
+    """Remove submitit's files of earlier jobs.
+
+    A new local job whose process id was used before would read them as its own.
+    """
     for pattern in ("*/*_submitted.pkl", "*/*_result.pkl", "*.pkl", ".submission_file_*"):
         for path in jobs_dir(run).glob(pattern):
             path.unlink()
@@ -125,7 +130,7 @@ def remove_old_job_files(run: str) -> None:
 
 def main(arguments: list[str]) -> int:
     run, cluster, settings, identity, until = arguments
-    # stdout carries only our error message; output of Slurm's commands or of a controller goes to the log
+    # stdout carries only our error message; the output of Slurm or a controller goes to the log
     with os.fdopen(os.dup(sys.stdout.fileno()), "w") as stdout:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
         try:

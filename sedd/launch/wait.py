@@ -68,7 +68,7 @@ class Waiter:
             job = self.next_job()
 
     def next_job(self) -> LiveJob:
-        """Ensure the next job. Retries while Slurm's controller is unreachable, e.g. because it restarts."""
+        """Ensure the next job; retry while Slurm is unreachable, e.g. during a restart."""
         deadline = time.monotonic() + UNREACHABLE_TIMEOUT_SECONDS
         while True:
             try:
@@ -86,7 +86,7 @@ class Waiter:
         print(f"{self.experiment.name}: {text}", file=sys.stderr, flush=True)
 
     def follow(self, record: JobRecord) -> JobState | None:
-        """Show progress until the checkpoint is published (returns None) or the job has ended (returns its state)."""
+        """Show progress. Return None when the checkpoint is published, or an ended job's state."""
         printed, last_poll = "", 0.0
         with contextlib.ExitStack() as stack:
             bar = TrainingBar(self.experiment, self.until, stack)
@@ -105,14 +105,17 @@ class Waiter:
         return None
 
     def appears(self, record: JobRecord) -> bool:
-        """Whether the checkpoint appears after the job's end; a file of another machine may be visible late."""
+        """Whether the checkpoint appears after the job's end: network file systems may delay it."""
         deadline = time.monotonic() + FILE_DELAY_SECONDS[record.executor]
         while not self.is_published() and time.monotonic() < deadline:
             time.sleep(FILE_POLL_SECONDS)
         return self.is_published()
 
     def check_resubmission(self, record: JobRecord, ended: JobState, fruitless: int) -> None:
-        """Return if another job should be submitted. Raises JobError if the user cancelled it or it cannot succeed."""
+        """Return if another job should be submitted.
+
+        Raises JobError if the job was cancelled, or if another one would fail in the same way.
+        """
         run = record.run
         newest = read_record(run)
         if newest is not None and newest.job_id != record.job_id:
@@ -129,15 +132,16 @@ class Waiter:
         reason = f" ({ended.detail})" if ended.detail else ""
         if fruitless >= MAX_FRUITLESS_JOBS:
             raise JobError(
-                f"{run}: {fruitless} jobs in a row ended without saving a new state; the last was "
-                f"{record.job_id}{reason}; {log_tail(record)}\nCorrect the error in the log; {resume}"
+                f"{run}: {fruitless} jobs in a row ended without saving a new state; "
+                f"the last was {record.job_id}{reason}; {log_tail(record)}\n"
+                f"Correct the error in the log; {resume}"
             )
         step = newest_saved_step(run)
         self.print(f"job {record.job_id} ended{reason} at step {step}; submitting another")
 
 
 class TrainingBar:
-    """Progress bar of a training job. It starts with the training: time in the queue says nothing about the rate.
+    """Progress bar of a training job. The time in the queue is excluded.
 
     stack: closes the bar.
     """
@@ -149,7 +153,7 @@ class TrainingBar:
         self._step = 0
 
     def refresh(self) -> None:
-        """Advance the bar to the run's newest step. A requeued job repeats some steps; the bar then does not move back."""
+        """Advance the bar to the run's newest step; it stays while a requeued job repeats steps."""
         newest = read_progress(self._experiment.name)
         if newest is None or newest == self._initial:
             return

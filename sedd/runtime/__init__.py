@@ -1,1 +1,1 @@
-"""Services that any long-running program needs: atomic files, seeds, provenance, progress, devices, ranks, resumable work."""
+"""Services for any long-running program: files, seeds, progress, devices, ranks, resumable work."""

@@ -38,7 +38,7 @@ class World:
         return self.rank == 0
 
     def local_rows(self, count: int) -> slice:
-        """This rank's slice of `count` rows. Slices are in rank order, and their sizes differ by at most one."""
+        """This rank's slice of `count` rows. In rank order; sizes differ by at most 1."""
         bounds = [count * rank // self.size for rank in (self.rank, self.rank + 1)]
         return slice(*bounds)
 
@@ -82,7 +82,7 @@ class World:
         return values
 
     def gather_rows(self, rows: Tensor) -> Tensor:
-        """Concatenate tensors of all ranks along dimension 0, on the CPU. Their lengths may differ."""
+        """Concatenate tensors of all ranks along dimension 0, on the CPU. Lengths may differ."""
         return torch.cat(self.all_gather(rows.cpu()))
 
 
@@ -114,9 +114,9 @@ def world(device: torch.device | str, timeout: timedelta = TIMEOUT) -> Iterator[
 def warm_up_ddp_buckets(module: nn.Module, backward: Callable[[], None]) -> None:
     """Run two backward passes and discard their gradients.
 
-    DistributedDataParallel reorders its gradient buckets after the first backward pass, and rounding
-    depends on their order. With this warm-up, a resumed run sums its first gradients in the same
-    order as an uninterrupted run.
+    DistributedDataParallel reorders its gradient buckets after the first backward pass, and
+    rounding depends on their order. With this warm-up, a resumed run sums its first gradients in
+    the same order as an uninterrupted run.
 
     module: as returned by `World.wrap`. backward: computes a loss of `module` and its gradients.
     """

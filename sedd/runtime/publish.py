@@ -15,9 +15,9 @@ def hash_file(path: Path) -> Path:
 
 
 def publish(source: Path, target: Path) -> None:
-    """Hard-link a checkpoint and its hash file to their public paths; copy where links are not supported.
+    """Hard-link a checkpoint and its hash file to their public paths.
 
-    Does nothing if `target` already is the same file.
+    Copies where links are not supported. Does nothing if `target` already is the same file.
     """
     if target.exists() and target.samefile(source):
         return

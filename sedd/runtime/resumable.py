@@ -1,9 +1,9 @@
 """Resumable work in batches, distributed over ranks.
 
-Each rank appends one JSON line per finished batch to its own file. The folder name contains a hash of
-everything that the values depend on. After a kill, an incomplete last line is dropped and its batch
-is computed again. The work function must seed its random numbers by batch number; the result then
-depends neither on the number of ranks nor on interruptions.
+Each rank appends one JSON line per finished batch to its own file. The folder name contains a hash
+of everything that the values depend on. After a kill, an incomplete last line is dropped and its
+batch is computed again. The work function must seed its random numbers by batch number; the result
+then depends neither on the number of ranks nor on interruptions.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def run_resumable(
     world: World,
     on_done: Callable[[int], None],
 ) -> list[FinishedBatch]:
-    """Compute work(number) for number = 0, ..., count - 1; return all batches in order, on every rank.
+    """Compute work(number) for number = 0, ..., count - 1; return all batches on every rank.
 
     folder: stores finished batches until the work is complete; None: not resumable.
     identity: everything that the values depend on.

@@ -1,7 +1,7 @@
 """Random generators derived from one seed; each use has its own generator, identified by a name.
 
 Random numbers depend only on the seed and the name, e.g. ("noise", step), never on earlier draws.
-A resumed run therefore draws the same numbers as an uninterrupted one, with no generator state to save.
+A resumed run therefore draws the same numbers as an uninterrupted one, without saved generators.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def derive_seed(seed: int, *name: str | int) -> int:
 
 
 def generator(seed: int, *name: str | int, device: torch.device | str = "cpu") -> torch.Generator:
-    """A generator for the use called `name`. CPU and GPU generators with equal seeds draw different numbers."""
+    """A generator for the use called `name`. CPUs and GPUs draw different numbers from one seed."""
     import torch
 
     return torch.Generator(device).manual_seed(derive_seed(seed, *name))
@@ -32,8 +32,8 @@ def sampler_generator(
 ) -> torch.Generator:
     """A generator for a sampler.
 
-    It is on the CPU, so that texts do not depend on the device. With precision `float32` the sampler
-    draws one number per position and state at each step; the generator is then on `device` for
-    speed, as in the paper's runs.
+    It is on the CPU, so that texts do not depend on the device. With precision `float32` the
+    sampler draws one number per position and state at each step; the generator is then on `device`
+    for speed, as in the paper's runs.
     """
     return generator(seed, *name, device=device if precision == "float32" else "cpu")

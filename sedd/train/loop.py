@@ -34,12 +34,12 @@ from sedd.train.validation import validate, validation_set
 def train(
     experiment: Experiment, until: int | None = None, device: torch.device | str = "cpu"
 ) -> None:
-    """Train up to step `until` (default: the last) and publish each checkpoint as soon as it is saved.
+    """Train up to step `until` (default: the last); publish each checkpoint once it is saved.
 
     Resumes from the newest state with the same settings and tokens. With torchrun's environment
     variables, this process is one rank of the run.
-    Raises Interrupted if a signal stops the run, after saving its state; ConfigError if `until` is not
-    the step of a checkpoint; CheckpointError if a checkpoint cannot be saved.
+    Raises Interrupted if a signal stops the run, after saving its state; ConfigError if `until` is
+    not the step of a checkpoint; CheckpointError if a checkpoint cannot be saved.
     """
     steps = checkpoint_steps(experiment)
     if until is not None:
@@ -137,14 +137,14 @@ class Trainer:
         text = f"{self.experiment.name}: resuming from step {step}"
         if world_size != self.world.size:
             text += (
-                f" with {self.world.size} processes instead of {world_size}; sums are now rounded in "
-                "another order, so the weights are no longer bit-for-bit equal to those of an "
+                f" with {self.world.size} processes instead of {world_size}; sums are now rounded "
+                "in another order, so the weights are no longer bit-for-bit equal to those of an "
                 "uninterrupted run"
             )
         print(text, file=sys.stderr)
 
     def warm_up(self, state: TrainState, objective: Objective, loss: torch.nn.Module) -> None:
-        """Fix the order of gradient buckets, so that a resumed run rounds like an uninterrupted one."""
+        """Fix the order of gradient buckets: a resumed run must round like an uninterrupted one."""
         experiment, step = self.experiment, state.step
         local = corrupt_local_rows(experiment, objective, self.batch(step), step, self.world)
         draws = generator(experiment.seed, "vocabulary", step)

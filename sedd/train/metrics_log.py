@@ -1,4 +1,4 @@
-"""Metrics of a run: JSON lines for reports, TensorBoard for live viewing, optionally Weights & Biases."""
+"""Metrics of a run: JSON lines for reports, TensorBoard, optionally Weights & Biases."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from sedd.train.wandb_log import WandbLog
 class MetricsLog:
     """Appends to `metrics.jsonl` and to TensorBoard's event files in the same folder.
 
-    A run that was killed repeats the steps after its newest state. For a repeated step, readers must
-    use the last line.
+    A run that was killed repeats the steps after its newest state. For a repeated step, readers
+    must use the last line.
     """
 
     def __init__(self, folder: Path, step: int, wandb: WandbLog | None = None):

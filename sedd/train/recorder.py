@@ -18,9 +18,9 @@ from sedd.train.wandb_log import wandb_log
 
 
 class Recorder:
-    """Progress, metrics and checkpoints from step `first` to step `last`; does nothing on other ranks.
+    """Progress, metrics and checkpoints from step `first` to step `last`.
 
-    stack: closes the files.
+    Does nothing on other ranks. stack: closes the files.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """Saving: checkpoints, which are published and kept, and a few states to resume from.
 
-A checkpoint `step_N.pt` holds the weights and their moving average. A state `state_N.pt` also holds the
-optimizer, is twice as large, and is removed when newer states exist. A background thread writes both
-from a copy in host memory.
+A checkpoint `step_N.pt` holds the weights and their moving average. A state `state_N.pt` also holds
+the optimizer, is twice as large, and is removed when newer states exist. A background thread writes
+both from a copy in host memory.
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ def state_steps(folder: Path) -> list[int]:
 
 
 def load_newest_state(folder: Path, identity: str, until: int) -> dict[str, Any] | None:
-    """Load the newest intact state up to step `until`, or return None. Damaged states are reported and skipped."""
+    """Load the newest intact state up to step `until`, or return None.
+
+    Damaged states are reported and skipped.
+    """
     for step in reversed([step for step in state_steps(folder) if step <= until]):
         path = state_file(folder, step)
         try:
@@ -54,8 +57,8 @@ def load_newest_state(folder: Path, identity: str, until: int) -> dict[str, Any]
 class Saver:
     """Writes copies of the state in the background, one at a time. Requires the training lock.
 
-    report: called in the training thread after each write. A write error is raised by the next call,
-    as CheckpointError.
+    report: called in the training thread after each write. The next call raises a write error, as
+    CheckpointError.
     """
 
     def __init__(self, run: str, keep_last: int, report: Report):
@@ -69,8 +72,8 @@ class Saver:
     def save(self, copy: Callable[[], dict[str, Any]], *, public: bool) -> None:
         """Save a state to resume from; public: also publish a checkpoint.
 
-        copy: copies the state to host memory. It is called after the previous write has finished, so
-        that host memory holds at most one copy.
+        copy: copies the state to host memory. It is called after the previous write has finished,
+        so that host memory holds at most one copy.
         """
         start = time.perf_counter()
         self.wait()
@@ -93,7 +96,7 @@ class Saver:
 
     @contextlib.contextmanager
     def finishing(self) -> Iterator[None]:
-        """Finish the current write on exit. If training failed, its error takes precedence over a write error."""
+        """Finish the current write on exit. An error of the training precedes a write error."""
         try:
             yield
         except Interrupted:
@@ -121,7 +124,7 @@ class Saver:
         return step, blocked, time.perf_counter() - start
 
     def _remove_old_states(self, step: int) -> None:
-        """Keep the newest states up to `step`. States of later steps belong to an earlier, longer training."""
+        """Keep the newest states up to `step`; later ones are from an earlier, longer training."""
         for old in [one for one in state_steps(self._folder) if one <= step][: -self._keep_last]:
             path = state_file(self._folder, old)
             path.unlink()

@@ -29,7 +29,7 @@ class StopRequest:
 
 @contextlib.contextmanager
 def note_stop_signals() -> Iterator[StopRequest]:
-    """Note stop signals instead of terminating. A second SIGINT or SIGTERM terminates the process at once."""
+    """Note stop signals instead of terminating. A second SIGINT or SIGTERM terminates at once."""
     request = StopRequest()
 
     def note(number: int, frame: FrameType | None) -> None:

@@ -1,8 +1,8 @@
 """One optimizer step: corrupt the batch, accumulate gradients, clip them, update weights and EMA.
 
 B sequences in the global batch, L tokens per sequence. All random numbers derive from the seed, the
-step, and a sequence's row in the global batch. A run therefore does not depend on the number of ranks
-or micro-batches, apart from the order of summation.
+step, and a sequence's row in the global batch. A run therefore does not depend on the number of
+ranks or micro-batches, apart from the order of summation.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class TrainingLoss(nn.Module):
         self.objective = objective
 
     def forward(self, batch: Corrupted, draws: torch.Generator) -> Tensor:
-        """Loss of each sequence, (B,) nats. draws: generator for random numbers of the loss itself."""
+        """Loss of each sequence, (B,) nats. draws: generator for the loss's own random numbers."""
         return self.objective.loss(self.model, batch, draws)
 
 
@@ -51,7 +51,7 @@ class TrainingLoss(nn.Module):
 class StepResult:
     """Metrics of one optimizer step. The tensors are scalars on the device.
 
-    loss_nats_per_token: this rank's contribution; the sum over ranks is the mean over the global batch.
+    loss_nats_per_token: of this rank; the sum over ranks is the mean over the global batch.
     """
 
     loss_nats_per_token: Tensor
@@ -74,7 +74,7 @@ class LocalBatch:
 
 
 def draw_times(training: Training, count: int, draws: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Draw times (count,) in [time_eps, 1] from `time_density`, and their importance weights (count,).
+    """Draw times (count,) in [time_eps, 1] from `time_density`, with importance weights (count,).
 
     A weighted mean over these times estimates the mean over uniform times.
     """

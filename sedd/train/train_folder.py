@@ -1,8 +1,9 @@
 """The trainer's private folder: its lock, the settings that it belongs to, and its write failures.
 
-`results/runs/NAME/train/` holds `identity.json`, checkpoints `step_*.pt`, states `state_*.pt` to resume
-from, `metrics.jsonl` and TensorBoard's files. Snakemake deletes the outputs of a rule before it runs.
-Files that must survive are therefore kept in this folder and hard-linked into `checkpoints/`.
+`results/runs/NAME/train/` holds `identity.json`, checkpoints `step_*.pt`, states `state_*.pt` to
+resume from, `metrics.jsonl` and TensorBoard's files. Snakemake deletes the outputs of a rule before
+it runs. Files that must survive are therefore kept in this folder and hard-linked into
+`checkpoints/`.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def training_lock(run: str) -> Iterator[None]:
 def open_folder(experiment: Experiment, tokens_sha256: str) -> tuple[Path, str]:
     """Return the folder for these settings and tokens, and their hash. Requires the training lock.
 
-    A folder with other settings is renamed to `train.HASH`, and restored when those settings return.
+    A folder with other settings is renamed to `train.HASH`; it is restored when they return.
     """
     settings = run_identity(experiment, tokens_sha256)
     identity = section_sha256(settings)

@@ -1,4 +1,4 @@
-"""Validation loss on fixed sequences, times and noise, so that different steps of a run are comparable."""
+"""Validation loss on fixed sequences, times and noise, so that steps of a run are comparable."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from sedd.train.state import TrainState
 
 
 def validation_set(experiment: Experiment, blocks: TokenBlocks, objective: Objective) -> Corrupted:
-    """N evenly spaced sequences of the split, each corrupted at the midpoint of one of N time strata of [time_eps, 1]."""
+    """N evenly spaced sequences of the split, each corrupted at its own time.
+
+    The times are the midpoints of N equal strata of [time_eps, 1].
+    """
     training = experiment.training
     count = min(training.validation_sequences, len(blocks))
     x0 = blocks[torch.linspace(0, len(blocks) - 1, count).round().long()]
@@ -31,7 +34,7 @@ def validation_set(experiment: Experiment, blocks: TokenBlocks, objective: Objec
 def validate(
     state: TrainState, experiment: Experiment, objective: Objective, batch: Corrupted, world: World
 ) -> tuple[float, float]:
-    """Likelihood bound with the EMA weights, in nats per token, and its standard error over sequences.
+    """Likelihood bound with EMA weights in nats per token, and its standard error over sequences.
 
     batch: from `validation_set`; its rows are distributed over ranks.
     """
