@@ -1,4 +1,4 @@
-"""One job a run: sent once, found again, and never one of other settings."""
+"""A run has one job: submitted once, found again, and never with other settings."""
 
 import json
 import subprocess
@@ -11,14 +11,14 @@ from helpers import local_jobs as jobs
 
 from sedd.errors import ConfigError, DataError, JobError
 from sedd.launch import ensure_job, wait_for
-from sedd.launch.published import is_published, requested_identity
+from sedd.launch.published import is_published, recorded_identity, requested_identity
 from sedd.launch.record import write_record
 from sedd.launch.status import job_state
 from sedd.paths import checkpoint_file, jobs_dir, tokens_dir
 from sedd.train import train
 
 
-def test_a_job_is_sent_once_found_again_and_waited_for(runs, whole, capsys):
+def test_a_job_is_submitted_once_found_again_and_awaited(runs, whole, capsys):
     first = ensure_job(jobs.experiment("run"), jobs.local())
     again = ensure_job(jobs.experiment("run"), jobs.local())
     assert (first.is_new, again.is_new) == (True, False)
@@ -26,14 +26,14 @@ def test_a_job_is_sent_once_found_again_and_waited_for(runs, whole, capsys):
     wait_for(jobs.experiment("run"), jobs.local(), until=60)
     wait_for(jobs.experiment("run"), jobs.local())
     assert jobs.job_ids("run") == [first.record.job_id]
-    said = capsys.readouterr().err
-    assert str(first.record.log()) in said
-    # of the later checkpoint nothing is said if it is there before it is waited for
-    assert "run: results/runs/run/checkpoints/step_60.pt is there" in said
+    stderr = capsys.readouterr().err
+    assert str(first.record.log()) in stderr
+    # no such line for step 120, if that checkpoint exists before the wait for it begins
+    assert "run: results/runs/run/checkpoints/step_60.pt is ready" in stderr
     assert "train run" in first.record.log().read_text()
 
     assert jobs.same(jobs.final_state("run"), whole)
-    # a finished run sends nothing, and a name that was lost comes back without a job
+    # a finished run submits nothing, and a lost public file is restored without a job
     jobs.eventually(lambda: not jobs.job_processes("run"), "the job has ended")
     checkpoint_file("run", 60).unlink()
     wait_for(jobs.experiment("run"), jobs.local(), until=60)
@@ -41,7 +41,7 @@ def test_a_job_is_sent_once_found_again_and_waited_for(runs, whole, capsys):
     assert jobs.job_ids("run") == [first.record.job_id]
 
 
-def test_two_at_once_send_one_job(runs):
+def test_two_simultaneous_calls_submit_one_job(runs):
     both = [
         subprocess.Popen(
             [*jobs.words("shared"), "--cluster", "local", "--detach"],
@@ -50,28 +50,28 @@ def test_two_at_once_send_one_job(runs):
         )
         for _ in range(2)
     ]
-    said = sorted(process.communicate(timeout=jobs.SECONDS)[0] for process in both)
+    outputs = sorted(process.communicate(timeout=jobs.SECONDS)[0] for process in both)
     assert [process.returncode for process in both] == [0, 0]
-    assert said[0].startswith("shared: is trained already by local job")
-    assert said[1].startswith("shared: sent local job")
+    assert outputs[0].startswith("shared: already being trained by local job")
+    assert outputs[1].startswith("shared: submitted local job")
     assert len(jobs.job_ids("shared")) == 1
 
 
-def test_a_live_job_of_other_settings_is_named_and_left_alone(runs):
+def test_a_live_job_with_other_settings_is_named_and_not_touched(runs):
     endless = jobs.experiment("run", *jobs.ENDLESS)
-    sent = ensure_job(endless, jobs.local()).record
+    submitted = ensure_job(endless, jobs.local()).record
     changed = endless.model_copy(update={"seed": 7})
     with pytest.raises(
-        JobError, match=r"other settings \(seed 1 -> 7\); stop it first: sedd cancel"
+        JobError, match=r"other settings \(seed 1 -> 7\); cancel it first: sedd cancel"
     ):
         ensure_job(changed, jobs.local())
-    with pytest.raises(JobError, match="with a checkpoint every 500 steps, none at 60"):
+    with pytest.raises(JobError, match="with a checkpoint every 500 steps, but none at 60"):
         ensure_job(jobs.experiment("run"), jobs.local(), until=60)
-    assert jobs.record("run") == sent
-    assert job_state(sent).phase == "running"
+    assert jobs.record("run") == submitted
+    assert job_state(submitted).phase == "running"
 
 
-def test_a_checkpoint_of_other_settings_is_not_taken(runs):
+def test_a_checkpoint_with_other_settings_does_not_count(runs):
     train(jobs.experiment("run"), until=60)
     changed = jobs.experiment("run").model_copy(update={"seed": 7})
     old, new = (requested_identity(one)[0] for one in (jobs.experiment("run"), changed))
@@ -83,7 +83,7 @@ def test_a_checkpoint_of_other_settings_is_not_taken(runs):
     assert checkpoint_file("run", 60).read_bytes() != before
 
 
-def test_a_checkpoint_from_before_the_newest_state_can_be_asked_for(runs):
+def test_a_missing_checkpoint_older_than_the_newest_state_is_trained(runs):
     train(jobs.experiment("run"))
     more = jobs.experiment("other", "training.checkpoint_every=50").model_copy(
         update={"name": "run"}
@@ -93,34 +93,34 @@ def test_a_checkpoint_from_before_the_newest_state_can_be_asked_for(runs):
     assert len(jobs.job_ids("run")) == 1
 
 
-def test_a_job_whose_process_id_went_to_another_process_has_ended(runs):
-    sent = ensure_job(jobs.experiment("run"), jobs.local()).record
+def test_a_job_has_ended_if_another_process_has_its_process_id(runs):
+    submitted = ensure_job(jobs.experiment("run"), jobs.local()).record
     jobs.kill_job("run")
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as other:
-        assert job_state(replace(sent, job_id=str(other.pid))).phase == "ended"
+        assert job_state(replace(submitted, job_id=str(other.pid))).phase == "ended"
         other.kill()
 
 
-def test_a_process_that_is_dead_but_not_yet_taken_leave_of_is_no_job(runs):
-    sent = ensure_job(jobs.experiment("run"), jobs.local()).record
+def test_a_zombie_process_is_not_a_live_job(runs):
+    submitted = ensure_job(jobs.experiment("run"), jobs.local()).record
     jobs.kill_job("run")
     folder = str(jobs_dir("run").absolute() / "%j")
     with subprocess.Popen([sys.executable, "-c", "input()", "submitit.x", folder]) as zombie:
         zombie.kill()
-        assert job_state(sent).phase == "ended"
+        assert job_state(submitted).phase == "ended"
 
 
-def test_a_job_of_another_machine_is_neither_doubled_nor_called_dead(runs):
-    sent = ensure_job(jobs.experiment("run"), jobs.local()).record
+def test_a_local_job_of_another_machine_is_neither_resubmitted_nor_reported_as_ended(runs):
+    submitted = ensure_job(jobs.experiment("run"), jobs.local()).record
     jobs.kill_job("run")
-    write_record(replace(sent, host="elsewhere"))
+    write_record(replace(submitted, host="elsewhere"))
     with pytest.raises(
         JobError, match=r"started on elsewhere.*remove results/runs/run/jobs/job.json"
     ):
         ensure_job(jobs.experiment("run"), jobs.local())
 
 
-def test_what_the_cluster_cannot_do_is_told_before_anything_is_sent(runs):
+def test_invalid_requests_fail_before_a_job_is_submitted(runs):
     three = jobs.pair().model_copy(update={"processes_per_node": 3})
     with pytest.raises(ConfigError, match="shared by 3 devices"):
         ensure_job(jobs.experiment("run"), three)
@@ -132,23 +132,18 @@ def test_what_the_cluster_cannot_do_is_told_before_anything_is_sent(runs):
     assert not jobs_dir("run").exists()
 
 
-def test_settings_edited_after_sending_do_not_reach_the_job(runs):
-    sent = ensure_job(jobs.experiment("run"), jobs.local()).record
+def test_settings_edited_after_submission_do_not_reach_the_job(runs):
+    submitted = ensure_job(jobs.experiment("run"), jobs.local()).record
     path = Path("config/experiments/smoke_absorb.yaml")
     path.write_text(path.read_text().replace("lr: 0.002", "lr: 0.5"))
     jobs.trains("run", lines=1)
-    kept = json.loads(Path(sent.settings).read_text())
-    assert kept["training"]["lr"] == 0.002
-    assert has_identity("run", sent.identity)
+    settings = json.loads(Path(submitted.settings).read_text())
+    assert settings["training"]["lr"] == 0.002
+    recorded = recorded_identity("run")
+    assert recorded is not None
+    assert recorded[0] == submitted.identity
 
 
-def has_identity(run: str, identity: str) -> bool:
-    from sedd.launch.published import recorded_identity
-
-    found = recorded_identity(run)
-    return found is not None and found[0] == identity
-
-
-def test_sending_and_waiting_need_no_torch():
+def test_submitting_and_waiting_do_not_import_torch():
     program = "import sys, sedd.launch, sedd.launch.submitter; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
