@@ -32,7 +32,7 @@ def cancel(run: str, print_line: Print) -> None:
         record = read_record(run) or record
         state = job_state(record)
         if state.phase == "ended":
-            print_line(f"{run}: job {record.job_id} had already ended; {next_step(record)}")
+            print_line(f"{run}: job {record.job_id} had already ended; {resume_hint(record)}")
             return
         if state.phase == "unknown":
             raise JobError(f"{run}: job {record.job_id} cannot be reached: {state.detail}")
@@ -42,10 +42,10 @@ def cancel(run: str, print_line: Print) -> None:
         wait_for_slurm(record)
     else:
         stop_processes(run, print_line)
-    print_line(f"{run}: job {record.job_id} has been cancelled; {next_step(record)}")
+    print_line(f"{run}: job {record.job_id} has been cancelled; {resume_hint(record)}")
 
 
-def next_step(record: JobRecord) -> str:
+def resume_hint(record: JobRecord) -> str:
     """The newest saved state, and the command that resumes the training."""
     step = newest_saved_step(record.run)
     saved = f"its newest saved state is step {step}" if step else "it had not saved a state yet"
