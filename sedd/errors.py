@@ -1,4 +1,4 @@
-"""What a user can mend: errors that end a verb with exit code 2 and no traceback."""
+"""Errors that the user can correct. The command exits with code 2 and prints no traceback."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One thing to mend: where it is, what was found and what is allowed."""
+    """One problem in a configuration: its location, the value found, and the allowed values."""
 
     where: str
     what: str
     line: int | None = None
 
     def __str__(self) -> str:
-        place = f"    [line {self.line}]" if self.line is not None else ""
-        return f"{self.where}: {self.what}{place}"
+        line = f"    [line {self.line}]" if self.line is not None else ""
+        return f"{self.where}: {self.what}{line}"
 
 
 class SeddError(Exception):
-    """A mistake that the user can mend. The message says where, what was found and the way out."""
+    """An error that the user can correct. The message gives location, cause and solution."""
 
     exit_code = 2
 
 
 class ConfigError(SeddError):
-    """Everything that is wrong in one configuration file, told at once."""
+    """All problems of one configuration file."""
 
     def __init__(self, source: str, problems: Sequence[Problem]):
         self.source = source
@@ -37,12 +37,12 @@ class ConfigError(SeddError):
 
 
 class DataError(SeddError):
-    """A text, vocabulary or token file that is missing, changed or malformed."""
+    """A missing, changed or malformed text, vocabulary or token file."""
 
 
 class CheckpointError(SeddError):
-    """A checkpoint that is missing, damaged, or belongs to other settings."""
+    """A missing or damaged checkpoint, one with other settings, or one that cannot be written."""
 
 
 class JobError(SeddError):
-    """A training job that cannot be sent, or that ended without what was waited for."""
+    """A training job that could not be submitted, or that ended without its checkpoint."""

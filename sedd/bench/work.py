@@ -25,9 +25,8 @@ from sedd.registry import SAMPLERS
 from sedd.runtime.device import autocast
 from sedd.runtime.distributed import World
 from sedd.runtime.seeds import generator, sampler_generator
-from sedd.train.loss import TrainingLoss
 from sedd.train.state import TrainState
-from sedd.train.step import train_step
+from sedd.train.step import TrainingLoss, train_step
 
 Steps = Callable[[int], None]
 

@@ -1,77 +1,119 @@
-"""Training as a job: what `sedd train --cluster` does, `sedd status` and `sedd cancel`. No torch."""
+"""Commands for training jobs: `sedd train --cluster`, `sedd status`, `sedd cancel`. No torch."""
 
 from __future__ import annotations
 
 import json
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sedd.config import Experiment, load_cluster
 
-SECONDS_BETWEEN_SCREENS = 5.0
-CLEARED = "\x1b[2J\x1b[H"
-"""what makes a terminal empty, and begin again at its top"""
+if TYPE_CHECKING:
+    from sedd.launch import RunStatus
+
+WATCH_SECONDS = 5.0
+CLEAR_SCREEN = "\x1b[2J\x1b[H"
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def status(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME", help="Runs; all by default.")
+        list[str] | None, typer.Argument(metavar="NAME", help="Runs; default: all.")
     ] = None,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Show it again every few seconds, until Ctrl-C.")
+        bool, typer.Option("--watch", help="Refresh every few seconds until Ctrl-C.")
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="For programs: a list of objects.")
+        bool, typer.Option("--json", help="Print a JSON list of objects, for programs.")
     ] = False,
 ) -> None:
-    """Show what the runs are doing.
+    """Show the state of training runs.
 
-    State, job, step, loss in nats a token, tokens a second, time left, last checkpoint, and the log of the job's first
-    process, beside which lie those of the others.
+    Columns: state, job, step, loss in nats per token, tokens per second, remaining time, newest
+    checkpoint, and the log of rank 0. The logs of other ranks are in the same folder.
 
     \b
     Example: sedd status --watch
     """
-    from sedd.launch import render, run_statuses
+    from sedd.launch import run_statuses
 
     while True:
         runs = run_statuses(names or ())
-        text = json.dumps([asdict(run) for run in runs], indent=2) if as_json else render(runs)
-        typer.echo(CLEARED + text if watch else text)
+        text = json.dumps([asdict(run) for run in runs], indent=2) if as_json else run_table(runs)
+        typer.echo(CLEAR_SCREEN + text if watch else text)
         if not watch:
             return
         try:
-            time.sleep(SECONDS_BETWEEN_SCREENS)
+            time.sleep(WATCH_SECONDS)
         except KeyboardInterrupt:
             return
 
 
-def cancel(
-    runs: Annotated[
-        list[str], typer.Argument(metavar="RUN", help="Runs whose jobs are to be stopped.")
-    ],
-) -> None:
-    """Stop the training job of a run.
+def run_table(runs: Sequence[RunStatus]) -> str:
+    """One line per run; no cell is wrapped or truncated, whatever the width of the terminal."""
+    from rich.console import Console
+    from rich.table import Table
 
-    The job saves its state, and ends; nothing is removed, and training goes on from there with sedd train. Returns when
-    the job is gone.
+    if not runs:
+        return "no runs yet; start one with: sedd train NAME"
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("run", "state", "job"):
+        table.add_column(heading)
+    for heading in ("step", "loss", "token/s", "left", "checkpoint"):
+        table.add_column(heading, justify="right")
+    table.add_column("log")
+    for run in runs:
+        table.add_row(*row(run))
+    console = Console(width=100_000, color_system=None, markup=False, highlight=False, emoji=False)
+    with console.capture() as capture:
+        console.print(table)
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+
+def row(run: RunStatus) -> tuple[str, ...]:
+    def number(value: float | None, form: str) -> str:
+        return "-" if value is None else format(value, form)
+
+    left = run.seconds_left
+    return (
+        run.run,
+        f"{run.state} ({run.detail})" if run.detail and run.detail != "RUNNING" else run.state,
+        f"{run.job_id} on {run.cluster}" if run.job_id else "-",
+        f"{run.step}/{run.steps}" if run.steps is not None else str(run.step),
+        number(run.loss_nats_per_token, ".3f"),
+        number(run.tokens_per_second, ",.0f"),
+        "-" if left is None else str(timedelta(seconds=round(left))),
+        f"step_{run.checkpoint}" if run.checkpoint is not None else "-",
+        run.log or "-",
+    )
+
+
+def cancel(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN", help="Runs whose jobs to cancel.")],
+) -> None:
+    """Cancel the training job of a run.
+
+    The job saves its state before it ends, and no file is removed; sedd train resumes from that
+    state. The command returns after the job has ended.
 
     \b
     Example: sedd cancel tiny_absorb
     """
-    from sedd.launch import cancel as stop
+    from sedd import launch
 
     for run in runs:
-        stop(run, typer.echo)
+        launch.cancel(run, typer.echo)
 
 
-class WaitingEnded(Exception):
-    """A signal asked to wait no longer."""
+class WaitInterrupted(Exception):
+    """A signal interrupted the wait for a job."""
 
     def __init__(self, number: int):
         self.number = number
@@ -79,40 +121,40 @@ class WaitingEnded(Exception):
 
 
 def send_job(experiment: Experiment, cluster: str) -> None:
-    """Send the run's job, unless one is alive, and say where to look."""
-    from sedd.launch import describe, ensure
+    """Submit the run's job, unless a live one exists, and print the location of its log."""
+    from sedd.launch import ensure_job
 
-    ensured = ensure(experiment, load_cluster(cluster))
-    did = "sent" if ensured.is_new else "is trained already by"
-    typer.echo(f"{experiment.name}: {did} {describe(ensured.record)}")
-    typer.echo(f"log: {ensured.record.log()}; all runs: sedd status")
+    job = ensure_job(experiment, load_cluster(cluster))
+    action = "submitted" if job.is_new else "already being trained by"
+    typer.echo(f"{experiment.name}: {action} {job.record}")
+    typer.echo(f"log: {job.record.log()}; all runs: sedd status")
 
 
 def wait_for_job(
     experiment: Experiment, cluster: str, until: int | None, *, die_with_parent: bool
 ) -> None:
-    """Wait for a checkpoint that the run's job makes. The job outlives the waiting."""
+    """Wait for a checkpoint of the run's job. Interrupting the wait leaves the job running."""
     from sedd import launch
     from sedd.launch.record import read_record
 
-    def end(number: int, frame: FrameType | None) -> None:
-        raise WaitingEnded(number)
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise WaitInterrupted(number)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
+    for number in SIGNALS:
+        signal.signal(number, interrupt)
     if die_with_parent:
         launch.die_with_parent()
     name = experiment.name
     try:
         launch.wait_for(experiment, load_cluster(cluster), until)
-    except WaitingEnded as ended:
-        for number in (signal.SIGINT, signal.SIGTERM):
+    except WaitInterrupted as interrupted:
+        for number in SIGNALS:
             signal.signal(number, signal.SIG_DFL)
         record = read_record(name)
         if record is not None:
             typer.echo(
-                f"{name}: {launch.describe(record)} trains on; the same command waits for it again, "
-                f"and this stops it: sedd cancel {name}",
+                f"{name}: {record} continues training; run the same command to wait for it again, "
+                f"or cancel it with: sedd cancel {name}",
                 err=True,
             )
-        raise typer.Exit(128 + ended.number) from None
+        raise typer.Exit(128 + interrupted.number) from None

@@ -1,9 +1,8 @@
-"""A text being denoised, live in the terminal: `sedd sample --watch`."""
+"""Show a text while it is denoised, live in the terminal: `sedd sample --watch`."""
 
 from __future__ import annotations
 
 import time
-from types import TracebackType
 
 from rich.console import Console
 from rich.live import Live
@@ -12,56 +11,48 @@ from rich.text import Text
 from sedd.results.trace import LIGHT, Palette
 
 MASK = "▁"
-SECONDS_A_FRAME = 0.04  # a small model is faster than an eye
+FRAME_SECONDS = 0.04  # slow enough to see the steps of a small model
 
 
-class Watch:
-    """Shows each state of a text: tokens in the colour of the step that they came in, masks as a line below.
+class Watch(Live):
+    """Live display of a text while it is denoised.
 
-    Not on a terminal, only the last state is printed.
+    Tokens are colored by the step at which they appeared; masks are shown as low lines. When the
+    output is not a terminal, only the last state is printed.
     """
 
     def __init__(self, title: str, steps: int):
+        super().__init__(
+            console=Console(highlight=False), auto_refresh=False, vertical_overflow="visible"
+        )
         self._title, self._palette, self._steps = title, Palette(steps), steps
-        self._came: list[int] = []
-        self._last: list[str | None] = []
+        self._appeared: list[int] = []
+        self._tokens: list[str | None] = []
         self._step = -1
-        self._console = Console(highlight=False)
-        self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="visible")
 
-    def show(self, state: list[str | None]) -> None:
-        """The next state: the text of the token at each position, None for the mask."""
+    def show(self, tokens: list[str | None]) -> None:
+        """Display the next state: the text of the token at each position, None for the mask."""
         self._step += 1
-        changed = [now != then for now, then in zip(state, self._last or state, strict=True)]
-        self._came = self._came or [0] * len(state)
-        self._came = [
-            self._step if new else came for new, came in zip(changed, self._came, strict=True)
+        previous = self._tokens or tokens
+        self._appeared = [
+            self._step if new != old else step
+            for new, old, step in zip(
+                tokens, previous, self._appeared or [0] * len(tokens), strict=True
+            )
         ]
-        self._last = state
-        self._live.update(self._text(), refresh=True)
-        if self._console.is_terminal:
-            time.sleep(SECONDS_A_FRAME)
+        self._tokens = tokens
+        self.update(self._text(), refresh=True)
+        if self.console.is_terminal:
+            time.sleep(FRAME_SECONDS)
 
     def _text(self) -> Text:
         text = Text(f"{self._title}, step {self._step} of {self._steps}\n", style="bold")
-        for piece, came in zip(self._last, self._came, strict=True):
-            if piece is None:
+        for token, step in zip(self._tokens, self._appeared, strict=True):
+            if token is None:
                 text.append(MASK, style="dim not bold")
-            elif came == 0:
-                text.append(piece, style="not bold")
+            elif step == 0:
+                text.append(token, style="not bold")
             else:
-                colour = LIGHT[self._palette.band(came)]
-                text.append(piece, style=f"not bold #000000 on {colour}")
+                color = LIGHT[self._palette.band(step)]
+                text.append(token, style=f"not bold #000000 on {color}")
         return text
-
-    def __enter__(self) -> Watch:
-        self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._live.stop()

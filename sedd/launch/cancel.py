@@ -1,4 +1,4 @@
-"""Stopping a run's job, and saying honestly what became of it."""
+"""Cancel a run's job and report the outcome."""
 
 from __future__ import annotations
 
@@ -7,74 +7,81 @@ import time
 from collections.abc import Callable
 
 from sedd.errors import JobError
-from sedd.launch.processes import is_trainer, job_processes, signal_processes
-from sedd.launch.record import JobRecord, job_lock, mark_cancelled, newest_state, read_record
+from sedd.launch.local import is_trainer, job_processes, signal_processes
+from sedd.launch.record import JobRecord, job_lock, mark_cancelled, newest_saved_step, read_record
 from sedd.launch.slurm import scancel
-from sedd.launch.states import job_state
+from sedd.launch.status import job_state
 from sedd.paths import jobs_dir
 
-SECONDS_TO_SAVE = 60
-"""a local job gets to end by itself; then it is killed"""
-SECONDS_FOR_SLURM = 180
+LOCAL_TIMEOUT_SECONDS = 60
+"""time for a local job to save its state before it is killed"""
+SLURM_TIMEOUT_SECONDS = 180
 
-Say = Callable[[str], None]
+Print = Callable[[str], None]
 
 
-def cancel(run: str, say: Say) -> None:
-    """Stop the run's job, and return when it is gone.
+def cancel(run: str, print_line: Print) -> None:
+    """Cancel the run's job and return after it has ended.
 
-    Raises JobError if there is none, if it cannot be reached from here, or if it will not go.
+    Raises JobError if the run has no job, if the job cannot be reached from this machine, or if it
+    does not end in time.
     """
     if not jobs_dir(run).is_dir() or (record := read_record(run)) is None:
-        raise JobError(f"{run}: no job was sent for it; all runs: sedd status")
+        raise JobError(f"{run}: no job was submitted for this run; list all runs with: sedd status")
     with job_lock(run):
         record = read_record(run) or record
         state = job_state(record)
         if state.phase == "ended":
-            say(f"{run}: job {record.job_id} had ended before; {kept(record)}")
+            print_line(f"{run}: job {record.job_id} had already ended; {resume_hint(record)}")
             return
         if state.phase == "unknown":
             raise JobError(f"{run}: job {record.job_id} cannot be reached: {state.detail}")
-        mark_cancelled(record)  # first, so that no one who waits sends it again
+        mark_cancelled(record)  # before the signal, so that no waiter resubmits the job
     if record.executor == "slurm":
         scancel(record.job_id)
         wait_for_slurm(record)
     else:
-        stop_processes(run, say)
-    say(f"{run}: job {record.job_id} is gone; {kept(record)}")
+        stop_processes(run, print_line)
+    print_line(f"{run}: job {record.job_id} has been cancelled; {resume_hint(record)}")
 
 
-def kept(record: JobRecord) -> str:
-    """What is left of the run, and how to go on."""
-    step = newest_state(record.run)
-    have = f"its newest state is of step {step}" if step else "it had saved no state yet"
+def resume_hint(record: JobRecord) -> str:
+    """The newest saved state, and the command that resumes the training."""
+    step = newest_saved_step(record.run)
+    saved = f"its newest saved state is step {step}" if step else "it had not saved a state yet"
     return (
-        f"{have}, and nothing was removed. "
-        f"Go on with: sedd train {record.run} --cluster {record.cluster}"
+        f"{saved}, and no file was removed. "
+        f"Resume with: sedd train {record.run} --cluster {record.cluster}"
     )
 
 
 def wait_for_slurm(record: JobRecord) -> None:
-    deadline = time.monotonic() + SECONDS_FOR_SLURM
+    deadline = time.monotonic() + SLURM_TIMEOUT_SECONDS
     while (state := job_state(record)).is_live:
         if time.monotonic() > deadline:
             raise JobError(
-                f"{record.run}: job {record.job_id} was told to end {SECONDS_FOR_SLURM} seconds ago and is still "
-                f"{state.phase} ({state.detail}); look with: squeue --jobs {record.job_id}"
+                f"{record.run}: job {record.job_id} was cancelled {SLURM_TIMEOUT_SECONDS} seconds "
+                f"ago but is still {state.phase} ({state.detail}); "
+                f"check it with: squeue --jobs {record.job_id}"
             )
         time.sleep(1)
 
 
-def stop_processes(run: str, say: Say) -> None:
-    """Tell each training process once to save and end; a second SIGTERM would end it without saving."""
-    told: set[int] = set()
-    deadline = time.monotonic() + SECONDS_TO_SAVE
-    while there := job_processes(run):
+def stop_processes(run: str, print_line: Print) -> None:
+    """Send each training process one SIGTERM, so that it saves and exits.
+
+    A second SIGTERM would end it without saving.
+    """
+    signaled: set[int] = set()
+    deadline = time.monotonic() + LOCAL_TIMEOUT_SECONDS
+    while processes := job_processes(run):
         if time.monotonic() > deadline:
-            say(f"{run}: still there after {SECONDS_TO_SAVE} seconds: killed, without saving")
-            signal_processes(there, signal.SIGKILL)
-            deadline = time.monotonic() + SECONDS_TO_SAVE
-        new = [process for process in there if is_trainer(process) and process.pid not in told]
+            print_line(
+                f"{run}: still running after {LOCAL_TIMEOUT_SECONDS} seconds; killed without saving"
+            )
+            signal_processes(processes, signal.SIGKILL)
+            deadline = time.monotonic() + LOCAL_TIMEOUT_SECONDS
+        new = [one for one in processes if is_trainer(one) and one.pid not in signaled]
         signal_processes(new, signal.SIGTERM)
-        told |= {process.pid for process in new}
+        signaled |= {process.pid for process in new}
         time.sleep(0.1)

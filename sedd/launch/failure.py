@@ -1,4 +1,4 @@
-"""Why a job ended without what was waited for: the words that its processes left."""
+"""Why a job failed: errors that its processes recorded, and the end of the log."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from sedd.launch.record import JobRecord
 from sedd.paths import jobs_dir
 from sedd.runtime.atomic import write_json
 
-LINES = 25
-# what a process says of another that is gone
-LEFT_ALONE = ("closed by peer", "reset by peer", "Broken pipe", "Connection refused", "NCCL")
+LOG_LINES = 25
+# errors of ranks that only lost a peer
+PEER_LOSS = ("closed by peer", "reset by peer", "Broken pipe", "Connection refused", "NCCL")
 
 
 @dataclass(frozen=True)
 class Failure:
-    """What one process wrote down when it failed."""
+    """The error that one process recorded when it failed."""
 
     rank: int
-    is_mistake: bool
-    """one that the user can mend, so that sending the job again is of no use"""
+    is_user_error: bool
+    """the user must correct something, so resubmitting the job is useless"""
     message: str
 
 
@@ -31,42 +31,46 @@ def failure_file(run: str, job_id: str, rank: int) -> Path:
     return jobs_dir(run) / job_id / f"failure_{rank}.json"
 
 
-def note_failure(path: Path, error: Exception) -> None:
-    """Write down why this process fails, unless that fails too."""
+def write_failure(path: Path, error: Exception) -> None:
+    """Record the error of this process; do nothing if the file cannot be written."""
     with contextlib.suppress(OSError):
-        write_json(path, {"mistake": isinstance(error, SeddError), "message": str(error)})
+        write_json(path, {"user_error": isinstance(error, SeddError), "message": str(error)})
 
 
 def first_failure(record: JobRecord) -> Failure | None:
-    """What failed, not what failed for the lack of it. None if no process had the time to say, as when one is killed."""
-    found = []
+    """First root-cause failure, ignoring ranks that only lost a peer.
+
+    None if none was recorded (e.g. SIGKILL).
+    """
+    failures = []
     for rank in range(record.num_tasks):
         with contextlib.suppress(FileNotFoundError):
-            said = json.loads(failure_file(record.run, record.job_id, rank).read_text("utf-8"))
-            found.append(Failure(rank, said["mistake"], said["message"]))
-    own = [one for one in found if not any(words in one.message for words in LEFT_ALONE)]
-    return next((one for one in own if one.is_mistake), own[0] if own else None)
+            text = failure_file(record.run, record.job_id, rank).read_text("utf-8")
+            content = json.loads(text)
+            failures.append(Failure(rank, content["user_error"], content["message"]))
+    causes = [one for one in failures if not any(text in one.message for text in PEER_LOSS)]
+    return next((one for one in causes if one.is_user_error), causes[0] if causes else None)
 
 
 def failed_rank(record: JobRecord) -> int:
-    """Whose log tells most: the process that failed first, or one that was killed, without a word of its own."""
+    """Rank with the most informative log: the root cause, or else a rank that was killed."""
     failure = first_failure(record)
     if failure is not None:
         return failure.rank
-    silent = [
+    killed = [
         rank
         for rank in range(record.num_tasks)
         if not failure_file(record.run, record.job_id, rank).exists()
     ]
-    return silent[0] if silent else 0
+    return killed[0] if killed else 0
 
 
-def last_words(record: JobRecord) -> str:
-    """The end of the log of the process that failed first, under the log's name."""
+def log_tail(record: JobRecord) -> str:
+    """The last lines of the failed rank's log, below the log's path."""
     log = record.log(failed_rank(record))
     if not log.exists():
-        return f"{log}: there is no log: the job did not get to start"
-    # a bar's carriage returns are not lines
+        return f"{log}: no log; the job did not start"
+    # progress bars end their lines with carriage returns
     lines = log.read_text(encoding="utf-8", errors="replace").replace("\r", "\n").splitlines()
-    tail = [line for line in lines if line.strip()][-LINES:]
-    return "\n".join([f"the end of {log}:", *(f"    {line}" for line in tail)])
+    tail = [line for line in lines if line.strip()][-LOG_LINES:]
+    return "\n".join([f"end of {log}:", *(f"    {line}" for line in tail)])

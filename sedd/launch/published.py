@@ -1,4 +1,4 @@
-"""Whether a checkpoint is there, and of the settings that are wanted: an old one must never pass for a new one."""
+"""Tell whether a checkpoint exists and was trained with the requested settings."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from sedd.paths import checkpoint_file, identity_file, kept_checkpoint_file, tok
 from sedd.runtime.publish import publish
 
 
-def wanted_identity(experiment: Experiment) -> tuple[str, dict[str, Any]]:
-    """Hash of the settings and tokens that the run is to be of, and those settings.
+def requested_identity(experiment: Experiment) -> tuple[str, dict[str, Any]]:
+    """Hash of the settings and tokens to train with, and those settings.
 
-    Raises DataError, which says the verb, if there are no tokens yet.
+    Raises DataError, which names the command to run, if the text is not tokenized yet.
     """
     data = experiment.data
     meta = read_meta(tokens_dir(data.dataset, data.tokenizer, "train"))
@@ -22,22 +22,22 @@ def wanted_identity(experiment: Experiment) -> tuple[str, dict[str, Any]]:
     return section_sha256(settings), settings
 
 
-def found_identity(run: str) -> tuple[str, dict[str, Any]] | None:
-    """The same of the trainer's folder as it is, or None."""
+def recorded_identity(run: str) -> tuple[str, dict[str, Any]] | None:
+    """Identity and settings of the trainer's folder, or None if there is no folder."""
     try:
-        found = json.loads(identity_file(run).read_text(encoding="utf-8"))
+        content = json.loads(identity_file(run).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    return found["identity"], found["settings"]
+    return content["identity"], content["settings"]
 
 
-def has_landed(run: str, step: int, identity: str) -> bool:
-    """Whether the checkpoint of a step is there; a public name that was lost is given again.
+def is_published(run: str, step: int, identity: str) -> bool:
+    """Whether the checkpoint of `step` exists for these settings. Restores a lost public file.
 
-    The trainer removes the checkpoints of other settings before it says its own.
+    The trainer removes checkpoints of other settings before it records its own identity.
     """
-    found = found_identity(run)
-    if found is None or found[0] != identity:
+    recorded = recorded_identity(run)
+    if recorded is None or recorded[0] != identity:
         return False
     kept, public = kept_checkpoint_file(run, step), checkpoint_file(run, step)
     if not public.exists() and kept.exists():

@@ -1,6 +1,7 @@
-"""The record of a run's newest training job, `job.json`, and the lock under which it changes.
+"""The record of a run's newest training job, `job.json`, and the lock that protects it.
 
-One job a run: whoever sends or cancels one holds the lock, and writes down what was done before letting go.
+A run has one job at a time. Submitting or cancelling a job requires the lock, and the record is
+written before the lock is released.
 """
 
 from __future__ import annotations
@@ -21,35 +22,55 @@ from sedd.runtime.provenance import now
 
 @dataclass(frozen=True)
 class JobRecord:
-    """What must be known to find a job again, whoever sent it."""
+    """Everything needed to find a job again from any process."""
 
     run: str
     job_id: str
-    """Slurm's number, or the process id of the local controller"""
+    """Slurm job number, or process id of the local controller"""
     executor: Literal["local", "slurm"]
     cluster: str
-    """the file of config/cluster that it was sent with"""
+    """name of the file in config/cluster that the job was submitted with"""
     host: str
-    """where it was sent from; a local job runs there"""
+    """machine that submitted the job; a local job runs there"""
     identity: str
-    """which settings and tokens it trains with"""
+    """hash of the settings and tokens that the job trains with"""
     settings: str
-    """the file of its settings"""
+    """path of the settings file"""
     num_tasks: int
-    """processes, each with a log"""
+    """number of processes; each has its own log"""
     sent: str
-    """UTC"""
+    """UTC time of submission"""
     step_before: int
-    """newest state of the run when it was sent"""
+    """newest saved step of the run at submission"""
     cancelled: str | None = None
-    """UTC; set before the job is told to stop"""
+    """UTC time of cancellation; set before the job is signaled"""
+
+    def __str__(self) -> str:
+        executor = "Slurm" if self.executor == "slurm" else "local"
+        return f"{executor} job {self.job_id} on cluster {self.cluster}"
 
     def log(self, rank: int = 0) -> Path:
         return job_log_file(self.run, self.job_id, rank)
 
 
+@dataclass(frozen=True)
+class JobState:
+    """Phase of a job, with details as the scheduler reports them."""
+
+    phase: Literal["queued", "running", "ended", "unknown"]
+    detail: str = ""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the job may still write files. True for a job in an unknown state."""
+        return self.phase != "ended"
+
+
 def read_record(run: str) -> JobRecord | None:
-    """The newest job, or None if none was sent yet. Raises JobError for a file that is not ours."""
+    """Return the record of the newest job, or None if no job was ever submitted.
+
+    Raises JobError if the file is not a job record.
+    """
     path = job_file(run)
     try:
         return JobRecord(**json.loads(path.read_text(encoding="utf-8")))
@@ -57,7 +78,7 @@ def read_record(run: str) -> JobRecord | None:
         return None
     except (ValueError, TypeError) as error:
         raise JobError(
-            f"{path}: not a job's record: {error}; if no job trains the run, remove the file"
+            f"{path}: not a job record: {error}; if no job trains this run, remove the file"
         ) from error
 
 
@@ -65,16 +86,14 @@ def write_record(record: JobRecord) -> None:
     write_json(job_file(record.run), asdict(record))
 
 
-def mark_cancelled(record: JobRecord) -> JobRecord:
-    """Write down that the job is to stop, so that no one sends it again. Call with the lock held."""
-    marked = replace(record, cancelled=now())
-    write_record(marked)
-    return marked
+def mark_cancelled(record: JobRecord) -> None:
+    """Record that the job is being cancelled, so that no waiter resubmits it. Requires the lock."""
+    write_record(replace(record, cancelled=now()))
 
 
 @contextlib.contextmanager
 def job_lock(run: str) -> Iterator[IO[str]]:
-    """Hold the lock on the run's record. The kernel frees it when its last holder dies."""
+    """Hold the lock of the run's record. The kernel releases it when its last holder dies."""
     path = jobs_dir(run) / ".lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
@@ -82,7 +101,7 @@ def job_lock(run: str) -> Iterator[IO[str]]:
         yield file
 
 
-def newest_state(run: str) -> int:
-    """The step of the newest state or checkpoint that the trainer has saved; 0 if there is none."""
-    saved = [*train_dir(run).glob("state_*.pt"), *train_dir(run).glob("step_*.pt")]
-    return max((int(path.stem.split("_")[1]) for path in saved), default=0)
+def newest_saved_step(run: str) -> int:
+    """Step of the newest state or checkpoint that the trainer has saved; 0 if there is none."""
+    files = [*train_dir(run).glob("state_*.pt"), *train_dir(run).glob("step_*.pt")]
+    return max((int(path.stem.split("_")[1]) for path in files), default=0)

@@ -1,4 +1,4 @@
-"""Slurm by its own commands: what a job is doing, and stopping it. Works with and without slurmdbd."""
+"""Slurm jobs: query and cancel them with Slurm's own commands, with or without slurmdbd."""
 
 from __future__ import annotations
 
@@ -6,121 +6,112 @@ import getpass
 import shutil
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from sedd.errors import JobError
+from sedd.launch.record import JobState
 
-Phase = Literal["queued", "running", "ended", "unknown"]
-
-QUEUED = {
+QUEUED_STATES = {
     *("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "RESV_DEL_HOLD"),
     *("SPECIAL_EXIT", "PREEMPTED"),
 }
-RUNNING = {
+RUNNING_STATES = {
     *("RUNNING", "COMPLETING", "RESIZING", "SIGNALING", "STAGE_OUT", "STOPPED", "SUSPENDED"),
 }
-OUT_OF_REACH = (
+UNREACHABLE_MESSAGES = (
     *("Unable to contact slurm controller", "Socket timed out", "Connection refused"),
     *("Zero Bytes were transmitted", "no answer in", "temporarily unable"),
 )
-GONE = ("Invalid job id", "already completing or completed")
-SECONDS_TO_ANSWER = 60
-
-
-@dataclass(frozen=True)
-class JobState:
-    """What a job is doing, and more about it in the scheduler's words."""
-
-    phase: Phase
-    detail: str = ""
-
-    @property
-    def is_live(self) -> bool:
-        """Whether the job may still write; one of which nothing is known may."""
-        return self.phase != "ended"
+ENDED_MESSAGES = ("Invalid job id", "already completing or completed")
+TIMEOUT_SECONDS = 60
 
 
 def slurm_states(job_ids: Sequence[str]) -> dict[str, JobState]:
-    """The state of each job. A job that squeue knows no more has ended; sacct may say how."""
+    """State of each job. A job that squeue no longer lists has ended; sacct may know how."""
     if not job_ids:
         return {}
     command = ["squeue", "--noheader", "--states=all", "--format=%i|%T|%r"]
     try:
-        answer = _run(*command, f"--jobs={','.join(job_ids)}")
+        result = _run(*command, f"--jobs={','.join(job_ids)}")
     except JobError as error:
         return dict.fromkeys(job_ids, JobState("unknown", str(error)))
-    # one unknown number alone is an error, of several the others are listed
-    if answer.returncode != 0 and "Invalid job id" not in answer.stderr:
-        return dict.fromkeys(job_ids, JobState("unknown", words(answer.stderr)))
-    found: dict[str, JobState] = {}
-    for line in answer.stdout.splitlines():
+    # squeue fails if the only id is unknown; of several ids it lists those that it knows
+    if result.returncode != 0 and "Invalid job id" not in result.stderr:
+        return dict.fromkeys(job_ids, JobState("unknown", error_text(result.stderr)))
+    states: dict[str, JobState] = {}
+    for line in result.stdout.splitlines():
         job_id, state, reason = line.strip().split("|", 2)
-        found[job_id] = _state(state, reason)
-    return {job_id: found.get(job_id) or JobState("ended", _how(job_id)) for job_id in job_ids}
+        states[job_id] = _job_state(state, reason)
+    return {
+        job_id: states.get(job_id) or JobState("ended", _exit_state(job_id)) for job_id in job_ids
+    }
 
 
-def _state(state: str, reason: str) -> JobState:
-    if state in QUEUED:
+def _job_state(state: str, reason: str) -> JobState:
+    if state in QUEUED_STATES:
         return JobState("queued", f"{state}: {reason}" if reason not in ("", "None") else state)
-    return JobState("running" if state in RUNNING else "ended", state)
+    return JobState("running" if state in RUNNING_STATES else "ended", state)
 
 
-def _how(job_id: str) -> str:
-    """How a job ended, if there is an accounting that knows it."""
+def _exit_state(job_id: str) -> str:
+    """Final state of an ended job from Slurm's accounting; empty if there is no accounting."""
     if shutil.which("sacct") is None:
         return ""
     try:
-        answer = _run("sacct", "-X", "-n", "-P", "-o", "State", "-j", job_id)
+        result = _run("sacct", "-X", "-n", "-P", "-o", "State", "-j", job_id)
     except JobError:
         return ""
-    states = answer.stdout.split()
-    return states[0] if answer.returncode == 0 and states else ""
+    states = result.stdout.split()
+    return states[0] if result.returncode == 0 and states else ""
 
 
 def scancel(job_id: str) -> None:
-    """Tell Slurm to stop a job; one that has ended is left alone. Raises JobError with Slurm's words."""
-    answer = _run("scancel", job_id)
-    if answer.returncode != 0 and not any(text in answer.stderr for text in GONE):
-        raise JobError(f"scancel {job_id}: {words(answer.stderr)}")
+    """Cancel a job; do nothing if it has ended. Raises JobError with Slurm's message."""
+    result = _run("scancel", job_id)
+    if result.returncode != 0 and not any(text in result.stderr for text in ENDED_MESSAGES):
+        raise JobError(f"scancel {job_id}: {error_text(result.stderr)}")
 
 
 def job_name(run: str) -> str:
     return f"sedd-{run}"
 
 
-def cancel_strays(run: str) -> None:
-    """Stop jobs of the run that nothing recorded, as when Slurm took one and its answer was lost. Raises JobError."""
-    answer = _run(
+def cancel_unrecorded_jobs(run: str) -> None:
+    """Cancel jobs of the run that have no record, e.g. because sbatch's reply was lost.
+
+    Raises JobError if Slurm refuses.
+    """
+    result = _run(
         *("squeue", "--noheader", f"--user={getpass.getuser()}", f"--name={job_name(run)}"),
         "--format=%i|%Z",
     )
-    if answer.returncode != 0:
-        raise JobError(f"squeue: {words(answer.stderr)}")
-    for line in answer.stdout.splitlines():
+    if result.returncode != 0:
+        raise JobError(f"squeue: {error_text(result.stderr)}")
+    for line in result.stdout.splitlines():
         job_id, folder = line.strip().split("|", 1)
-        if folder == str(Path.cwd()):  # another project may have a run of the same name
+        if folder == str(Path.cwd()):  # another project may have a run with the same name
             scancel(job_id)
 
 
-def is_out_of_reach(said: str) -> bool:
-    """Whether Slurm gave no answer, as while its controller is started again, and no refusal."""
-    return any(words in said for words in OUT_OF_REACH)
+def is_unreachable(message: str) -> bool:
+    """Whether a message means that Slurm did not answer, e.g. while its controller restarts."""
+    return any(text in message for text in UNREACHABLE_MESSAGES)
 
 
-def words(said: str) -> str:
-    """What Slurm's commands said, without their own names."""
-    lines = [line.split("error: ", 1)[-1].strip() for line in said.splitlines()]
+def error_text(stderr: str) -> str:
+    """Error messages of a Slurm command on one line, each once, without the command's name."""
+    lines = [line.split("error: ", 1)[-1].strip() for line in stderr.splitlines()]
     return "; ".join(dict.fromkeys(filter(None, lines))) or "no reason given"
 
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(
-            command, capture_output=True, text=True, timeout=SECONDS_TO_ANSWER, check=False
+            command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
         )
     except FileNotFoundError as error:
-        raise JobError(f"{command[0]}: not found; is this a machine of the cluster?") from error
+        raise JobError(
+            f"{command[0]}: command not found; run this on a machine of the cluster"
+        ) from error
     except subprocess.TimeoutExpired as error:
-        raise JobError(f"{command[0]}: no answer in {SECONDS_TO_ANSWER} seconds") from error
+        raise JobError(f"{command[0]}: no answer in {TIMEOUT_SECONDS} seconds") from error

@@ -1,11 +1,13 @@
-"""What every run is doing, from its files and, for those with a live job, from Slurm or the processes here."""
+"""Status of jobs and runs, from the runs' files and from Slurm or this machine's processes."""
 
 from __future__ import annotations
 
 import contextlib
 import difflib
 import fcntl
-from collections.abc import Sequence
+import json
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,115 +15,172 @@ from sedd.config import Experiment
 from sedd.config.load_experiment import experiment_from
 from sedd.errors import ConfigError, JobError
 from sedd.launch.failure import first_failure
-from sedd.launch.metrics import read_position
-from sedd.launch.record import JobRecord, newest_state, read_record
-from sedd.launch.slurm import JobState
-from sedd.launch.states import job_states
-from sedd.paths import RESULTS, checkpoint_file, run_dir
+from sedd.launch.local import local_state
+from sedd.launch.record import JobRecord, JobState, newest_saved_step, read_record
+from sedd.launch.slurm import slurm_states
+from sedd.paths import RESULTS, checkpoint_file, metrics_file, run_dir
+
+TAIL_BYTES = 1 << 16
+"""bytes read from the end of a metrics file to find its newest line"""
 
 
 @dataclass(frozen=True)
 class RunStatus:
-    """One run. Seconds and rates are null unless it is training."""
+    """Status of one run. Throughput and remaining time are None unless the run is training."""
 
     run: str
     state: str
     """queued, running, stopping, unknown; done, cancelled, failed, stopped"""
     detail: str
-    """more about the state, such as why a job waits"""
+    """explanation of the state, e.g. why a job is queued"""
     job_id: str | None
     cluster: str | None
     step: int
-    """the newest that is known of"""
+    """newest known step"""
     steps: int | None
-    """of the whole training; null: not known"""
+    """steps of the whole training; None if the settings cannot be read"""
     loss_nats_per_token: float | None
     tokens_per_second: float | None
     seconds_left: float | None
     checkpoint: int | None
-    """step of the last one"""
+    """step of the newest checkpoint"""
     log: str | None
-    """of the job's first process; those of the others lie beside it"""
+    """log of rank 0; the logs of other ranks are in the same folder"""
+
+
+@dataclass(frozen=True)
+class TrainingProgress:
+    """Newest training line of a run's metrics."""
+
+    step: int
+    loss_nats_per_token: float
+    tokens_per_second: float
+    modified: float
+    """modification time of the metrics file, in seconds since 1970"""
+
+    def seconds_left(self, experiment: Experiment, until: int) -> float:
+        """Time until step `until` at the current throughput."""
+        tokens = (until - self.step) * experiment.training.batch_size * experiment.data.length
+        return max(tokens, 0) / self.tokens_per_second
+
+
+def job_state(record: JobRecord) -> JobState:
+    return job_states([record])[record.run]
+
+
+def job_states(records: Iterable[JobRecord]) -> dict[str, JobState]:
+    """State of each run's job, by run. All Slurm jobs are queried with one command."""
+    records = list(records)
+    slurm = slurm_states([record.job_id for record in records if record.executor == "slurm"])
+    return {
+        record.run: slurm[record.job_id] if record.executor == "slurm" else local_state(record)
+        for record in records
+    }
+
+
+def read_progress(run: str) -> TrainingProgress | None:
+    """Newest complete training line of the run's metrics, or None before the first."""
+    try:
+        with metrics_file(run).open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            file.seek(max(0, size - TAIL_BYTES))
+            lines = file.read().split(b"\n")[:-1]  # the last element is an unfinished line or empty
+            modified = os.fstat(file.fileno()).st_mtime
+    except FileNotFoundError:
+        return None
+    for line in reversed(lines):
+        try:
+            values = json.loads(line)
+        except ValueError:  # the first line of the tail may be cut
+            continue
+        if values.get("kind") == "train":
+            loss, rate = values["loss_nats_per_token"], values["tokens_per_second"]
+            return TrainingProgress(values["step"], loss, rate, modified)
+    return None
 
 
 def all_runs() -> list[str]:
-    """Every run that has been trained, or is to be."""
-    parts = ("jobs", "train", "checkpoints")
-    folders = (RESULTS / "runs").glob("*")
-    return sorted(path.name for path in folders if any((path / part).is_dir() for part in parts))
+    """Names of all runs that have a job, a training folder or a checkpoint."""
+    subfolders = ("jobs", "train", "checkpoints")
+    return sorted(
+        path.name
+        for path in (RESULTS / "runs").glob("*")
+        if any((path / name).is_dir() for name in subfolders)
+    )
 
 
 def run_statuses(names: Sequence[str] = ()) -> list[RunStatus]:
-    """The named runs, or all. Raises JobError naming those that are not there."""
-    there = all_runs()
-    if missing := [name for name in names if name not in there]:
-        near = difflib.get_close_matches(missing[0], there, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(there) or 'none'}"
+    """Status of the named runs (default: all). Raises JobError listing names without a run."""
+    runs = all_runs()
+    if missing := [name for name in names if name not in runs]:
+        close = difflib.get_close_matches(missing[0], runs, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"runs: {', '.join(runs) or 'none'}"
         raise JobError(f"no such run: {', '.join(missing)}; {hint}")
-    records = {run: read_record(run) for run in names or there}
+    records = {run: read_record(run) for run in names or runs}
     states = job_states(record for record in records.values() if record is not None)
     return [run_status(run, record, states.get(run)) for run, record in records.items()]
 
 
 def run_status(run: str, record: JobRecord | None, job: JobState | None) -> RunStatus:
-    """One run; job: the state of its recorded job."""
-    experiment, position, saved = settings_of(run, record), read_position(run), newest_state(run)
+    """Status of one run. job: state of the recorded job."""
+    experiment, progress = read_settings(run, record), read_progress(run)
     steps = experiment.training.steps if experiment else None
-    state, detail = name_state(run, record, job, steps)
-    trains = state == "running" and position is not None
+    state, detail = summarize(run, record, job, steps)
+    live = progress if state == "running" else None
     return RunStatus(
         run=run,
         state=state,
         detail=detail,
         job_id=record.job_id if record else None,
         cluster=record.cluster if record else None,
-        step=max(position.step if trains and position else 0, saved),
+        step=max(live.step if live else 0, newest_saved_step(run)),
         steps=steps,
-        loss_nats_per_token=position.loss_nats_per_token if position else None,
-        tokens_per_second=position.tokens_per_second if trains and position else None,
-        seconds_left=position.seconds_left(experiment, steps)
-        if trains and position and experiment and steps
+        loss_nats_per_token=progress.loss_nats_per_token if progress else None,
+        tokens_per_second=live.tokens_per_second if live else None,
+        seconds_left=live.seconds_left(experiment, steps)
+        if live and experiment and steps
         else None,
-        checkpoint=last_checkpoint(run),
+        checkpoint=newest_checkpoint(run),
         log=str(record.log()) if record else None,
     )
 
 
-def name_state(
+def summarize(
     run: str, record: JobRecord | None, job: JobState | None, steps: int | None
 ) -> tuple[str, str]:
-    """The state in a word, and more about it."""
+    """State of the run as one word, and its explanation."""
     if record is not None and job is not None and job.is_live:
         if record.cancelled and job.phase != "unknown":
-            return "stopping", "cancelled; saves its state"
+            return "stopping", "cancelled; saving its state"
         return job.phase, job.detail
-    if trainer := foreground_trainer(run):
-        return "running", f"without a job, process {trainer}"
+    if process := foreground_trainer(run):
+        return "running", f"without a job, process {process}"
     if steps is not None and checkpoint_file(run, steps).exists():
         return "done", ""
     if record is None:
         return "stopped", ""
     if record.cancelled:
         return "cancelled", ""
-    how = job.detail if job is not None else ""
+    exit_state = job.detail if job is not None else ""
     failure = first_failure(record)
-    if failure is None and how == "COMPLETED":  # of a shorter training
+    if failure is None and exit_state == "COMPLETED":  # a job of an earlier, shorter training
         return "stopped", ""
-    return "failed", failure.message.splitlines()[0] if failure and failure.message else how
+    reason = failure.message.splitlines()[0] if failure and failure.message else exit_state
+    return "failed", reason
 
 
-def settings_of(run: str, record: JobRecord | None) -> Experiment | None:
-    """What the run is trained with; None if that cannot be read."""
+def read_settings(run: str, record: JobRecord | None) -> Experiment | None:
+    """Settings that the run trains with, or None if they cannot be read."""
     with contextlib.suppress(FileNotFoundError, ValueError, ConfigError):
         if record is not None:
             return Experiment.model_validate_json(Path(record.settings).read_text("utf-8"))
-        found = experiment_from(run_dir(run) / "config.yaml")
-        return found if isinstance(found, Experiment) else None
+        experiment = experiment_from(run_dir(run) / "config.yaml")
+        return experiment if isinstance(experiment, Experiment) else None
     return None
 
 
 def foreground_trainer(run: str) -> str | None:
-    """The process that holds the run's training lock on this machine, or None."""
+    """Id of the process on this machine that holds the run's training lock, or None."""
     try:
         with (run_dir(run) / ".train.lock").open("r+") as file:
             try:
@@ -133,6 +192,6 @@ def foreground_trainer(run: str) -> str | None:
     return None
 
 
-def last_checkpoint(run: str) -> int | None:
-    found = (run_dir(run) / "checkpoints").glob("step_*.pt")
-    return max((int(path.stem.removeprefix("step_")) for path in found), default=None)
+def newest_checkpoint(run: str) -> int | None:
+    files = (run_dir(run) / "checkpoints").glob("step_*.pt")
+    return max((int(path.stem.removeprefix("step_")) for path in files), default=None)

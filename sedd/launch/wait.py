@@ -1,4 +1,4 @@
-"""Waiting for a checkpoint of a run that a job trains, and sending the job again if it was lost."""
+"""Wait until a job has trained a run's checkpoint; resubmit the job if it is lost."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ import time
 
 from sedd.config import ClusterConfig, Experiment, checkpoint_steps
 from sedd.errors import ConfigError, JobError, Problem
-from sedd.launch.ensure import Ensured, ensure
-from sedd.launch.failure import first_failure, last_words
-from sedd.launch.metrics import read_position
-from sedd.launch.published import has_landed, wanted_identity
-from sedd.launch.record import JobRecord, newest_state, read_record
-from sedd.launch.slurm import JobState, is_out_of_reach
-from sedd.launch.states import job_state
+from sedd.launch.failure import first_failure, log_tail
+from sedd.launch.published import is_published, requested_identity
+from sedd.launch.record import JobRecord, JobState, newest_saved_step, read_record
+from sedd.launch.slurm import is_unreachable
+from sedd.launch.status import job_state, read_progress
+from sedd.launch.submit import LiveJob, ensure_job
 from sedd.paths import checkpoint_file
 from sedd.runtime.progress import Progress, progress
 
-SECONDS_BETWEEN_LOOKS = 0.25
-SECONDS_BETWEEN_QUESTIONS = {"local": 1.0, "slurm": 10.0}
-"""to /proc, which is near, and to Slurm, which serves many"""
-SECONDS_TO_APPEAR = {"local": 0.5, "slurm": 15.0}
-"""until a file that a job wrote at its end is seen on this machine"""
-SECONDS_OUT_OF_REACH = 3600
-FRUITLESS_JOBS = 3
-"""in a row, that ended without a new state, after which no other is sent"""
+FILE_POLL_SECONDS = 0.25
+JOB_POLL_SECONDS = {"local": 1.0, "slurm": 10.0}
+"""reading /proc is cheap; Slurm's controller is shared by all users"""
+FILE_DELAY_SECONDS = {"local": 0.5, "slurm": 15.0}
+"""how long the last file of a job may take to appear on this machine"""
+UNREACHABLE_TIMEOUT_SECONDS = 3600
+MAX_FRUITLESS_JOBS = 3
+"""consecutive jobs without a new saved state before giving up"""
 
 
 def wait_for(experiment: Experiment, cluster: ClusterConfig, until: int | None = None) -> None:
-    """Return when the checkpoint of step `until` (default: the last) has landed.
+    """Return when the checkpoint of step `until` (default: the last) is published.
 
-    Raises ConfigError for a step that is no checkpoint's, and JobError if the job was cancelled, stopped at a mistake, or
-    was lost again and again without getting on.
+    Raises ConfigError if `until` is not the step of a checkpoint. Raises JobError if the job was
+    cancelled, failed with an error that the user must correct, or was lost repeatedly without
+    progress.
     """
     steps = checkpoint_steps(experiment)
     if until is not None and until not in steps:
@@ -43,132 +43,129 @@ def wait_for(experiment: Experiment, cluster: ClusterConfig, until: int | None =
 
 
 class Waiter:
-    """One who waits for one checkpoint."""
+    """Waits for one checkpoint of one run."""
 
     def __init__(self, experiment: Experiment, cluster: ClusterConfig, until: int):
         self.experiment, self.cluster, self.until = experiment, cluster, until
-        self.identity, _ = wanted_identity(experiment)
+        self.identity, _ = requested_identity(experiment)
 
     def run(self) -> None:
-        if self.has_landed():
+        if self.is_published():
             return
-        ensured, fruitless = ensure(self.experiment, self.cluster, self.until), 0
+        job, fruitless = ensure_job(self.experiment, self.cluster, self.until), 0
         while True:
-            record = ensured.record
-            self.say(
-                f"{'sent' if ensured.is_new else 'waiting for'} {describe(record)}; log: {record.log()}"
+            record = job.record
+            self.print(
+                f"{'submitted' if job.is_new else 'waiting for'} {record}; log: {record.log()}"
             )
             ended = self.follow(record)
             if ended is None or self.appears(record):
-                self.say(f"{checkpoint_file(record.run, self.until)} is there")
+                self.print(f"{checkpoint_file(record.run, self.until)} is ready")
                 return
-            fruitless = 0 if newest_state(record.run) > record.step_before else fruitless + 1
-            self.judge(record, ended, fruitless)
-            ensured = self.ensure_patiently()
+            has_progress = newest_saved_step(record.run) > record.step_before
+            fruitless = 0 if has_progress else fruitless + 1
+            self.check_resubmission(record, ended, fruitless)
+            job = self.next_job()
 
-    def ensure_patiently(self) -> Ensured:
-        """The next job, when Slurm can be reached: a controller that is started again must not end days of waiting."""
-        deadline = time.monotonic() + SECONDS_OUT_OF_REACH
+    def next_job(self) -> LiveJob:
+        """Ensure the next job; retry while Slurm is unreachable, e.g. during a restart."""
+        deadline = time.monotonic() + UNREACHABLE_TIMEOUT_SECONDS
         while True:
             try:
-                return ensure(self.experiment, self.cluster, self.until)
+                return ensure_job(self.experiment, self.cluster, self.until)
             except JobError as error:
-                if not is_out_of_reach(str(error)) or time.monotonic() > deadline:
+                if not is_unreachable(str(error)) or time.monotonic() > deadline:
                     raise
-                self.say(f"{error}; trying again")
-                time.sleep(SECONDS_BETWEEN_QUESTIONS["slurm"])
+                self.print(f"{error}; retrying")
+                time.sleep(JOB_POLL_SECONDS["slurm"])
 
-    def has_landed(self) -> bool:
-        return has_landed(self.experiment.name, self.until, self.identity)
+    def is_published(self) -> bool:
+        return is_published(self.experiment.name, self.until, self.identity)
 
-    def say(self, text: str) -> None:
+    def print(self, text: str) -> None:
         print(f"{self.experiment.name}: {text}", file=sys.stderr, flush=True)
 
     def follow(self, record: JobRecord) -> JobState | None:
-        """Show how far the run is until the checkpoint is there (None) or the job has ended."""
-        told, asked = "", 0.0
-        with Moving(self.experiment, self.until) as moving:
-            while not self.has_landed():
-                moving.look()
-                if time.monotonic() - asked >= SECONDS_BETWEEN_QUESTIONS[record.executor]:
-                    state, asked = job_state(record), time.monotonic()
+        """Show progress. Return None when the checkpoint is published, or an ended job's state."""
+        printed, last_poll = "", 0.0
+        with contextlib.ExitStack() as stack:
+            bar = TrainingBar(self.experiment, self.until, stack)
+            while not self.is_published():
+                bar.refresh()
+                if time.monotonic() - last_poll >= JOB_POLL_SECONDS[record.executor]:
+                    state, last_poll = job_state(record), time.monotonic()
                     if not state.is_live:
                         return state
-                    now = f"{state.phase} ({state.detail})"
-                    if state.phase != "running" and now != told:
-                        self.say(f"job {record.job_id}: {now}")
-                    told = now
-                time.sleep(SECONDS_BETWEEN_LOOKS)
-            moving.look()
+                    text = f"{state.phase} ({state.detail})"
+                    if state.phase != "running" and text != printed:
+                        self.print(f"job {record.job_id}: {text}")
+                    printed = text
+                time.sleep(FILE_POLL_SECONDS)
+            bar.refresh()
         return None
 
     def appears(self, record: JobRecord) -> bool:
-        """Whether the checkpoint is there after all: a job's last file may be seen late from another machine."""
-        deadline = time.monotonic() + SECONDS_TO_APPEAR[record.executor]
-        while not self.has_landed() and time.monotonic() < deadline:
-            time.sleep(SECONDS_BETWEEN_LOOKS)
-        return self.has_landed()
+        """Whether the checkpoint appears after the job's end: network file systems may delay it."""
+        deadline = time.monotonic() + FILE_DELAY_SECONDS[record.executor]
+        while not self.is_published() and time.monotonic() < deadline:
+            time.sleep(FILE_POLL_SECONDS)
+        return self.is_published()
 
-    def judge(self, record: JobRecord, ended: JobState, fruitless: int) -> None:
-        """Return if another job is to be sent. Raises JobError if that would be against someone's will, or of no use."""
+    def check_resubmission(self, record: JobRecord, ended: JobState, fruitless: int) -> None:
+        """Return if another job should be submitted.
+
+        Raises JobError if the job was cancelled, or if another one would fail in the same way.
+        """
         run = record.run
         newest = read_record(run)
         if newest is not None and newest.job_id != record.job_id:
-            return  # someone else has sent the next
-        again = "the same command goes on from there"
+            return  # another waiter has submitted the next job
+        resume = "the same command resumes from there"
         if (newest is not None and newest.cancelled) or ended.detail.startswith("CANCELLED"):
             raise JobError(
-                f"{run}: job {record.job_id} was cancelled; its newest state is of step {newest_state(run)}, and {again}"
+                f"{run}: job {record.job_id} was cancelled; "
+                f"its newest saved state is step {newest_saved_step(run)}, and {resume}"
             )
         failure = first_failure(record)
-        if failure is not None and failure.is_mistake:
-            raise JobError(f"{run}: job {record.job_id} stopped at a mistake:\n{failure.message}")
-        how = f" ({ended.detail})" if ended.detail else ""
-        if fruitless >= FRUITLESS_JOBS:
+        if failure is not None and failure.is_user_error:
+            raise JobError(f"{run}: job {record.job_id} failed:\n{failure.message}")
+        reason = f" ({ended.detail})" if ended.detail else ""
+        if fruitless >= MAX_FRUITLESS_JOBS:
             raise JobError(
-                f"{run}: {fruitless} jobs in a row ended without a new state, the last of them {record.job_id}{how}; "
-                f"{last_words(record)}\nMend what it says; {again}"
+                f"{run}: {fruitless} jobs in a row ended without saving a new state; "
+                f"the last was {record.job_id}{reason}; {log_tail(record)}\n"
+                f"Correct the error in the log; {resume}"
             )
-        self.say(f"job {record.job_id} ended{how} at step {newest_state(run)}; sending another")
+        step = newest_saved_step(run)
+        self.print(f"job {record.job_id} ended{reason} at step {step}; submitting another")
 
 
-class Moving:
-    """A bar that shows how far a job trains, from when it does: the time in a queue says nothing of its pace."""
+class TrainingBar:
+    """Progress bar of a training job. The time in the queue is excluded.
 
-    def __init__(self, experiment: Experiment, until: int):
-        self._experiment, self._until = experiment, until
-        self._before = read_position(experiment.name)
-        self._stack = contextlib.ExitStack()
+    stack: closes the bar.
+    """
+
+    def __init__(self, experiment: Experiment, until: int, stack: contextlib.ExitStack):
+        self._experiment, self._until, self._stack = experiment, until, stack
+        self._initial = read_progress(experiment.name)
         self._bar: Progress | None = None
         self._step = 0
 
-    def look(self) -> None:
-        """Move the bar to where the run is. A job that was queued again repeats some steps: the bar waits for it."""
-        position = read_position(self._experiment.name)
-        if position is None or position == self._before:
+    def refresh(self) -> None:
+        """Advance the bar to the run's newest step; it stays while a requeued job repeats steps."""
+        newest = read_progress(self._experiment.name)
+        if newest is None or newest == self._initial:
             return
-        step = min(position.step, self._until)
+        step = min(newest.step, self._until)
         if self._bar is None:
             self._step = step
-            named = f"train {self._experiment.name}"
-            self._bar = self._stack.enter_context(
-                progress(named, self._until, "step", initial=step)
-            )
+            description = f"train {self._experiment.name}"
+            bar = progress(description, self._until, "step", initial=step)
+            self._bar = self._stack.enter_context(bar)
         self._bar.note(
-            loss=f"{position.loss_nats_per_token:.3f} nats/token",
-            rate=f"{position.tokens_per_second:,.0f} token/s",
+            loss=f"{newest.loss_nats_per_token:.3f} nats/token",
+            rate=f"{newest.tokens_per_second:,.0f} token/s",
         )
         self._bar.update(max(step - self._step, 0))
         self._step = max(step, self._step)
-
-    def __enter__(self) -> Moving:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-
-def describe(record: JobRecord) -> str:
-    """A job in a few words."""
-    where = "Slurm job" if record.executor == "slurm" else "local job"
-    return f"{where} {record.job_id} on cluster {record.cluster}"

@@ -1,1 +1,1 @@
-"""What any program of this kind needs: whole files, seeds, provenance, progress, devices, processes, resumable work."""
+"""Services for any long-running program: files, seeds, progress, devices, ranks, resumable work."""

@@ -1,15 +1,15 @@
-"""One piece of work in several processes, each with its own device: training, or measuring.
+"""Data parallelism: one process (rank) per device, for training and evaluation.
 
-The processes find one another by the variables of torchrun (RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR, MASTER_PORT), whoever
-set them: torchrun, or a launcher. Tensors on a CPU travel by gloo, also beside GPUs, so that what is agreed on between two
-steps never waits for a GPU; gradients on GPUs travel by nccl.
+Processes rendezvous through torchrun's environment variables (RANK, WORLD_SIZE, LOCAL_RANK,
+MASTER_ADDR, MASTER_PORT), set by torchrun or by a launcher. CPU tensors use gloo even when there
+are GPUs, so that collectives on plain values never wait for a GPU; GPU gradients use nccl.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -20,13 +20,13 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 T = TypeVar("T")
-PATIENCE = timedelta(minutes=30)  # for a process that never comes
-LONG_PATIENCE = timedelta(days=2)  # while one of them works alone, as in tokenising
+TIMEOUT = timedelta(minutes=30)
+LONG_PATIENCE = timedelta(days=2)  # for verbs in which one rank works alone, e.g. tokenizes
 
 
 @dataclass(frozen=True)
 class World:
-    """The processes of one piece of work, as one of them sees it; alone, nothing is sent."""
+    """All ranks of a run, seen from one rank. With one rank, no collective communicates."""
 
     device: torch.device
     rank: int = 0
@@ -34,63 +34,64 @@ class World:
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the process that writes files."""
+        """Whether this is rank 0, which writes files and messages."""
         return self.rank == 0
 
-    def share(self, count: int) -> slice:
-        """This process's part of `count` rows; as equal as can be, and in the order of ranks."""
+    def local_rows(self, count: int) -> slice:
+        """This rank's slice of `count` rows. In rank order; sizes differ by at most 1."""
         bounds = [count * rank // self.size for rank in (self.rank, self.rank + 1)]
         return slice(*bounds)
 
     def wrap(self, module: nn.Module) -> nn.Module:
-        """Average the gradients of `module` over all processes."""
+        """Wrap `module` so that its gradients are averaged over ranks; unchanged with one rank."""
         if self.size == 1:
             return module
         return DistributedDataParallel(
             module, broadcast_buffers=False, gradient_as_bucket_view=True
         )
 
-    def total(self, value: Tensor) -> float:
-        """The sum of one number over all processes."""
+    def all_sum(self, value: Tensor) -> float:
+        """Sum of a scalar tensor over ranks."""
         if self.size > 1:
             value = value.detach().clone()
             dist.all_reduce(value)
         return value.item()
 
     def all_max(self, number: int) -> int:
-        """The highest of all processes' numbers."""
+        """Maximum of an integer over ranks."""
         if self.size == 1:
             return number
-        agreed = torch.tensor(number)
-        dist.all_reduce(agreed, op=dist.ReduceOp.MAX)
-        return int(agreed)
+        maximum = torch.tensor(number)
+        dist.all_reduce(maximum, op=dist.ReduceOp.MAX)
+        return int(maximum)
 
     def broadcast(self, value: T) -> T:
-        """What the first process knows."""
+        """The value of rank 0. Any picklable object."""
         if self.size == 1:
             return value
-        box = [value]
-        dist.broadcast_object_list(box, src=0)
-        return box[0]
+        values = [value]
+        dist.broadcast_object_list(values, src=0)
+        return values[0]
 
     def all_gather(self, value: T) -> list[T]:
-        """The values of all processes, in the order of ranks."""
+        """Values of all ranks, in rank order. Any picklable objects."""
         if self.size == 1:
             return [value]
         values: list[Any] = [None] * self.size
         dist.all_gather_object(values, value)
         return values
 
-    def joined(self, rows: Tensor) -> Tensor:
-        """Rows of all processes in the order of ranks; they may be of unequal number. On the CPU."""
+    def gather_rows(self, rows: Tensor) -> Tensor:
+        """Concatenate tensors of all ranks along dimension 0, on the CPU. Lengths may differ."""
         return torch.cat(self.all_gather(rows.cpu()))
 
 
 @contextlib.contextmanager
-def world(device: torch.device | str, patience: timedelta = PATIENCE) -> Iterator[World]:
-    """Join the processes that the environment names, if it does.
+def world(device: torch.device | str, timeout: timedelta = TIMEOUT) -> Iterator[World]:
+    """Join the process group named by the environment, if there is one.
 
-    device: `cuda` is, of several GPUs, the one of this process's place on its node. patience: how long one waits for another.
+    device: with several GPUs, `cuda` becomes the GPU of this process's LOCAL_RANK.
+    timeout: how long a collective waits for the other ranks.
     """
     device = torch.device(device)
     size = int(os.environ.get("WORLD_SIZE", "1"))
@@ -99,12 +100,26 @@ def world(device: torch.device | str, patience: timedelta = PATIENCE) -> Iterato
         return
     backend = "gloo"
     if device.type == "cuda":
-        # a cluster may show each process all GPUs of the node, or its own alone
+        # modulo: some clusters make only one GPU visible to each process
         local = int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count()
         device, backend = torch.device("cuda", local), "cpu:gloo,cuda:nccl"
         torch.cuda.set_device(device)
-    dist.init_process_group(backend, timeout=patience)
+    dist.init_process_group(backend, timeout=timeout)
     try:
         yield World(device, dist.get_rank(), size)
     finally:
         dist.destroy_process_group()
+
+
+def warm_up_ddp_buckets(module: nn.Module, backward: Callable[[], None]) -> None:
+    """Run two backward passes and discard their gradients.
+
+    DistributedDataParallel reorders its gradient buckets after the first backward pass, and
+    rounding depends on their order. With this warm-up, a resumed run sums its first gradients in
+    the same order as an uninterrupted run.
+
+    module: as returned by `World.wrap`. backward: computes a loss of `module` and its gradients.
+    """
+    for _ in range(2):  # the new order takes effect at the start of the second pass
+        backward()
+    module.zero_grad(set_to_none=True)

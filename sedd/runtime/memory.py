@@ -1,22 +1,23 @@
-"""How the C library hands out memory."""
+"""Memory management of the C library."""
 
 from __future__ import annotations
 
 import ctypes
 
-# of mallopt(3)
-TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
-LARGEST_KEPT = 2**30, 2**25  # bytes; GNU's library before 2.35 takes no more than the second
+# parameters of mallopt(3)
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+MMAP_THRESHOLDS = 2**30, 2**25  # bytes, tried in order; glibc before 2.35 accepts only the second
 
 
 def keep_freed_memory() -> None:
-    """Let the C library keep blocks that are freed, instead of asking the system for them anew.
+    """Make the C library keep freed blocks for reuse, instead of returning them to the system.
 
-    By default GNU's gives large ones back at once, and the next tensor of the size waits while the system clears its pages,
-    which can cost a CPU as much as the arithmetic on them. What is kept up to `LARGEST_KEPT` is given back when the process
-    ends; releases before 2.38 may keep a few blocks of a size before they use one again. This is so for the main thread,
-    where PyTorch makes its tensors; nothing happens with another C library.
+    By default, glibc returns large blocks at once. The next tensor of that size then waits while
+    the system zeroes its pages, which on a CPU can cost as much as the arithmetic. Blocks up to
+    `MMAP_THRESHOLDS` are now kept until the process exits. glibc before 2.38 may hold a few blocks
+    of one size before it reuses one. The setting affects the main thread, where PyTorch allocates
+    tensors. With another C library this function does nothing.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None and any(mallopt(MMAP_THRESHOLD, size) for size in LARGEST_KEPT):
-        mallopt(TRIM_THRESHOLD, -1)  # never
+    if mallopt is not None and any(mallopt(M_MMAP_THRESHOLD, size) for size in MMAP_THRESHOLDS):
+        mallopt(M_TRIM_THRESHOLD, -1)  # never return memory

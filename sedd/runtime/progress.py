@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, plain lines now and then in a log file."""
+"""Progress of long work: a bar on a terminal, a plain line every few seconds in a log file."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ SECONDS_BETWEEN_LINES = 10.0
 
 
 class Progress(Protocol):
-    """What a long loop needs to tell how far it is."""
+    """Receives the progress of a long loop."""
 
     def update(self, n: float = 1) -> None:
         """Count `n` more units as done."""
         ...
 
     def note(self, **values: str) -> None:
-        """Values to show beside the rate, such as loss='5.31'."""
+        """Set values to display beside the rate, e.g. loss='5.31'."""
         ...
 
 
@@ -37,7 +37,7 @@ class _Bar:
 
 
 class _Lines:
-    """One line at the start of work, then every few seconds, then at the end."""
+    """Prints a line at the start, every few seconds, and at the end."""
 
     def __init__(self, description: str, total: float | None, unit: str, initial: float):
         self._description, self._total, self._unit = description, total, unit
@@ -58,7 +58,7 @@ class _Lines:
         seconds = max(self._last - self._start, 1e-9)
         line = tqdm.format_meter(
             n=self._done,
-            total=self._total,  # pyright: ignore[reportArgumentType]  # None: not known
+            total=self._total,  # pyright: ignore[reportArgumentType]  # None: unknown
             elapsed=seconds,
             unit=f" {self._unit}",
             prefix=self._description,
@@ -73,7 +73,10 @@ class _Lines:
 def progress(
     description: str, total: float | None, unit: str, initial: float = 0
 ) -> Iterator[Progress]:
-    """Show rate and time left of `total` units of work, `initial` of which are already done."""
+    """Show the rate and remaining time on stderr.
+
+    total: units of work; None: unknown. initial: units done before; they do not count in the rate.
+    """
     if sys.stderr.isatty():
         with tqdm(
             desc=description,

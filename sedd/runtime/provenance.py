@@ -1,4 +1,4 @@
-"""Where a number comes from: code version, file hashes, and the time it was made."""
+"""Provenance of results: code version, file hashes, and time of creation."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pathlib import Path
 
 @functools.cache
 def code_version() -> str:
-    """Package version and, in a git checkout of this package, the commit and whether it was edited."""
+    """Package version. In a git checkout also the commit, with `-dirty` if files were edited."""
     version = importlib.metadata.version("sedd")
-    root = Path(__file__).resolve().parent.parent
+    root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return version
     try:
-        described = subprocess.run(
+        result = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=12", "--match="],
             cwd=root,
             capture_output=True,
@@ -27,7 +27,7 @@ def code_version() -> str:
         )
     except (OSError, subprocess.CalledProcessError):
         return version
-    return f"{version}+{described.stdout.strip()}"
+    return f"{version}+{result.stdout.strip()}"
 
 
 def file_sha256(path: Path) -> str:
@@ -36,5 +36,5 @@ def file_sha256(path: Path) -> str:
 
 
 def now() -> str:
-    """UTC, to the second, ISO 8601."""
+    """Current UTC time in ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,4 +1,4 @@
-"""Giving a finished checkpoint its public name. Needs no torch: a checkpoint is a file with its hash beside it."""
+"""Publish a finished checkpoint under its public path. Works on files only and imports no torch."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from sedd.runtime.atomic import replacing
 
 
 def hash_file(path: Path) -> Path:
-    """Where the hash of a checkpoint stands."""
+    """Path of the SHA-256 file beside a checkpoint."""
     return path.with_name(f"{path.name}.sha256")
 
 
 def publish(source: Path, target: Path) -> None:
-    """Give a checkpoint its public name: a hard link, or a copy where links cannot be made. Does nothing if it has it."""
+    """Hard-link a checkpoint and its hash file to their public paths.
+
+    Copies where links are not supported. Does nothing if `target` already is the same file.
+    """
     if target.exists() and target.samefile(source):
         return
     pairs = [(source, target)]
@@ -28,5 +31,5 @@ def publish(source: Path, target: Path) -> None:
                 temporary.hardlink_to(old)
             except OSError:
                 shutil.copyfile(old, temporary)
-            # newer than a rule's inputs, though it may have been trained before them
+            # Snakemake needs outputs newer than inputs, but the file may be older
             os.utime(temporary)

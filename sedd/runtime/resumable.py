@@ -1,8 +1,9 @@
-"""Long work in batches, shared by processes and kept as it goes, so that killed work goes on where it was.
+"""Resumable work in batches, distributed over ranks.
 
-Each process appends a line a batch to a file of its own, in a folder whose name says what is worked on, with which settings. A
-line that was cut short by the kill is left out, and its batch done again. Whoever works on a batch draws its own random
-numbers for it: the result depends neither on the number of processes nor on a kill.
+Each rank appends one JSON line per finished batch to its own file. The folder name contains a hash
+of everything that the values depend on. After a kill, an incomplete last line is dropped and its
+batch is computed again. The work function must seed its random numbers by batch number; the result
+then depends neither on the number of ranks nor on interruptions.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from sedd.runtime.distributed import World
 
 
 @dataclass(frozen=True)
-class Part:
-    """Plain values that came of one batch, and the seconds that it took."""
+class FinishedBatch:
+    """JSON values computed for one batch, and the computing time in seconds."""
 
     values: list[Any]
     seconds: float
@@ -35,69 +36,71 @@ def run_resumable(
     identity: Mapping[str, Any],
     world: World,
     on_done: Callable[[int], None],
-) -> list[Part]:
-    """work(number) of each of `count` batches, in their order; the same in every process.
+) -> list[FinishedBatch]:
+    """Compute work(number) for number = 0, ..., count - 1; return all batches on every rank.
 
-    folder: where parts are kept until all are there; None: nowhere. identity: all that the values depend on.
-    on_done: is told the number of each batch as it is done, here or before.
+    folder: stores finished batches until the work is complete; None: not resumable.
+    identity: everything that the values depend on.
+    on_done: called with the number of each batch that this rank finishes or finds finished.
     """
-    parts = None if folder is None else Parts(folder, identity, world.rank)
-    done = world.broadcast(parts.start() if parts is not None and world.is_first else {})
+    store = None if folder is None else BatchStore(folder, identity, world.rank)
+    done = world.broadcast(store.open() if store is not None and world.is_first else {})
     for number in done:
         on_done(number)
-    mine = {}
-    left = [number for number in range(count) if number not in done]
-    for number in left[world.rank :: world.size]:
+    local = {}
+    missing = [number for number in range(count) if number not in done]
+    for number in missing[world.rank :: world.size]:
         start = time.perf_counter()
-        mine[number] = Part(work(number), time.perf_counter() - start)
-        if parts is not None:
-            parts.add(number, mine[number])
+        local[number] = FinishedBatch(work(number), time.perf_counter() - start)
+        if store is not None:
+            store.add(number, local[number])
         on_done(number)
-    for others in world.all_gather(mine):
-        done |= others
+    for batches in world.all_gather(local):
+        done |= batches
     return [done[number] for number in range(count)]
 
 
-class Parts:
-    """The finished batches of one piece of work.
+class BatchStore:
+    """Finished batches of one computation.
 
-    folder: of this work alone.     identity: all that its values depend on; parts of another one are removed.
+    folder: used by this computation only. identity: everything that the values depend on; batches
+    with another identity are removed.
     """
 
     def __init__(self, folder: Path, identity: Mapping[str, Any], rank: int = 0):
         text = json.dumps(identity, sort_keys=True)
-        self._top = folder
+        self._parent = folder
         self.folder = folder / hashlib.sha256(text.encode()).hexdigest()[:16]
         self._file = self.folder / f"{rank}.jsonl"
 
-    def start(self) -> dict[int, Part]:
-        """What is there already, by the batch's number. To be called by one process, before the others add to it."""
-        if self._top.is_dir():
-            for other in self._top.iterdir():
+    def open(self) -> dict[int, FinishedBatch]:
+        """Read finished batches, by number. Called by one rank, before any rank adds a batch."""
+        if self._parent.is_dir():
+            for other in self._parent.iterdir():
                 if other != self.folder:
                     shutil.rmtree(other)
         self.folder.mkdir(parents=True, exist_ok=True)
-        found = {}
+        batches = {}
         for path in sorted(self.folder.glob("*.jsonl")):
-            *lines, cut_short = path.read_text(encoding="utf-8").split("\n")
-            if cut_short:
+            *lines, incomplete = path.read_text(encoding="utf-8").split("\n")
+            if incomplete:
                 path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
             for line in lines:
-                batch = json.loads(line)
-                found[batch["batch"]] = Part(batch["values"], batch["seconds"])
-        return found
+                content = json.loads(line)
+                batches[content["batch"]] = FinishedBatch(content["values"], content["seconds"])
+        return batches
 
-    def add(self, batch: int, part: Part) -> None:
-        line = json.dumps({"batch": batch, "values": part.values, "seconds": part.seconds})
+    def add(self, number: int, batch: FinishedBatch) -> None:
+        line = json.dumps({"batch": number, "values": batch.values, "seconds": batch.seconds})
         with self._file.open("a", encoding="utf-8") as file:
             file.write(f"{line}\n")
 
 
 def parts_folder(result: Path) -> Path:
-    """Where the parts of what will be the file `result` are kept."""
+    """Folder for the finished batches of the future file `result`."""
     return result.with_name(f".{result.stem}.parts")
 
 
 def remove_parts(result: Path) -> None:
-    """To be called once the result is written."""
+    """Remove the finished batches; call after `result` is written."""
     shutil.rmtree(parts_folder(result), ignore_errors=True)

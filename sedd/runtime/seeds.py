@@ -1,7 +1,7 @@
-"""One seed for everything: each use draws from its own generator, named by what it is for.
+"""Random generators derived from one seed; each use has its own generator, identified by a name.
 
-A draw depends only on the seed and on its name, such as ("noise", step): never on what was drawn before.
-So a resumed run draws what the uninterrupted one would have drawn, with no generator state to save.
+Random numbers depend only on the seed and the name, e.g. ("noise", step), never on earlier draws.
+A resumed run therefore draws the same numbers as an uninterrupted one, without saved generators.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def derive_seed(seed: int, *name: str | int) -> int:
 
 
 def generator(seed: int, *name: str | int, device: torch.device | str = "cpu") -> torch.Generator:
-    """A generator for the use called `name`. Devices of different kinds draw different numbers from the same seed."""
+    """A generator for the use called `name`. CPUs and GPUs draw different numbers from one seed."""
     import torch
 
     return torch.Generator(device).manual_seed(derive_seed(seed, *name))
@@ -30,7 +30,10 @@ def generator(seed: int, *name: str | int, device: torch.device | str = "cpu") -
 def sampler_generator(
     seed: int, *name: str | int, precision: str, device: torch.device
 ) -> torch.Generator:
-    """A generator for a sampler's draws: on the CPU, so that a GPU draws the same texts. `float32` takes a number for every
-    state of every position at each step: those are drawn where they are used, as in the paper's runs.
+    """A generator for a sampler.
+
+    It is on the CPU, so that texts do not depend on the device. With precision `float32` the
+    sampler draws one number per position and state at each step; the generator is then on `device`
+    for speed, as in the paper's runs.
     """
     return generator(seed, *name, device=device if precision == "float32" else "cpu")

@@ -1,6 +1,6 @@
-"""Training: the loop, its state, and the folder that it resumes from."""
+"""Training: the loop, the optimizer step, and the folder that a run resumes from."""
 
 from sedd.train.loop import train
-from sedd.train.stop import Interrupted
+from sedd.train.signals import Interrupted
 
 __all__ = ["Interrupted", "train"]

@@ -1,4 +1,4 @@
-"""The training loop: load a batch, step, log, save."""
+"""The training loop: load a batch, step, log, validate, save."""
 
 from __future__ import annotations
 
@@ -16,28 +16,30 @@ from sedd.checkpoints.build import build_objective
 from sedd.config import Experiment, checkpoint_steps, write_resolved
 from sedd.data.dataset import TokenBlocks, shuffled_indices, unigram_counts
 from sedd.errors import ConfigError, Problem
-from sedd.paths import checkpoint_file, run_dir, tokens_dir
-from sedd.runtime.distributed import World, world
+from sedd.objective import Objective
+from sedd.paths import checkpoint_file, kept_checkpoint_file, run_dir, tokens_dir
+from sedd.runtime.device import autocast
+from sedd.runtime.distributed import World, warm_up_ddp_buckets, world
 from sedd.runtime.publish import publish
-from sedd.train.disk import refusals_told
-from sedd.train.folder import open_folder, sole_writer
-from sedd.train.loss import TrainingLoss
-from sedd.train.records import Records
-from sedd.train.saves import kept_checkpoint, newest_state, state_file
+from sedd.runtime.seeds import generator
+from sedd.train.recorder import Recorder
+from sedd.train.saver import load_newest_state, state_file
+from sedd.train.signals import Interrupted, note_stop_signals
 from sedd.train.state import TrainState
-from sedd.train.step import train_step, warm_up_ddp_buckets
-from sedd.train.stop import Interrupted, StopRequest
+from sedd.train.step import TrainingLoss, corrupt_local_rows, train_step
+from sedd.train.train_folder import convert_write_errors, open_folder, training_lock
 from sedd.train.validation import validate, validation_set
 
 
 def train(
     experiment: Experiment, until: int | None = None, device: torch.device | str = "cpu"
 ) -> None:
-    """Train up to step `until` (default: to the end) and publish each checkpoint as it lands.
+    """Train up to step `until` (default: the last); publish each checkpoint once it is saved.
 
-    Goes on from the newest state of the same settings and data; what is there already is not trained again. Under
-    torchrun, or with its variables set, one of several processes of the run.
-    Raises Interrupted after saving if a signal asks it to stop; CheckpointError if a checkpoint cannot be saved.
+    Resumes from the newest state with the same settings and tokens. With torchrun's environment
+    variables, this process is one rank of the run.
+    Raises Interrupted if a signal stops the run, after saving its state; ConfigError if `until` is
+    not the step of a checkpoint; CheckpointError if a checkpoint cannot be saved.
     """
     steps = checkpoint_steps(experiment)
     if until is not None:
@@ -46,30 +48,31 @@ def train(
             what = f"must be the step of a checkpoint: {allowed}; got {until}"
             raise ConfigError("command line", [Problem("--until", what)])
         steps = steps[: steps.index(until) + 1]
-    data = experiment.data
+    run, data = experiment.name, experiment.data
     blocks = TokenBlocks(tokens_dir(data.dataset, data.tokenizer, "train"), data.length)
     held_out = TokenBlocks(tokens_dir(data.dataset, data.tokenizer, "validation"), data.length)
     with (
-        world(device) as here,
-        refusals_told(run_dir(experiment.name)),
+        world(device) as ranks,
+        convert_write_errors(run_dir(run)),
         contextlib.ExitStack() as stack,
     ):
         folder, identity = Path(), ""
-        if here.is_first:
-            stack.enter_context(sole_writer(experiment.name))
+        if ranks.is_first:
+            stack.enter_context(training_lock(run))
             folder, identity = open_folder(experiment, blocks.meta["tokens_sha256"])
-            write_resolved(experiment, run_dir(experiment.name) / "config.yaml")
-        folder, identity = here.broadcast((folder, identity))
-        if not here.broadcast(kept_checkpoint(folder, steps[-1]).exists()):
-            Trainer(experiment, blocks, held_out, folder, identity, here).run(steps)
-        for step in steps if here.is_first else ():
-            if kept_checkpoint(folder, step).exists():
-                publish(kept_checkpoint(folder, step), checkpoint_file(experiment.name, step))
+            write_resolved(experiment, run_dir(run) / "config.yaml")
+        folder, identity = ranks.broadcast((folder, identity))
+        if not ranks.broadcast(kept_checkpoint_file(run, steps[-1]).exists()):
+            Trainer(experiment, blocks, held_out, folder, identity, ranks).run(steps)
+        for step in steps if ranks.is_first else ():
+            kept = kept_checkpoint_file(run, step)
+            if kept.exists():
+                publish(kept, checkpoint_file(run, step))
 
 
 @dataclass
 class Trainer:
-    """One run as one of its processes sees it: what it learns from, where it writes, and beside whom."""
+    """One run on one rank: its data, its folder, and the process group."""
 
     experiment: Experiment
     blocks: TokenBlocks
@@ -79,67 +82,96 @@ class Trainer:
     world: World
 
     def run(self, steps: list[int]) -> None:
-        """Train to the last of `steps`, saving and publishing at each."""
+        """Train to the last of `steps`; save and publish a checkpoint at each of them."""
         experiment, training, world = self.experiment, self.experiment.training, self.world
         counts = unigram_counts(self.blocks.folder)
         objective = build_objective(experiment, self.blocks.meta["vocab_size"], counts)
         state = self.start(steps[-1])
         loss = world.wrap(TrainingLoss(state.model, objective))
         if world.size > 1:
-            warm_up_ddp_buckets(state, experiment, objective, loss, self.batch(state.step), world)
+            self.warm_up(state, objective, loss)
         fixed = validation_set(experiment, self.held_out, objective)
-        with StopRequest() as stop, self.records(state, steps[-1]) as records:
-            if state.step in steps and not kept_checkpoint(self.folder, state.step).exists():
-                records.save(state, public=True)  # it was lost, and this is its state
+        with contextlib.ExitStack() as stack:
+            stop = stack.enter_context(note_stop_signals())
+            recorder = self.recorder(state, steps[-1], stack)
+            if state.step in steps and not self.has_checkpoint(state.step):
+                recorder.save(state, public=True)  # the checkpoint was lost, its state was not
             clock = Clock(state.step)
             while state.step < steps[-1]:
                 x0 = self.batch(state.step)
                 result = train_step(state, experiment, objective, loss, x0, world)
-                records.stepped()
+                recorder.count_step()
                 if state.step % training.log_every == 0:
-                    total = world.total(result.loss_nats_per_token)
-                    records.log_step(state.step, total, result, clock.lap(state.step), x0.numel())
+                    total = world.all_sum(result.loss_nats_per_token)
+                    recorder.log_step(state.step, total, result, clock.lap(state.step), x0.numel())
                 if state.step % training.validate_every == 0 or state.step == training.steps:
                     with clock.paused():
                         nats, error = validate(state, experiment, objective, fixed, world)
-                    records.log_validation(state.step, nats, error)
+                    recorder.log_validation(state.step, nats, error)
                 number = world.all_max(stop.number)
                 public = state.step in steps
                 if public or number or state.step % training.save_every == 0:
                     with clock.paused():
-                        records.save(state, public=public)
+                        recorder.save(state, public=public)
                 if number:
                     raise Interrupted(number)
 
     def start(self, until: int) -> TrainState:
-        """The newest state up to step `until`, or a fresh one."""
+        """Load the newest state up to step `until`, or create a fresh one."""
         vocab_size = self.blocks.meta["vocab_size"]
         state = TrainState.fresh(self.experiment, vocab_size, self.world.device)
-        found = None
-        if self.world.is_first:  # looks for the newest that is whole, and says which that is
-            found = newest_state(self.folder, self.identity, until)
-        step = self.world.broadcast(found["step"] if found else None)
+        content = None
+        if self.world.is_first:  # rank 0 selects the newest intact state
+            content = load_newest_state(self.folder, self.identity, until)
+        step = self.world.broadcast(content["step"] if content else None)
         if step is not None:
-            found = found or checkpoint.load(state_file(self.folder, step))
-            state.load(found)
-            if found["world_size"] != self.world.size and self.world.is_first:
-                print(
-                    f"{self.experiment.name}: goes on at step {step} in {self.world.size} processes, after "
-                    f"{found['world_size']}: from here on sums are rounded in another order, so that the weights no longer "
-                    "equal, bit for bit, those of a run that went on in as many as before",
-                    file=sys.stderr,
-                )
+            content = content or checkpoint.load(state_file(self.folder, step))
+            state.load(content)
+            if self.world.is_first:
+                self.announce_resume(step, content["world_size"])
         if self.experiment.training.compile:
             state.model.compile_trunk()
         return state
 
-    def records(self, state: TrainState, until: int) -> Records:
-        return Records(
-            self.experiment, self.folder, self.identity, self.world, first=state.step, last=until
+    def announce_resume(self, step: int, world_size: int) -> None:
+        text = f"{self.experiment.name}: resuming from step {step}"
+        if world_size != self.world.size:
+            text += (
+                f" with {self.world.size} processes instead of {world_size}; sums are now rounded "
+                "in another order, so the weights are no longer bit-for-bit equal to those of an "
+                "uninterrupted run"
+            )
+        print(text, file=sys.stderr)
+
+    def warm_up(self, state: TrainState, objective: Objective, loss: torch.nn.Module) -> None:
+        """Fix the order of gradient buckets: a resumed run must round like an uninterrupted one."""
+        experiment, step = self.experiment, state.step
+        local = corrupt_local_rows(experiment, objective, self.batch(step), step, self.world)
+        draws = generator(experiment.seed, "vocabulary", step)
+        state.model.eval()
+
+        def backward() -> None:
+            with autocast(experiment.training.precision, self.world.device):
+                loss(local.corrupted, draws).sum().backward()
+
+        warm_up_ddp_buckets(loss, backward)
+
+    def recorder(self, state: TrainState, until: int, stack: contextlib.ExitStack) -> Recorder:
+        return Recorder(
+            self.experiment,
+            self.folder,
+            self.identity,
+            self.world,
+            stack,
+            first=state.step,
+            last=until,
         )
 
+    def has_checkpoint(self, step: int) -> bool:
+        return kept_checkpoint_file(self.experiment.name, step).exists()
+
     def batch(self, step: int) -> torch.Tensor:
-        """The clean tokens (B, L) of the step after `step` steps."""
+        """Clean tokens (B, L) of the global batch that follows `step` completed steps."""
         size = self.experiment.training.batch_size
         return self.blocks[
             shuffled_indices(len(self.blocks), self.experiment.seed, step * size, size)
@@ -147,13 +179,13 @@ class Trainer:
 
 
 class Clock:
-    """Time spent training, without validating and saving."""
+    """Measures training time, excluding validation and saving."""
 
     def __init__(self, step: int):
         self._step, self._start = step, time.perf_counter()
 
     def lap(self, step: int) -> tuple[int, float]:
-        """Steps and seconds since the last lap."""
+        """Return the steps and seconds since the previous call."""
         now = time.perf_counter()
         steps, seconds = step - self._step, now - self._start
         self._step, self._start = step, now

@@ -15,14 +15,18 @@ def build_optimizer(experiment: Experiment, model: torch.nn.Module) -> torch.opt
         betas=(training.beta1, training.beta2),
         eps=training.eps,
         weight_decay=training.weight_decay,
-        fused=True,  # one kernel for all parameters: several times faster than the loop
+        fused=True,  # one kernel for all parameters, several times faster than a loop over them
     )
 
 
 def learning_rate(experiment: Experiment, step: int) -> float:
-    """Rate of the step after `step` steps: linear warm-up, constant, then linear to zero over the last part."""
+    """Learning rate for the update after `step` completed steps.
+
+    Linear warm-up over `warmup_steps`, then constant, then linear decay to zero over the last
+    `decay_fraction` of the training.
+    """
     training = experiment.training
-    warm = min((step + 1) / max(training.warmup_steps, 1), 1.0)
+    warmup = min((step + 1) / max(training.warmup_steps, 1), 1.0)
     decay_steps = round(training.decay_fraction * training.steps)
-    left = (training.steps - step) / decay_steps if decay_steps else 1.0
-    return training.lr * warm * min(left, 1.0)
+    decay = (training.steps - step) / decay_steps if decay_steps else 1.0
+    return training.lr * warmup * min(decay, 1.0)

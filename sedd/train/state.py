@@ -1,7 +1,7 @@
-"""Everything a run needs to go on exactly where it stopped.
+"""Training state: everything that a run needs to resume exactly where it stopped.
 
-The data position and the random state need no fields of their own: block n of the stream, the noise of step n and its
-dropout all derive from (seed, n), so the step says them all.
+Data position and random state need no fields. Batch, noise and dropout of a step derive from
+(seed, step) alone.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from sedd.model import DiffusionTransformer, ExponentialMovingAverage
 from sedd.runtime.seeds import generator
 from sedd.train.optim import build_optimizer
 
-RESUMING = {"optimizer", "world_size"}  # what a state has beside the keys of a checkpoint
+RESUME_KEYS = {"optimizer", "world_size"}  # keys of a state that a checkpoint does not have
 
 
 @dataclass
 class TrainState:
-    """Network, its moving average, optimiser, and the number of optimiser steps taken."""
+    """Network, its moving average, optimizer, and the number of completed optimizer steps."""
 
     model: DiffusionTransformer
     ema: ExponentialMovingAverage
@@ -34,14 +34,17 @@ class TrainState:
 
     @classmethod
     def fresh(cls, experiment: Experiment, vocab_size: int, device: torch.device) -> TrainState:
-        """The state before the first step: weights drawn from the experiment's seed."""
+        """The state at step 0, with weights initialized from the experiment's seed."""
         model = build_model(experiment, vocab_size, generator(experiment.seed, "weights"))
         model.to(device)
         ema = ExponentialMovingAverage(model, experiment.training.ema_decay)
         return cls(model, ema, build_optimizer(experiment, model), vocab_size)
 
     def to_host(self, experiment: Experiment, identity: str, world_size: int) -> dict[str, Any]:
-        """A copy of everything in host memory, which training can go on beside: a checkpoint with the keys RESUMING."""
+        """Copy the state to host memory, so that training can continue while it is written.
+
+        The result has the keys of a checkpoint and RESUME_KEYS.
+        """
         return {
             "format": FORMAT,
             "step": self.step,
@@ -54,16 +57,16 @@ class TrainState:
             "world_size": world_size,
         }
 
-    def load(self, saved: Mapping[str, Any]) -> None:
-        """Take over a saved state of the same settings."""
-        self.model.load_state_dict(saved["model"])
-        self.ema.load_state_dict(saved["ema"])
-        self.optimizer.load_state_dict(saved["optimizer"])
-        self.step = saved["step"]
+    def load(self, content: Mapping[str, Any]) -> None:
+        """Restore a saved state of the same settings."""
+        self.model.load_state_dict(content["model"])
+        self.ema.load_state_dict(content["ema"])
+        self.optimizer.load_state_dict(content["optimizer"])
+        self.step = content["step"]
 
 
 def host_copy(value: Any) -> Any:
-    """A copy of nested dictionaries and lists whose tensors lie in host memory and belong to nobody else."""
+    """Copy nested dictionaries and lists, with all tensors copied to host memory."""
     if isinstance(value, torch.Tensor):
         return value.detach().to("cpu", copy=True)
     if isinstance(value, Mapping):

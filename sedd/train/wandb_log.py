@@ -1,65 +1,69 @@
-"""The run's metrics for Weights & Biases, if `logging.wandb` names a project. What is sent changes nothing that is trained.
+"""Metrics for Weights & Biases, if `logging.wandb` names a project. Training does not depend on it.
 
-Needs `pip install 'sedd[wandb]'` and an account, or WANDB_MODE=offline, which keeps everything in the run's folder until
-`wandb sync` sends it.
+Needs `pip install 'sedd[wandb]'` and an account. With WANDB_MODE=offline the metrics stay in the
+run's folder until `wandb sync` uploads them.
 """
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
+from typing import Any
 
 from sedd.config import Experiment
 from sedd.errors import ConfigError, Problem
 
 
 class WandbLog:
-    """One run there for one run here: a training that goes on after an interruption goes on there too."""
+    """Sends metrics to an initialized W&B run."""
 
-    def __init__(self, experiment: Experiment, identity: str, folder: Path):
-        """identity: hash of the settings and tokens; other settings under the same name are another run there.
-
-        Raises ConfigError if the package is not there, or if it refuses.
-        """
-        try:
-            import wandb
-        except ImportError:
-            raise refused(experiment, "is not installed: pip install 'sedd[wandb]'") from None
-        try:
-            self._run = wandb.init(
-                project=experiment.logging.wandb,
-                name=experiment.name,
-                id=f"{experiment.name}-{identity[:12]}",
-                resume="allow",
-                dir=str(folder),
-                config=experiment.model_dump(mode="json"),
-                # the logs are kept by whoever started the training
-                settings=wandb.Settings(console="off", silent=True),
-            )
-        except wandb.Error as error:
-            way_out = "log in with: wandb login; or set WANDB_MODE=offline"
-            raise refused(experiment, f"refuses: {error}; {way_out}") from None
-        # an axis of its own: steps that are repeated after an interruption would be refused on theirs
-        self._run.define_metric("*", step_metric="step")
+    def __init__(self, run: Any):
+        self._run = run
 
     def write(self, step: int, kind: str, **values: float | str) -> None:
-        """What `MetricsLog.write` takes."""
+        """Send one line of metrics; the arguments are those of `MetricsLog.write`."""
         self._run.log({"step": step, **{f"{kind}/{name}": value for name, value in values.items()}})
 
-    def __enter__(self) -> WandbLog:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._run.finish(exit_code=0 if error is None else 1)
+@contextlib.contextmanager
+def wandb_log(experiment: Experiment, identity: str, folder: Path) -> Iterator[WandbLog]:
+    """Open the W&B run of a training run; a resumed training continues the same W&B run.
+
+    identity: hash of settings and tokens. Other settings under the same name are another W&B run.
+    Raises ConfigError if wandb is not installed or fails to start.
+    """
+    try:
+        import wandb
+    except ImportError:
+        raise wandb_error(experiment, "is not installed: pip install 'sedd[wandb]'") from None
+    try:
+        run = wandb.init(
+            project=experiment.logging.wandb,
+            name=experiment.name,
+            id=f"{experiment.name}-{identity[:12]}",
+            resume="allow",
+            dir=str(folder),
+            config=experiment.model_dump(mode="json"),
+            # logs are kept by the process that started the training
+            settings=wandb.Settings(console="off", silent=True),
+        )
+    except wandb.Error as error:
+        what = f"cannot start: {error}; log in with: wandb login; or set WANDB_MODE=offline"
+        raise wandb_error(experiment, what) from None
+    # our own step axis: W&B's rejects steps that are repeated after an interruption
+    run.define_metric("*", step_metric="step")
+    try:
+        yield WandbLog(run)
+    except BaseException:
+        run.finish(exit_code=1)
+        raise
+    run.finish(exit_code=0)
 
 
-def refused(experiment: Experiment, what: str) -> ConfigError:
-    named = (
-        f"{experiment.logging.wandb!r} is set, but Weights & Biases {what}; null: TensorBoard alone"
+def wandb_error(experiment: Experiment, what: str) -> ConfigError:
+    text = (
+        f"{experiment.logging.wandb!r} is set, but Weights & Biases {what}; "
+        "null: log to TensorBoard only"
     )
-    return ConfigError(experiment.name, [Problem("logging.wandb", named)])
+    return ConfigError(experiment.name, [Problem("logging.wandb", text)])

@@ -115,7 +115,7 @@ def test_a_device_that_is_not_there_is_told_without_a_traceback(project):
     for device in ("cuda:99", "gpuu"):
         result = here("train", "smoke_absorb", "--device", device, check=False)
         assert result.returncode == 2
-        assert f"--device: {device!r} cannot be used here" in result.stderr
+        assert f"--device: {device!r} cannot be used on this machine" in result.stderr
 
 
 def test_a_data_set_without_the_needed_split_is_told_before_anything_runs(project):

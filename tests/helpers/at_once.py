@@ -1,4 +1,4 @@
-"""Tests that wait more than they work: their bodies start together, and each test reports its own."""
+"""Concurrent tests: the bodies of a module start together, and each test reports its own result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 
 def at_once(body: Callable[[Any], None]) -> Callable[[Any], None]:
-    """A test whose body is started, with those of the others that are run of its module, by the fixture `lab`."""
+    """Mark a test whose body the fixture `lab` starts together with the others of its module."""
 
     @functools.wraps(body)
     def test(lab: Any) -> None:
@@ -24,7 +24,7 @@ def at_once(body: Callable[[Any], None]) -> Callable[[Any], None]:
 def start(
     request: pytest.FixtureRequest, pool: ThreadPoolExecutor, lab: Any
 ) -> dict[Any, Future[None]]:
-    """Start the bodies of the module's tests."""
+    """Start the bodies of the module's selected tests."""
     functions = [
         getattr(item, "function", None)
         for item in request.session.items

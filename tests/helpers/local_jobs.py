@@ -1,4 +1,4 @@
-"""Real jobs of submitit's local executor, and what tests do to them."""
+"""Real jobs of submitit's local executor, and operations of the tests on them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import torch
 from helpers.project import BIN
 from sedd.checkpoints import run_checkpoint as checkpoint
 from sedd.config import ClusterConfig, Experiment, load_cluster, load_experiment
-from sedd.launch.processes import is_trainer, job_processes
+from sedd.launch.local import is_trainer, job_processes
 from sedd.launch.record import JobRecord, read_record
 from sedd.paths import checkpoint_file, jobs_dir, metrics_file, train_dir
-from sedd.train.saves import state_file
+from sedd.train.saver import state_file
 
 SECONDS = 300
 CHANGES = [
@@ -38,7 +38,7 @@ hours: 1
 
 
 def changes(*more: str) -> list[str]:
-    """The usual ones, and more, which win."""
+    """CHANGES, with `more` taking precedence."""
     return [f"{k}={v}" for k, v in dict(one.split("=", 1) for one in (*CHANGES, *more)).items()]
 
 
@@ -51,13 +51,13 @@ def local() -> ClusterConfig:
 
 
 def pair() -> ClusterConfig:
-    """A cluster file for two processes."""
+    """Write and load a cluster file for two processes."""
     Path("config/cluster/pair.yaml").write_text(PAIR)
     return load_cluster("pair")
 
 
 def words(name: str, *more: str) -> list[str]:
-    """The command that trains such an experiment, here."""
+    """The command that trains such an experiment in the foreground."""
     return [str(BIN / "sedd"), "train", "smoke_absorb", *changes(*more), "--name", name]
 
 
@@ -73,12 +73,12 @@ def start_waiter(name: str, *more: str) -> subprocess.Popen[str]:
 def eventually(holds: Callable[[], object], what: str, pause: float = 0.2) -> None:
     deadline = time.monotonic() + SECONDS
     while not holds():
-        assert time.monotonic() < deadline, f"in {SECONDS} s not: {what}"
+        assert time.monotonic() < deadline, f"not within {SECONDS} s: {what}"
         time.sleep(pause)
 
 
 def trains(name: str, lines: int = 20) -> None:
-    """Wait until the run has got going."""
+    """Wait until the run has logged more than `lines` lines."""
 
     def holds() -> bool:
         return metrics_file(name).exists() and metrics_file(name).read_text().count("\n") > lines
@@ -87,21 +87,21 @@ def trains(name: str, lines: int = 20) -> None:
 
 
 def trainers(name: str) -> list[psutil.Process]:
-    """The processes that train, without the controller that started them."""
+    """The training processes, without their controller."""
     return [process for process in job_processes(name) if is_trainer(process)]
 
 
 def kill_job(name: str) -> None:
-    """End everything of the run's jobs at once, without a word."""
+    """Kill all processes of the run's jobs."""
     for process in job_processes(name):
         process.send_signal(signal.SIGKILL)
     eventually(lambda: not job_processes(name), f"the job of {name} is gone")
 
 
 def record(name: str) -> JobRecord:
-    found = read_record(name)
-    assert found is not None
-    return found
+    newest = read_record(name)
+    assert newest is not None
+    return newest
 
 
 def job_ids(name: str) -> list[str]:
@@ -109,7 +109,7 @@ def job_ids(name: str) -> list[str]:
 
 
 def final_state(name: str, step: int = 120) -> dict:
-    """Weights, their average, and the optimiser's state at the end of a run, when its job has written everything."""
+    """Weights, EMA and optimizer at the end of a run, after its job has ended."""
     eventually(lambda: not job_processes(name), f"the job of {name} has ended")
     content = checkpoint.load(checkpoint_file(name, step))
     optimizer = checkpoint.load(state_file(train_dir(name), step))["optimizer"]
@@ -117,7 +117,7 @@ def final_state(name: str, step: int = 120) -> dict:
 
 
 def same(a: object, b: object) -> bool:
-    """Equality to the last bit, through nested dictionaries and lists."""
+    """Whether nested dictionaries, lists and tensors are bitwise equal."""
     if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
         return torch.equal(a, b)
     if isinstance(a, dict) and isinstance(b, dict):

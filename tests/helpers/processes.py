@@ -1,4 +1,4 @@
-"""A run trained by several processes, started as torchrun would start them."""
+"""Start the ranks of one run, with the environment variables that torchrun sets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from helpers.project import BIN
 
 
 def start(size: int, *words: str) -> list[subprocess.Popen[str]]:
-    """`sedd WORDS` in `size` processes that find one another."""
+    """Start `sedd WORDS` as `size` ranks of one process group."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -34,6 +34,6 @@ def start(size: int, *words: str) -> list[subprocess.Popen[str]]:
 
 
 def finish(processes: list[subprocess.Popen[str]]) -> list[tuple[int, str]]:
-    """Exit code and stderr of each."""
-    said = [process.communicate(timeout=240)[1] for process in processes]
-    return [(process.returncode, text) for process, text in zip(processes, said, strict=True)]
+    """Exit code and stderr of each process."""
+    outputs = [process.communicate(timeout=240)[1] for process in processes]
+    return [(process.returncode, text) for process, text in zip(processes, outputs, strict=True)]

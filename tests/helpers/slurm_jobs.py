@@ -1,4 +1,4 @@
-"""Asking the test Slurm, as a user and as its administrator, and waiting for what it does."""
+"""Commands to the test Slurm, as a user and as its administrator."""
 
 from __future__ import annotations
 
@@ -9,43 +9,43 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-# of the Slurm; munge wants folders that everyone may enter, unlike pytest's
+# not below pytest's folders: munge needs folders that every user may enter
 FOLDER = Path("/var/tmp/sedd-test-slurm")
 
 
 def output(*words: str) -> str:
-    """What a command prints; it must succeed."""
-    done = subprocess.run(words, capture_output=True, text=True)
-    assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout}{done.stderr}"
-    return done.stdout.strip()
+    """Output of a command, which must succeed."""
+    result = subprocess.run(words, capture_output=True, text=True)
+    assert result.returncode == 0, f"{' '.join(words)}\n{result.stdout}{result.stderr}"
+    return result.stdout.strip()
 
 
 def as_root(*words: str) -> str:
-    """The same, as the administrator."""
+    """Output of a command that is run as root."""
     return output(*([] if os.geteuid() == 0 else ["sudo", "-n"]), *words)
 
 
-def wait_until(happened: Callable[[], object], what: str, seconds: float = 240) -> None:
-    """Look five times a second until it happened."""
+def wait_until(condition: Callable[[], object], what: str, seconds: float = 240) -> None:
+    """Wait until condition() holds, checking five times per second."""
     deadline = time.monotonic() + seconds
-    while not happened():
+    while not condition():
         assert time.monotonic() < deadline, f"not within {seconds:g} seconds: {what}"
         time.sleep(0.2)
 
 
 def job_field(job: str, name: str) -> str:
-    """What `scontrol show job` says of a job, such as Restarts or NodeList; empty if it says nothing."""
-    found = re.search(rf"(?:^|\s){name}=(\S*)", output("scontrol", "show", "job", job))
-    return found[1] if found else ""
+    """A field of `scontrol show job`, e.g. Restarts or NodeList; empty if it is missing."""
+    match = re.search(rf"(?:^|\s){name}=(\S*)", output("scontrol", "show", "job", job))
+    return match[1] if match else ""
 
 
 def jobs_named(name: str) -> list[str]:
-    """Every job of that name that Slurm remembers, ended or not."""
+    """Ids of all jobs with this name that Slurm remembers, including ended ones."""
     return output("squeue", "--noheader", "--states=all", "--format=%i", f"--name={name}").split()
 
 
 def processes_of(job: str) -> dict[int, int]:
-    """Rank and process id of the training processes of a job."""
+    """Process ids of a job's training processes, by rank."""
     return {
         int(variables["SLURM_PROCID"]): process
         for process, words, variables in job_processes(job)
@@ -54,17 +54,17 @@ def processes_of(job: str) -> dict[int, int]:
 
 
 def batch_script_of(job: str) -> int:
-    """The process that Slurm started first, and that starts the others by srun."""
-    (found,) = [
+    """The batch script's process, which starts the ranks with srun."""
+    (script,) = [
         process
         for process, words, _ in job_processes(job)
         if any(word.endswith("/slurm_script") for word in words)
     ]
-    return found
+    return script
 
 
 def job_processes(job: str) -> Iterator[tuple[int, list[str], dict[str, str]]]:
-    """Number, command line and environment of everything that runs for a job on this machine."""
+    """Yield process id, command line and environment of each process of a job."""
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             words, variables = (

@@ -1,4 +1,4 @@
-"""A project whose runs are trained as jobs of the test Slurm, while things go wrong."""
+"""A project whose runs are trained by jobs of the test Slurm, for fault injection."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ sampling: {{sampler: analytic, steps: 8, count: 2, batch_size: 2}}
 evaluation: {{datasets: [corpus], num_draws: 2, max_sequences: 8, batch_size: 8}}
 """
 CLUSTER = """\
-description: two nodes, a process each
+description: two nodes with one process each
 executor: slurm
 nodes: 2
 gpus_per_node: 0
@@ -54,15 +54,15 @@ constraint: pair1
 
 @dataclass(frozen=True)
 class Lab:
-    """The project's folder. Its one experiment is trained under many names: they all end with the same weights."""
+    """A project with one experiment, trained under many names; all runs end with equal weights."""
 
     folder: Path
     started: dict[Any, Future[None]] = field(default_factory=dict)
-    """bodies of tests that run in the background"""
+    """test bodies that run in the background"""
     waiters: list[Waiter] = field(default_factory=list)
 
     def write(self) -> None:
-        """Settings of the experiment, and of the clusters that runs are sent to."""
+        """Write the files of the experiment and of the clusters."""
         (self.folder / "config/experiments/steady.yaml").write_text(EXPERIMENT)
         self.cluster("two")
         self.cluster("one", nodes="1")
@@ -71,13 +71,13 @@ class Lab:
             self.cluster(pair, constraint=pair)
 
     def cluster(self, name: str, **changes: str) -> None:
-        """A file of config/cluster: the two nodes with some keys changed or added."""
+        """Write a file of config/cluster: CLUSTER with some keys changed or added."""
         settings = dict(line.split(": ", 1) for line in CLUSTER.splitlines()) | changes
         text = "".join(f"{key}: {value}\n" for key, value in settings.items())
         (self.folder / f"config/cluster/{name}.yaml").write_text(text)
 
     def start(self, name: str, *words: str) -> Waiter:
-        """Start `sedd ...` or `snakemake ...`; `name` is that of its log."""
+        """Start `sedd ...` or `snakemake ...`; it writes to NAME.log."""
         self.waiters.append(Waiter(self.folder, name, *words))
         return self.waiters[-1]
 
@@ -86,18 +86,18 @@ class Lab:
         return self.start(name, "snakemake", "--profile", "slurm", *words)
 
     def train(self, name: str, cluster: str = "two") -> Run:
-        """Start `sedd train`, which sends a job and waits for its end."""
+        """Start `sedd train`, which submits a job and waits for it."""
         return Run(self, name).wait_for(cluster)
 
     def stop(self) -> None:
-        """End what a failed test left: it would send jobs for ever."""
+        """Kill the commands that a failed test left; they would resubmit jobs forever."""
         for waiter in self.waiters:
             if not waiter.has_ended():
                 os.killpg(waiter.process.pid, signal.SIGKILL)
 
 
 class Waiter:
-    """A command that was started in the lab's folder, in a session of its own as in a terminal of its own."""
+    """A command started in the lab's folder, in its own session, like in its own terminal."""
 
     def __init__(self, folder: Path, name: str, *words: str):
         self.name, self.log = name, folder / f"{name}.log"
@@ -114,23 +114,23 @@ class Waiter:
     def has_ended(self) -> bool:
         return self.process.poll() is not None
 
-    def said(self) -> str:
+    def output(self) -> str:
         return self.log.read_text(errors="replace")
 
     def ends(self, code: int = 0, seconds: float = 400) -> str:
-        """Wait for its end, with this exit code; what it said."""
+        """Wait until the command ends with this exit code; return its output."""
         wait_until(self.has_ended, f"{self.name} ends", seconds)
-        found = self.process.returncode
-        assert found == code, f"{self.name}: exit code {found}, not {code}\n{self.said()}"
-        return self.said()
+        actual = self.process.returncode
+        assert actual == code, f"{self.name}: exit code {actual}, not {code}\n{self.output()}"
+        return self.output()
 
     def interrupt(self) -> None:
-        """Ctrl-C: a terminal sends it to every process."""
+        """Send Ctrl-C to all processes of the session, as a terminal does."""
         os.killpg(self.process.pid, signal.SIGINT)
 
 
 class Run:
-    """One run, and whoever waits for it."""
+    """One run and the commands that wait for it."""
 
     def __init__(self, lab: Lab, name: str):
         self.lab, self.name = lab, name
@@ -138,21 +138,21 @@ class Run:
         self.waiters: list[Waiter] = []
 
     def wait_for(self, cluster: str = "two") -> Run:
-        """One more `sedd train` for the run."""
+        """Start one more `sedd train` for the run."""
         words = ["train", "steady", "--name", self.name, "--cluster", cluster]
         name = f"{self.name}.{len(self.waiters)}"
         self.waiters.append(self.lab.start(name, "sedd", *words))
         return self
 
     def ends(self, code: int = 0) -> str:
-        """Wait for the newest waiter's end, with this exit code; what it said."""
+        """Wait until the newest waiter ends with this exit code; return its output."""
         try:
             return self.waiters[-1].ends(code)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.logs()}") from None
 
     def logs(self) -> str:
-        """What the jobs wrote, for a failed test."""
+        """Ends of all job logs."""
         return "\n".join(
             f"== {path.name}\n{path.read_text(errors='replace')[-3000:]}"
             for path in sorted(self.folder.glob("jobs/*/*_log.out"))
@@ -160,13 +160,13 @@ class Run:
 
     @property
     def job(self) -> str:
-        """The number of the newest job."""
+        """Id of the newest job."""
         record = self.folder / "jobs/job.json"
-        wait_until(record.exists, f"{self.name} is sent")
+        wait_until(record.exists, f"{self.name} is submitted")
         return json.loads(record.read_text())["job_id"]
 
     def reaches(self, step: int) -> Run:
-        """Wait until a state of this step, or a later one, is saved."""
+        """Wait until a state of this step or a later one is saved."""
 
         def reached() -> bool:
             states = (self.folder / "train").glob("state_*.pt")
@@ -176,28 +176,28 @@ class Run:
             return bool(self.waiters) and all(waiter.has_ended() for waiter in self.waiters)
 
         wait_until(lambda: reached() or is_over(), f"{self.name} reaches step {step}")
-        assert reached(), f"{self.name} ended\n{self.waiters[-1].said()}\n{self.logs()}"
+        assert reached(), f"{self.name} ended\n{self.waiters[-1].output()}\n{self.logs()}"
         return self
 
     def freeze(self) -> dict[int, int]:
-        """Stop the training processes where they are; their ids by rank."""
+        """Suspend the training processes; return their ids by rank."""
         return self.signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         self.signal(signal.SIGCONT)
 
     def signal(self, number: signal.Signals) -> dict[int, int]:
-        found = processes_of(self.job)
-        for process in found.values():
+        processes = processes_of(self.job)
+        for process in processes.values():
             os.kill(process, number)
-        return found
+        return processes
 
     def state(self, step: int = STEPS) -> dict[str, Any]:
-        """Everything that the run would go on from."""
+        """Content of the state file at `step`."""
         return torch.load(self.folder / f"train/state_{step}.pt", weights_only=True)
 
     def has_weights_of(self, other: Run) -> None:
-        """Every checkpoint and the last state equal the other run's, bit for bit."""
+        """Assert that all checkpoints and the last state equal the other run's, bit for bit."""
         names = sorted(path.name for path in (self.folder / "checkpoints").glob("*.pt"))
         assert names == [f"step_{step}.pt" for step in (100, 200, 300, 400)]
         for name in names:
@@ -210,7 +210,7 @@ class Run:
 
 
 def assert_equal(one: Any, two: Any, where: str = "", but: tuple[str, ...] = ()) -> None:
-    """Every tensor equals its like bit for bit, and all else equals too."""
+    """Assert equality of nested values; tensors are compared bit for bit."""
     if isinstance(one, dict):
         assert one.keys() == two.keys(), where
         for key in one.keys() - set(but):

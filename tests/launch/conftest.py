@@ -9,14 +9,14 @@ from helpers import local_jobs as jobs
 from helpers.corpus import tokenize_corpus
 from helpers.project import copy_project
 
-from sedd.launch.processes import job_processes
+from sedd.launch.local import job_processes
 from sedd.paths import RESULTS
 from sedd.train import train
 
 
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> dict:
-    """The final state of a run that nothing happened to, trained by one process."""
+    """Final state of an uninterrupted run of one process."""
     folder = copy_project(tmp_path_factory.mktemp("whole") / "project")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -27,7 +27,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict:
 
 @pytest.fixture
 def runs(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The project with a tokenised text; jobs that a test leaves behind are ended after it."""
+    """A project with tokenized text. Jobs that are still alive after the test are killed."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     yield corpus
     for folder in (RESULTS / "runs").glob("*"):

@@ -1,4 +1,4 @@
-"""What happens to a waiter, or to a job, and what the run is in the end: the same, bit for bit, as one left alone."""
+"""Waiters and jobs are killed; the run ends with the weights of an uninterrupted run."""
 
 import os
 import signal
@@ -9,38 +9,40 @@ import pytest
 from helpers import local_jobs as jobs
 
 from sedd.errors import JobError
-from sedd.launch import ensure, wait, wait_for
-from sedd.launch.states import job_state
+from sedd.launch import ensure_job, wait, wait_for
+from sedd.launch.status import job_state
 from sedd.paths import run_dir
 
 
-def test_a_killed_waiter_leaves_the_training_and_the_next_takes_it_up(runs):
+def test_a_killed_waiter_leaves_the_job_running_and_the_next_waiter_finds_it(runs):
     waiter = jobs.start_waiter("run", *jobs.ENDLESS)
     jobs.trains("run", lines=1)
     waiter.kill()
     waiter.communicate()
-    sent = jobs.record("run")
-    assert job_state(sent).phase == "running"
+    submitted = jobs.record("run")
+    assert job_state(submitted).phase == "running"
     wait_for(jobs.experiment("run", *jobs.ENDLESS), jobs.local(), until=500)
-    assert jobs.job_ids("run") == [sent.job_id]
-    assert job_state(sent).phase == "running"
+    assert jobs.job_ids("run") == [submitted.job_id]
+    assert job_state(submitted).phase == "running"
 
 
-def test_ctrl_c_ends_the_waiting_and_says_how_to_end_the_training(runs):
+def test_ctrl_c_ends_the_wait_and_prints_how_to_cancel_the_job(runs):
     waiter = jobs.start_waiter("run", *jobs.ENDLESS)
     jobs.trains("run", lines=1)
-    os.killpg(waiter.pid, signal.SIGINT)  # as a terminal does: to all of the waiter's group
-    _, said = waiter.communicate(timeout=jobs.SECONDS)
+    os.killpg(waiter.pid, signal.SIGINT)  # a terminal signals the whole process group
+    _, stderr = waiter.communicate(timeout=jobs.SECONDS)
     assert waiter.returncode == 128 + signal.SIGINT
-    sent = jobs.record("run")
-    assert f"local job {sent.job_id} on cluster local trains on" in said
-    assert "sedd cancel run" in said
-    assert "Traceback" not in said
-    assert job_state(sent).phase == "running"
+    submitted = jobs.record("run")
+    assert f"local job {submitted.job_id} on cluster local continues training" in stderr
+    assert "sedd cancel run" in stderr
+    assert "Traceback" not in stderr
+    assert job_state(submitted).phase == "running"
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's signal is Linux's")
-def test_a_waiter_ends_with_the_one_who_started_it(runs):
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="parent-death signals exist on Linux only"
+)
+def test_a_waiter_ends_with_its_parent_process(runs):
     command = [*jobs.words("run", *jobs.ENDLESS), "--cluster", "local", "--die-with-parent"]
     program = (
         f"import subprocess; w = subprocess.Popen({command!r}); print(w.pid, flush=True); w.wait()"
@@ -60,53 +62,55 @@ def test_a_waiter_ends_with_the_one_who_started_it(runs):
     assert job_state(jobs.record("run")).phase == "running"
 
 
-def test_a_killed_job_is_sent_again_and_ends_with_the_same_weights(runs, whole):
+def test_a_killed_job_is_resubmitted_and_ends_with_the_same_weights(runs, whole):
     waiter = jobs.start_waiter("run")
     jobs.trains("run", lines=30)
     first = jobs.record("run").job_id
     jobs.trainers("run")[0].send_signal(signal.SIGKILL)
-    _, said = waiter.communicate(timeout=jobs.SECONDS)
+    _, stderr = waiter.communicate(timeout=jobs.SECONDS)
     assert waiter.returncode == 0
-    assert f"job {first} ended at step" in said
+    assert f"job {first} ended at step" in stderr
     assert jobs.record("run").job_id != first
     assert jobs.same(jobs.final_state("run"), whole)
 
 
-def test_a_job_told_to_make_way_saves_and_goes_on_by_itself(runs, whole):
-    sent = ensure(jobs.experiment("run"), jobs.local()).record
+def test_a_job_warned_of_its_time_limit_saves_and_is_requeued(runs, whole):
+    submitted = ensure_job(jobs.experiment("run"), jobs.local()).record
     jobs.trains("run", lines=30)
     (trainer,) = jobs.trainers("run")
-    trainer.send_signal(signal.SIGUSR2)  # as its controller does before the time limit
+    trainer.send_signal(signal.SIGUSR2)  # its controller sends this signal before the time limit
     wait_for(jobs.experiment("run"), jobs.local())
-    assert jobs.job_ids("run") == [sent.job_id]
-    assert "Requeued job" in sent.log().read_text()
+    assert jobs.job_ids("run") == [submitted.job_id]
+    assert "Requeued job" in submitted.log().read_text()
     assert jobs.same(jobs.final_state("run"), whole)
 
 
-def test_a_killed_process_of_two_ends_the_job_and_the_run_goes_on_as_if_nothing_had_been(runs):
+def test_one_killed_rank_of_two_ends_the_job_and_the_next_job_ends_with_the_same_weights(runs):
     wait_for(jobs.experiment("whole"), jobs.pair())
-    sent = ensure(jobs.experiment("run"), jobs.pair()).record
+    submitted = ensure_job(jobs.experiment("run"), jobs.pair()).record
     jobs.trains("run", lines=30)
     next(p for p in jobs.trainers("run") if p.environ()["SUBMITIT_LOCAL_LOCALID"] == "1").kill()
     wait_for(jobs.experiment("run"), jobs.pair())
-    assert jobs.record("run").job_id != sent.job_id
+    assert jobs.record("run").job_id != submitted.job_id
     assert jobs.same(jobs.final_state("whole"), jobs.final_state("run"))
-    assert all(sent.log(rank).stat().st_size for rank in (0, 1))
+    assert all(submitted.log(rank).stat().st_size for rank in (0, 1))
 
 
-def test_a_job_that_fails_again_and_again_is_given_up_with_the_end_of_its_log(runs, monkeypatch):
-    monkeypatch.setattr(wait, "FRUITLESS_JOBS", 2)
-    (run_dir("run") / ".train.lock").mkdir(parents=True)  # no mistake that the code foresees
+def test_after_repeated_failures_the_waiter_gives_up_and_prints_the_end_of_the_log(
+    runs, monkeypatch
+):
+    monkeypatch.setattr(wait, "MAX_FRUITLESS_JOBS", 2)
+    (run_dir("run") / ".train.lock").mkdir(parents=True)  # an unexpected error
     with pytest.raises(JobError) as caught:
         wait_for(jobs.experiment("run"), jobs.local())
-    said = str(caught.value)
-    assert "2 jobs in a row ended without a new state" in said
-    assert f"the end of {jobs.record('run').log()}" in said
-    assert "IsADirectoryError" in said
+    message = str(caught.value)
+    assert "2 jobs in a row ended without saving a new state" in message
+    assert f"end of {jobs.record('run').log()}" in message
+    assert "IsADirectoryError" in message
     assert len(jobs.job_ids("run")) == 2
 
 
-def test_a_mistake_is_told_once_in_its_own_words_and_nothing_is_sent_again(runs):
+def test_a_user_error_is_reported_and_the_job_is_not_resubmitted(runs):
     with pytest.raises(JobError) as caught:
         wait_for(jobs.experiment("run", "data.length=1000000"), jobs.local())
     assert "too few for one block" in str(caught.value)

@@ -1,4 +1,4 @@
-"""The screen of runs, and stopping one."""
+"""`sedd status` and `sedd cancel`."""
 
 import json
 from pathlib import Path
@@ -6,10 +6,11 @@ from pathlib import Path
 from helpers import local_jobs as jobs
 from helpers.project import command
 
-from sedd.launch import ensure
-from sedd.launch.published import has_landed
-from sedd.launch.record import newest_state
-from sedd.launch.states import job_state
+from sedd.cli.jobs import run_table
+from sedd.launch import RunStatus, ensure_job
+from sedd.launch.published import is_published
+from sedd.launch.record import newest_saved_step
+from sedd.launch.status import job_state
 from sedd.paths import metrics_file
 from sedd.train import train
 
@@ -20,36 +21,46 @@ def sedd(*words: str, check: bool = True):
     return command(Path.cwd(), "sedd", *words, check=check)
 
 
-def test_the_screen_and_a_cancelled_job(runs):
+def test_status_of_finished_running_and_cancelled_runs(runs):
     assert "no runs yet" in sedd("status").stdout
     train(jobs.experiment("short"))
     waiter = jobs.start_waiter("run", *jobs.ENDLESS)
     jobs.trains("run")
-    found = {one["run"]: one for one in json.loads(sedd("status", "--json").stdout)}
-    running, done = found["run"], found["short"]
+    statuses = {one["run"]: one for one in json.loads(sedd("status", "--json").stdout)}
+    running, done = statuses["run"], statuses["short"]
     shown = [done[key] for key in ("state", "step", "steps", "checkpoint", "job_id")]
     assert shown == ["done", 120, 120, 120, None]
     shown = [running[key] for key in ("state", "steps", "cluster", "job_id", "log")]
-    sent = jobs.record("run")
-    assert shown == ["running", 1_000_000, "local", sent.job_id, str(sent.log())]
+    submitted = jobs.record("run")
+    assert shown == ["running", 1_000_000, "local", submitted.job_id, str(submitted.log())]
     assert running["step"] >= 20
     assert running["seconds_left"] > 0
     assert 0 < running["loss_nats_per_token"] < 5
 
-    said = sedd("cancel", "run").stdout
-    step = newest_state("run")
-    assert f"job {sent.job_id} is gone; its newest state is of step {step}, and nothing" in said
-    assert "sedd train run --cluster local" in said
-    assert job_state(sent).phase == "ended"
-    _, told = waiter.communicate(timeout=jobs.SECONDS)
+    output = sedd("cancel", "run").stdout
+    step = newest_saved_step("run")
+    assert (
+        f"job {submitted.job_id} has been cancelled; its newest saved state is step {step}"
+        in output
+    )
+    assert "sedd train run --cluster local" in output
+    assert job_state(submitted).phase == "ended"
+    _, stderr = waiter.communicate(timeout=jobs.SECONDS)
     assert waiter.returncode == 2
-    assert f"job {sent.job_id} was cancelled" in told
+    assert f"job {submitted.job_id} was cancelled" in stderr
     head, line = sedd("status", "run").stdout.splitlines()
     assert head.split() == [*("run", "state", "job", "step"), *("loss", "token/s", "left"), *HEADS]
-    assert line.split()[:6] == ["run", "cancelled", sent.job_id, "on", "local", f"{step}/1000000"]
-    assert "had ended before" in sedd("cancel", "run").stdout
+    assert line.split()[:6] == [
+        "run",
+        "cancelled",
+        submitted.job_id,
+        "on",
+        "local",
+        f"{step}/1000000",
+    ]
+    assert "had already ended" in sedd("cancel", "run").stdout
 
-    # the same command goes on from there
+    # the same command resumes from the saved state
     more = step // 500 * 500 + 500
     sedd("train", "run", "--cluster", "local", "--until", str(more))
     steps = [json.loads(line)["step"] for line in metrics_file("run").read_text().splitlines()]
@@ -57,36 +68,40 @@ def test_the_screen_and_a_cancelled_job(runs):
     assert len(jobs.job_ids("run")) == 2
 
 
-def test_a_run_that_failed_says_why(runs):
-    sent = ensure(jobs.experiment("run", "data.length=1000000"), jobs.local()).record
-    jobs.eventually(lambda: job_state(sent).phase == "ended", "the job has ended")
-    assert "failed (" in (said := sedd("status", "run").stdout)
-    assert "too few for one block" in said
-    assert not has_landed("run", 120, sent.identity)
+def test_a_failed_run_shows_the_reason(runs):
+    submitted = ensure_job(jobs.experiment("run", "data.length=1000000"), jobs.local()).record
+    jobs.eventually(lambda: job_state(submitted).phase == "ended", "the job has ended")
+    output = sedd("status", "run").stdout
+    assert "failed (" in output
+    assert "too few for one block" in output
+    assert not is_published("run", 120, submitted.identity)
 
 
-def test_a_run_that_trains_without_a_job_is_shown(runs):
+def test_a_run_training_without_a_job_is_shown(runs):
     process = jobs.subprocess.Popen(
         jobs.words("run", *jobs.ENDLESS), stderr=jobs.subprocess.DEVNULL
     )
     jobs.trains("run", lines=1)
-    (found,) = json.loads(sedd("status", "--json").stdout)
-    assert (found["state"], found["detail"]) == ("running", f"without a job, process {process.pid}")
+    (status,) = json.loads(sedd("status", "--json").stdout)
+    assert (status["state"], status["detail"]) == (
+        "running",
+        f"without a job, process {process.pid}",
+    )
     process.kill()
     process.wait()
 
 
-def test_an_unknown_run_is_told_with_the_nearest(runs):
+def test_an_unknown_name_is_reported_with_the_closest_run(runs):
     train(jobs.experiment("gentle"), until=60)
     result = sedd("status", "gentel", check=False)
     assert result.returncode == 2
     assert "did you mean 'gentle'?" in result.stderr
     result = sedd("cancel", "gentle", check=False)
     assert result.returncode == 2
-    assert "no job was sent" in result.stderr
+    assert "no job was submitted" in result.stderr
 
 
-def test_options_that_do_not_go_together_are_refused(runs):
+def test_incompatible_options_are_rejected(runs):
     for words in (
         ["--detach"],
         ["--die-with-parent"],
@@ -96,3 +111,25 @@ def test_options_that_do_not_go_together_are_refused(runs):
     ):
         assert sedd("train", "smoke_absorb", *words, check=False).returncode == 2
     assert not Path("results/runs").exists()
+
+
+def test_the_table_keeps_long_names_whole_and_shows_readable_times(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    status = RunStatus(
+        run="r" * 150,
+        state="queued",
+        detail="PENDING: (Resources [1/2])",
+        job_id="7",
+        cluster="slurm",
+        step=20,
+        steps=100,
+        loss_nats_per_token=1.23456,
+        tokens_per_second=12345.6,
+        seconds_left=90_061.4,
+        checkpoint=None,
+        log="results/" + "l" * 150,
+    )
+    head, line = run_table([status]).splitlines()
+    assert head.index("log") == line.index("results/")
+    assert line.startswith("r" * 150 + "  queued (PENDING: (Resources [1/2]))  7 on slurm  20/100")
+    assert line.endswith("1.235   12,346  1 day, 1:01:01           -  results/" + "l" * 150)

@@ -5,7 +5,7 @@ import pytest
 from sedd.runtime.atomic import replacing, write_json
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_temporary_one(tmp_path):
+def test_a_failed_write_keeps_the_old_file_and_no_temporary_file(tmp_path):
     path = tmp_path / "numbers.json"
     write_json(path, {"a": 1})
 
@@ -20,7 +20,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_temporary_one(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_nothing_stands_under_the_final_name_before_the_file_is_whole(tmp_path):
+def test_the_final_name_does_not_exist_before_the_file_is_complete(tmp_path):
     path = tmp_path / "deep" / "file"
     with replacing(path) as temporary:
         temporary.write_text("content")
@@ -28,13 +28,13 @@ def test_nothing_stands_under_the_final_name_before_the_file_is_whole(tmp_path):
     assert path.read_text() == "content"
 
 
-def test_not_a_number_is_refused_rather_than_written_as_invalid_json(tmp_path):
+def test_nan_raises_instead_of_writing_invalid_json(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "nan.json", {"loss": float("nan")})
     assert list(tmp_path.iterdir()) == []
 
 
-def test_files_follow_the_umask_like_any_other(tmp_path):
+def test_file_permissions_follow_the_umask(tmp_path):
     (tmp_path / "plain").write_text("")
     write_json(tmp_path / "ours", 1)
     assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode

@@ -2,7 +2,7 @@ from sedd.runtime import progress as module
 from sedd.runtime.progress import progress
 
 
-def test_a_log_file_gets_whole_lines_with_rate_and_time_left(capsys, monkeypatch):
+def test_a_log_file_gets_plain_lines_with_rate_and_remaining_time(capsys, monkeypatch):
     monkeypatch.setattr(module, "SECONDS_BETWEEN_LINES", 0.0)
     with progress("train x", 100, "step", initial=40) as bar:
         bar.note(loss="5.31")
@@ -12,10 +12,10 @@ def test_a_log_file_gets_whole_lines_with_rate_and_time_left(capsys, monkeypatch
     assert len(lines) == 3
     assert all("train x" in line and "60/100" in line and "loss=5.31" in line for line in lines[1:])
     assert "step/s" in lines[1]
-    assert "<" in lines[1]  # elapsed<left
+    assert "<" in lines[1]  # elapsed<remaining
 
 
-def test_the_work_already_done_does_not_count_towards_the_rate(capsys, monkeypatch):
+def test_work_done_before_does_not_count_in_the_rate(capsys, monkeypatch):
     start = module.time.monotonic()
     clock = iter([start])
     monkeypatch.setattr(module.time, "monotonic", lambda: next(clock, start + 10))

@@ -1,4 +1,4 @@
-"""A real Slurm for the tests of this folder: see `testbed`."""
+"""Fixtures with a real Slurm; see `testbed`."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ RUNS_AT_ONCE = 8
 
 @pytest.fixture(scope="session")
 def slurm_packages() -> Iterator[None]:
-    """The machine's one test Slurm, installed; other sessions wait.
+    """Packages of the test Slurm, and a lock: a machine runs one test Slurm at a time.
 
-    Where SEDD_REQUIRE_SLURM=1, the packages are installed, and what would be a skip is a failure.
+    With SEDD_REQUIRE_SLURM=1 missing packages are installed, and a reason to skip is a failure.
     """
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-        # begun in a script's background, where shells ignore Ctrl-C in all that they start: here it is to work
+        # shells ignore Ctrl-C in background commands of scripts; these tests need it
         signal.signal(signal.SIGINT, signal.default_int_handler)
     is_required = os.environ.get("SEDD_REQUIRE_SLURM") == "1"
     stop = pytest.fail if is_required else pytest.skip
@@ -43,11 +43,11 @@ def slurm_packages() -> Iterator[None]:
     path = FOLDER.with_suffix(".lock")
     if not path.exists():
         path.touch()
-    with path.open() as lock:  # for reading: it may be another user's
+    with path.open() as lock:  # read-only, because another user may own the file
         fcntl.flock(lock, fcntl.LOCK_EX)
-        take_down()  # of a session that was killed
+        take_down()  # left by a killed session
         if LINK.exists():
-            stop(f"{LINK} is there: the machine has a Slurm, which is left alone")
+            stop(f"{LINK} exists: this machine already has a Slurm")
         yield
 
 
@@ -59,7 +59,7 @@ def slurm(slurm_packages: None) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def slurm_with_accounting(slurm_packages: None) -> Iterator[None]:
-    """A Slurm with slurmdbd, which preempts by SIGTERM only."""
+    """A Slurm with slurmdbd that preempts jobs with SIGTERM only."""
     yield from brought_up("--accounting", "--preempt-with-sigterm")
 
 
@@ -67,7 +67,7 @@ def slurm_with_accounting(slurm_packages: None) -> Iterator[None]:
 def lab(
     slurm: None, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Lab]:
-    """A project with a tokenised text, in which the module's tests that are `at_once` have started."""
+    """A project with tokenized text, in which the module's `at_once` tests have started."""
     lab = Lab(copy_project(tmp_path_factory.mktemp("lab") / "project"))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(lab.folder)
@@ -95,6 +95,6 @@ def take_down() -> None:
 
 
 def testbed(*words: str) -> None:
-    """Run the test bed's command, which asks for root by itself."""
+    """Run the test bed's command, which becomes root by itself."""
     done = subprocess.run([sys.executable, str(PROGRAM), *words], capture_output=True, text=True)
     assert done.returncode == 0, f"testbed {' '.join(words)}\n{done.stdout}{done.stderr}"

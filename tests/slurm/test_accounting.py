@@ -1,4 +1,4 @@
-"""A Slurm with an accounting database, which preempts by SIGTERM alone."""
+"""Jobs on a Slurm with an accounting database that preempts with SIGTERM only."""
 
 import shutil
 
@@ -11,11 +11,11 @@ pytestmark = pytest.mark.slurm
 
 @pytest.fixture(scope="module")
 def slurm(slurm_with_accounting: None) -> None:
-    """The Slurm of this module's lab."""
+    """Run this module's lab on the Slurm with accounting."""
 
 
 @at_once
-def test_a_job_preempted_without_its_own_signal_goes_on_to_the_same_weights(lab):
+def test_a_job_preempted_with_sigterm_only_resumes_and_ends_with_the_same_weights(lab):
     whole = lab.train("undisturbed")
     run = lab.train("preempted", "pair2").reaches(40)
     job = run.job
@@ -29,8 +29,8 @@ def test_a_job_preempted_without_its_own_signal_goes_on_to_the_same_weights(lab)
 
 
 @at_once
-def test_jobs_of_a_build_ask_for_what_the_cluster_file_says(lab):
-    # more cores than a small machine has: those of a job elsewhere are not bounded by it
+def test_jobs_of_a_build_request_the_resources_of_the_cluster_file(lab):
+    # more cores than this machine may have: it must not limit jobs on other nodes
     lab.cluster("slurm", account="sedd", partition="main", gpus_per_node="1", cpus_per_task="4")
     shutil.rmtree(lab.folder / "results/data/corpus/text8/test")
     target = "results/runs/steady/eval/step_100/corpus.json"
@@ -50,11 +50,11 @@ def test_jobs_of_a_build_ask_for_what_the_cluster_file_says(lab):
     }
 
 
-def test_a_finished_job_is_remembered(slurm):
+def test_a_finished_job_is_in_the_accounting_database(slurm):
     output("sbatch", "--wait", "--job-name=remembered", "--output=/dev/null", "--wrap=true")
     wait_until(
         lambda: (
             "remembered|COMPLETED|sedd" in output("sacct", "-nP", "-o", "JobName,State,Account")
         ),
-        "the job is in the database, to which slurmctld writes now and then",
+        "the job is in the database, which slurmctld updates periodically",
     )

@@ -1,4 +1,4 @@
-"""`snakemake --profile slurm`: training as one job, short rules as jobs of their own, interrupted and taken up again."""
+"""`snakemake --profile slurm`: one training job per run, one job per short rule, interrupted."""
 
 import signal
 from collections import Counter
@@ -14,7 +14,7 @@ BUILD = ("--configfile", "config/lab.yaml")
 
 @pytest.fixture(scope="module")
 def build(lab: Lab) -> Lab:
-    """The lab with a build of its one experiment."""
+    """The lab with a build configuration of its one experiment."""
     (lab.folder / "config/lab.yaml").write_text(
         "experiments: [steady]\ntables: [text8]\nreports: true\ncluster: local\n"
     )
@@ -25,16 +25,16 @@ def build(lab: Lab) -> Lab:
 
 
 def short_jobs(*states: str) -> list[str]:
-    """Rule and wildcards of the short rules' jobs in one of these states."""
-    said = output("squeue", "--noheader", f"--states={','.join(states)}", "--format=%k")
-    return [line for line in said.splitlines() if line.startswith("rule_")]
+    """Rule and wildcards of each short rule's job in one of these states."""
+    comments = output("squeue", "--noheader", f"--states={','.join(states)}", "--format=%k")
+    return [line for line in comments.splitlines() if line.startswith("rule_")]
 
 
-def has_finished(said: str, rule: str) -> bool:
-    return f"(Rule: {rule})" in said
+def has_finished(log: str, rule: str) -> bool:
+    return f"(Rule: {rule})" in log
 
 
-def test_a_build_goes_on_through_interruptions_and_runs_nothing_twice(build):
+def test_an_interrupted_build_resumes_and_runs_nothing_twice(build):
     run = Run(build, "steady")
     first = build.snakemake("first", *BUILD)
     run.reaches(200).freeze()
@@ -48,21 +48,21 @@ def test_a_build_goes_on_through_interruptions_and_runs_nothing_twice(build):
 
     second = build.snakemake("second", *BUILD)
     for rule in ("sample", "perplexity"):
-        wait_until(lambda rule=rule: has_finished(second.said(), rule), f"{rule} of step 200")
-    assert not (run.folder / "checkpoints/step_400.pt").exists(), "the training stands still"
-    refused = build.snakemake("refused", *BUILD).ends(code=1)
-    assert "cannot be locked" in refused
+        wait_until(lambda rule=rule: has_finished(second.output(), rule), f"{rule} of step 200")
+    assert not (run.folder / "checkpoints/step_400.pt").exists(), "training must be suspended here"
+    message = build.snakemake("locked", *BUILD).ends(code=1)
+    assert "cannot be locked" in message
     second.process.kill()
     second.ends(code=-signal.SIGKILL)
     build.snakemake("unlock", *BUILD, "--unlock").ends()
 
     third = build.snakemake("third", *BUILD)
-    beside = build.snakemake(
-        "beside", *BUILD, "--nolock", "--", "results/runs/steady/checkpoints/step_400.pt"
+    parallel = build.snakemake(
+        "parallel", *BUILD, "--nolock", "--", "results/runs/steady/checkpoints/step_400.pt"
     )
     run.thaw()
     third.ends()
-    beside.ends()
+    parallel.ends()
     assert len(jobs_named("sedd-steady")) == 1
     done = Counter(short_jobs("COMPLETED"))
     assert set(done.values()) == {1}, done

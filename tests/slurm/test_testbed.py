@@ -1,4 +1,4 @@
-"""The test Slurm itself: what the other tests of this folder rely on."""
+"""The test Slurm itself."""
 
 import subprocess
 import sys
@@ -11,14 +11,14 @@ pytestmark = pytest.mark.slurm
 
 
 def test_a_job_runs_on_two_nodes_and_sees_its_gpus(slurm):
-    said = output(
+    text = output(
         *("srun", "--nodes=2", "--gpus-per-node=2", "sh", "-c"),
         'echo "$SLURMD_NODENAME $CUDA_VISIBLE_DEVICES"',
     )
-    assert sorted(said.splitlines()) == ["sedd1 0,1", "sedd2 0,1"]
+    assert sorted(text.splitlines()) == ["sedd1 0,1", "sedd2 0,1"]
 
 
-def test_an_existing_slurm_is_left_alone(slurm, tmp_path):
+def test_the_test_slurm_refuses_to_start_beside_another(slurm, tmp_path):
     words = [sys.executable, str(PROGRAM), "up", str(tmp_path)]
     second = subprocess.run(words, capture_output=True, text=True)
     assert second.returncode != 0

@@ -1,4 +1,4 @@
-"""Several processes train what one would have trained."""
+"""Training with several ranks gives the result of training with one."""
 
 import json
 import signal
@@ -12,9 +12,9 @@ from test_resume import OVERRIDES, assert_same, experiment, state
 from sedd.paths import checkpoint_file, metrics_file, train_dir
 from sedd.runtime.distributed import World
 from sedd.train import train
-from sedd.train.saves import state_steps
+from sedd.train.saver import state_steps
 
-# 24 sequences, so that 1, 2, 3 and 4 processes have equal shares; dropout is on, as in the preset
+# 24 sequences divide evenly over 1, 2, 3 and 4 ranks; dropout is on, as in the preset
 LOOK = ["training.log_every=1", "training.batch_size=24", "training.accum=4"]
 
 
@@ -30,10 +30,10 @@ def curve(name: str, kind: str = "train", value: str = "loss_nats_per_token") ->
 
 
 def wait_for_steps(name: str, count: int, processes) -> None:
-    """Until a run has logged more than `count` steps; its file has lines of other kinds, too."""
+    """Wait until the run has logged more than `count` training steps."""
     path, deadline = metrics_file(name), time.monotonic() + 120
     while not (path.exists() and path.read_text().count('"kind": "train"') > count):
-        assert time.monotonic() < deadline, "the run did not get going"
+        assert time.monotonic() < deadline, "the run did not start"
         assert all(process.poll() is None for process in processes), "the run ended early"
         time.sleep(0.005)
 
@@ -49,33 +49,37 @@ def test_the_loss_curve_does_not_depend_on_the_number_of_processes(corpus, size)
     ):
         alone, many = curve("alone", kind, value), curve("many", kind, value)
         assert len(alone) == {"train": 60, "validation": 2}[kind]
-        # float32 rounds each sum to 6e-8; AdamW's first steps divide by small numbers and enlarge that
+        # float32 sums have a relative error of 6e-8, which AdamW's first steps amplify by dividing
+        # by small second moments
         torch.testing.assert_close(many, alone, rtol=2e-4, atol=0)
-    # and the equality is not that of curves that cannot tell runs apart
+    # the comparison can tell runs apart: another seed gives another curve
     train(experiment("other", *LOOK, "seed=2"))
     assert (curve("other") / curve("alone") - 1).abs().max() > 0.05
 
 
 @pytest.mark.parametrize("number", [signal.SIGUSR2, signal.SIGTERM])
-def test_a_signal_to_one_process_stops_all_and_they_go_on_to_the_same_weights(corpus, number):
-    # three processes: sums of three depend on their order, which DistributedDataParallel changes after its first
+def test_a_signal_to_one_rank_stops_all_and_the_resumed_run_ends_with_the_same_weights(
+    corpus, number
+):
+    # three ranks: a sum of three depends on its order, which DistributedDataParallel changes after
+    # the first backward pass
     slow = ["training.steps=120", "training.checkpoint_every=60"]
     assert [code for code, _ in finish(start(3, *words("whole", *slow)))] == [0, 0, 0]
     processes = start(3, *words("stopped", *slow))
     wait_for_steps("stopped", 50, processes)
     processes[1].send_signal(number)
-    for code, said in finish(processes):
+    for code, stderr in finish(processes):
         assert code == 128 + number
-        assert "the state is saved" in said
+        assert "the state is saved" in stderr
     assert not checkpoint_file("stopped", 120).exists()
     (stopped_at,) = [step for step in state_steps(train_dir("stopped")) if step % 60]
-    for _, said in finish(start(3, *words("stopped", *slow))):
-        assert "no longer equal" not in said
+    for _, stderr in finish(start(3, *words("stopped", *slow))):
+        assert "no longer bit-for-bit equal" not in stderr
     assert 50 <= stopped_at < 120
     assert_same(state("whole", 120), state("stopped", 120))
 
 
-def test_a_killed_process_takes_the_others_along_and_the_run_goes_on(corpus):
+def test_a_killed_rank_ends_the_others_and_the_run_resumes(corpus):
     slow = ["training.steps=120", "training.checkpoint_every=60", "training.save_every=10"]
     assert [code for code, _ in finish(start(2, *words("whole", *slow)))] == [0, 0]
     processes = start(2, *words("killed", *slow))
@@ -88,17 +92,19 @@ def test_a_killed_process_takes_the_others_along_and_the_run_goes_on(corpus):
     assert_same(state("whole", 120), state("killed", 120))
 
 
-def test_another_number_of_processes_goes_on_and_says_that_rounding_differs(corpus):
+def test_resuming_with_another_number_of_ranks_warns_about_rounding(corpus):
     train(experiment("alone", *LOOK))
     train(experiment("grown", *LOOK), until=30)
-    said = [text for _, text in finish(start(2, *words("grown")))]
-    assert "goes on at step 30 in 2 processes, after 1" in said[0]
-    assert "goes on" not in said[1]
+    outputs = [stderr for _, stderr in finish(start(2, *words("grown")))]
+    assert "resuming from step 30 with 2 processes instead of 1" in outputs[0]
+    assert "no longer bit-for-bit equal" in outputs[0]
+    assert "resuming" not in outputs[1]
     torch.testing.assert_close(curve("grown"), curve("alone"), rtol=2e-4, atol=0)
 
 
 @pytest.mark.parametrize(("count", "size"), [(24, 3), (7, 3), (2, 4), (0, 2)])
-def test_shares_are_in_order_disjoint_and_complete(count, size):
-    shares = [range(count)[World(torch.device("cpu"), r, size).share(count)] for r in range(size)]
-    assert [row for share in shares for row in share] == list(range(count))
-    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+def test_local_rows_are_in_rank_order_disjoint_and_complete(count, size):
+    cpu = torch.device("cpu")
+    parts = [range(count)[World(cpu, rank, size).local_rows(count)] for rank in range(size)]
+    assert [row for part in parts for row in part] == list(range(count))
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1

@@ -1,4 +1,4 @@
-"""Every objective on the smoke corpus, from training to texts."""
+"""Every objective on the smoke corpus, from training to sampling."""
 
 import json
 from pathlib import Path
@@ -37,12 +37,12 @@ def losses(name: str, kind: str) -> torch.Tensor:
     return torch.tensor([line["loss_nats_per_token"] for line in lines if line["kind"] == kind])
 
 
-def draw(run, **given):
-    return draw_samples(run, seed=1, **given)
+def draw(run, **options):
+    return draw_samples(run, seed=1, **options)
 
 
 @pytest.mark.parametrize("kind", OBJECTIVES)
-def test_it_learns_resumes_bit_for_bit_is_measured_and_writes(corpus, kind):
+def test_it_learns_resumes_bit_for_bit_is_evaluated_and_samples(corpus, kind):
     train(experiment(kind, "whole"))
     train(experiment(kind, "parts"), until=30)
     train(experiment(kind, "parts"))
@@ -69,7 +69,7 @@ def test_it_learns_resumes_bit_for_bit_is_measured_and_writes(corpus, kind):
 
 
 @pytest.mark.parametrize("kind", ["lambda_dce", "autoregressive"])
-def test_two_processes_learn_what_one_learns(corpus, kind):
+def test_two_ranks_learn_what_one_rank_learns(corpus, kind):
     look = ["training.log_every=1", "training.batch_size=24", "training.accum=4"]
     train(experiment(kind, "alone", *look))
     base, words = OBJECTIVES[kind]
@@ -79,7 +79,7 @@ def test_two_processes_learn_what_one_learns(corpus, kind):
         torch.testing.assert_close(losses("many", line), losses("alone", line), rtol=2e-4, atol=0)
 
 
-def test_the_exact_likelihood_needs_no_draw_and_depends_on_no_seed(corpus):
+def test_the_exact_likelihood_depends_on_no_random_draw(corpus):
     train(experiment("autoregressive", "reader"), until=30)
     run = open_run(load_experiment("reader"), device="cpu")
     numbers = set()
@@ -88,9 +88,9 @@ def test_the_exact_likelihood_needs_no_draw_and_depends_on_no_seed(corpus):
         object.__setattr__(run, "experiment", settings)
         numbers.add(measure(run, "corpus")["nats_per_token"])
     assert len(numbers) == 1
-    said = command(Path.cwd(), "sedd", "perplexity", "reader").stdout
-    assert "perplexity <=" not in said
-    assert "perplexity " in said
+    output = command(Path.cwd(), "sedd", "perplexity", "reader").stdout
+    assert "perplexity <=" not in output
+    assert "perplexity " in output
     assert json.loads(evaluation_file("reader", 30, "corpus").read_text())["bound"] is False
     words = ["--prefix", "the ", "--count", "1"]
     assert "the " in command(Path.cwd(), "sedd", "sample", "reader", *words).stdout
@@ -113,7 +113,7 @@ def test_the_exact_likelihood_needs_no_draw_and_depends_on_no_seed(corpus):
         export("reader", Path("exported"))
 
 
-def test_a_denoiser_is_loaded_as_the_scores_it_implies(corpus):
+def test_a_denoiser_is_loaded_as_the_scores_that_it_implies(corpus):
     train(experiment("lambda_dce", "masks"), until=30)
     model, graph, noise = load_model("masks")
     x = torch.full((2, 5), graph.mask)
@@ -122,7 +122,7 @@ def test_a_denoiser_is_loaded_as_the_scores_it_implies(corpus):
     torch.testing.assert_close(total, (1 / torch.expm1(sigma))[:, None].expand(2, 5))
 
 
-def test_a_run_trained_for_something_else_is_not_used(corpus):
+def test_a_run_with_another_objective_is_rejected(corpus):
     train(experiment("lambda_dce", "masks"), until=30)
     other = load_experiment(
         "masks", ["objective.type=d3pm", "objective.num_steps=50"], writes=False

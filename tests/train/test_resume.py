@@ -1,4 +1,4 @@
-"""A run that was stopped, killed or moved goes on as if nothing had happened."""
+"""A run that was stopped, killed or damaged resumes with the weights of an uninterrupted run."""
 
 import json
 import resource
@@ -17,7 +17,7 @@ from sedd.config import load_experiment
 from sedd.errors import CheckpointError, ConfigError, DataError
 from sedd.paths import checkpoint_file, metrics_file, run_dir, train_dir
 from sedd.train import train
-from sedd.train.saves import state_file, state_steps
+from sedd.train.saver import state_file, state_steps
 
 OVERRIDES = ["data.dataset=corpus", "evaluation.datasets=[corpus]", "training.decay_fraction=0.3"]
 
@@ -27,7 +27,7 @@ def experiment(name: str, *more: str):
 
 
 def state(name: str, step: int) -> dict:
-    """All that a run at its end, `step`, is: the state to resume from, whose weights are the checkpoint's."""
+    """Weights of the checkpoint at `step`, with the optimizer if its state is still kept."""
     content = checkpoint.load(checkpoint_file(name, step))
     weights = {key: content[key] for key in ("step", "model", "ema")}
     path = state_file(train_dir(name), step)
@@ -35,7 +35,7 @@ def state(name: str, step: int) -> dict:
 
 
 def assert_same(a, b) -> None:
-    """Equality to the last bit, through nested dictionaries and lists."""
+    """Assert bitwise equality of nested dictionaries, lists and tensors."""
     assert type(a) is type(b)
     if isinstance(a, torch.Tensor):
         assert torch.equal(a, b)
@@ -51,20 +51,20 @@ def assert_same(a, b) -> None:
         assert a == b
 
 
-def test_a_run_in_two_parts_equals_a_run_in_one(corpus):
+def test_a_resumed_run_equals_an_uninterrupted_run(corpus):
     train(experiment("whole"))
     train(experiment("parts"), until=30)
     assert not checkpoint_file("parts", 60).exists()
     train(experiment("parts"))
     assert_same(state("whole", 60), state("parts", 60))
-    # and the equality is not that of two untrained networks
+    # the comparison is not between untrained networks: the weights changed
     first, last = state("whole", 30), state("whole", 60)
     assert not torch.equal(
         first["model"]["output_layer.linear.weight"], last["model"]["output_layer.linear.weight"]
     )
 
 
-def test_another_seed_gives_another_run(corpus):
+def test_another_seed_gives_other_weights(corpus):
     train(experiment("one"), until=30)
     train(experiment("two", "seed=2"), until=30)
     one, two = (state(name, 30)["model"]["output_layer.linear.weight"] for name in ("one", "two"))
@@ -72,7 +72,7 @@ def test_another_seed_gives_another_run(corpus):
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_process_goes_on_to_the_same_weights(corpus, number):
+def test_a_stopped_process_resumes_and_ends_with_the_same_weights(corpus, number):
     slow = ["training.log_every=1", "training.steps=120", "training.checkpoint_every=40"]
     train(experiment("whole", *slow))
     words = [BIN / "sedd", "train", "smoke_absorb", *OVERRIDES, *slow, "--name", "stopped"]
@@ -80,16 +80,16 @@ def test_a_stopped_process_goes_on_to_the_same_weights(corpus, number):
     metrics = metrics_file("stopped")
     deadline = time.monotonic() + 120
     while not (metrics.exists() and metrics.read_text().count("\n") > 50):
-        assert time.monotonic() < deadline, "the run did not get going"
+        assert time.monotonic() < deadline, "the run did not start"
         assert process.poll() is None, "the run ended before it was stopped"
         time.sleep(0.005)
     process.send_signal(number)
-    _, said = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=60)
     if number == signal.SIGKILL:
         assert process.returncode == -signal.SIGKILL
     else:
         assert process.returncode == 128 + number
-        assert "the state is saved" in said
+        assert "the state is saved" in stderr
     assert not checkpoint_file("stopped", 120).exists()
 
     subprocess.run(words, check=True, capture_output=True)
@@ -106,7 +106,7 @@ def test_a_finished_run_is_not_trained_again(corpus):
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
 
 
-def test_a_lost_public_checkpoint_comes_back_without_training(corpus):
+def test_a_lost_public_checkpoint_is_restored_without_training(corpus):
     train(experiment("lost"))
     lines = metrics_file("lost").read_text()
     checkpoint_file("lost", 60).unlink()
@@ -125,7 +125,7 @@ def one_bit_flipped(content: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("damage", [cut_short, one_bit_flipped])
-def test_a_damaged_state_is_named_and_the_one_before_is_taken(corpus, capsys, damage):
+def test_a_damaged_state_is_reported_and_the_previous_one_is_used(corpus, capsys, damage):
     train(experiment("whole"))
     train(experiment("damaged"))
     last = state_file(train_dir("damaged"), 60)
@@ -134,9 +134,10 @@ def test_a_damaged_state_is_named_and_the_one_before_is_taken(corpus, capsys, da
         path.unlink()
     capsys.readouterr()
     train(experiment("damaged"))
-    said = capsys.readouterr().err
-    assert f"{last}: damaged" in said
-    assert "50% 30/60" in said
+    stderr = capsys.readouterr().err
+    assert f"{last}: damaged" in stderr
+    assert "damaged: resuming from step 30\n" in stderr
+    assert "50% 30/60" in stderr
     assert_same(state("whole", 60), state("damaged", 60))
 
 
@@ -144,7 +145,7 @@ def test_a_damaged_checkpoint_is_not_used(corpus):
     train(experiment("damaged"))
     path = checkpoint_file("damaged", 60)
     content = one_bit_flipped(path.read_bytes())
-    path.unlink()  # a link: the trainer's own stays whole
+    path.unlink()  # a hard link: the trainer's own file stays intact
     path.write_bytes(content)
     with pytest.raises(CheckpointError, match=r"step_60\.pt: damaged: its SHA-256 is"):
         load_model("damaged")
@@ -152,13 +153,13 @@ def test_a_damaged_checkpoint_is_not_used(corpus):
     load_model("damaged")
 
 
-def test_the_hash_beside_a_checkpoint_is_in_the_form_of_sha256sum(corpus):
+def test_the_hash_file_of_a_checkpoint_is_readable_by_sha256sum(corpus):
     train(experiment("hashed"))
     command = ["sha256sum", "--check", "step_30.pt.sha256", "step_60.pt.sha256"]
     subprocess.run(command, cwd=checkpoint_file("hashed", 60).parent, check=True)
 
 
-def test_only_the_last_states_are_kept_and_checkpoints_have_no_optimiser(corpus):
+def test_only_the_last_states_are_kept_and_checkpoints_have_no_optimizer(corpus):
     train(experiment("kept", "training.save_every=10", "training.keep_last=3"))
     assert state_steps(train_dir("kept")) == [40, 50, 60]
     assert steps_present(run_dir("kept")) == [30, 60]
@@ -169,7 +170,7 @@ def test_only_the_last_states_are_kept_and_checkpoints_have_no_optimiser(corpus)
     }
 
 
-def test_a_checkpoint_that_was_lost_is_made_again_from_its_state(corpus):
+def test_a_lost_checkpoint_is_restored_from_its_state(corpus):
     train(experiment("lost"))
     lines = metrics_file("lost").read_text()
     for path in (train_dir("lost") / "step_60.pt", checkpoint_file("lost", 60)):
@@ -183,8 +184,8 @@ def test_a_checkpoint_that_was_lost_is_made_again_from_its_state(corpus):
     ]
 
 
-def test_a_disk_that_cannot_be_written_is_told_and_loses_nothing(corpus):
-    """With a real full disk, see tests/slurm; here the process's own limit on the size of a file."""
+def test_a_write_failure_is_reported_and_loses_nothing(corpus):
+    """Uses the process's limit on file size; tests/slurm has a test with a full disk."""
     train(experiment("whole"))
     train(experiment("full"), until=30)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -202,13 +203,15 @@ def test_a_disk_that_cannot_be_written_is_told_and_loses_nothing(corpus):
     assert_same(state("whole", 60), state("full", 60))
 
 
-def test_other_settings_train_anew_and_the_old_states_come_back_with_theirs(corpus, capsys):
+def test_changed_settings_train_from_the_beginning_and_old_states_return_with_old_settings(
+    corpus, capsys
+):
     train(experiment("run"))
     first = state("run", 30)
     changed = experiment("run").model_copy(update={"seed": 7})
     train(changed, until=30)
-    assert "trains anew" in capsys.readouterr().err
-    # checkpoints of the old settings are no longer public: the newest one is that of the new settings
+    assert "training from the beginning" in capsys.readouterr().err
+    # checkpoints with the old settings are no longer public
     assert steps_present(run_dir("run")) == [30]
     assert not torch.equal(
         first["model"]["output_layer.linear.weight"],
@@ -221,9 +224,9 @@ def test_other_settings_train_anew_and_the_old_states_come_back_with_theirs(corp
 def test_two_trainers_never_write_into_one_folder(corpus):
     words = [BIN / "sedd", "train", "smoke_absorb", *OVERRIDES, "--name", "shared"]
     both = [subprocess.Popen(words, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    said = [process.communicate(timeout=120)[1] for process in both]
+    outputs = [process.communicate(timeout=120)[1] for process in both]
     assert [process.returncode for process in both] == [0, 0]
-    assert sum("is training it; waiting" in text for text in said) == 1
+    assert sum("is training this run; waiting" in stderr for stderr in outputs) == 1
     train(experiment("alone"))
     assert_same(state("alone", 60), state("shared", 60))
     steps = [
@@ -240,13 +243,13 @@ def test_the_run_records_its_resolved_settings(corpus):
     assert load_experiment("recorded") == experiment("recorded")
 
 
-def test_a_text_too_short_for_a_block_is_told_before_training(corpus):
+def test_a_text_too_short_for_a_block_is_rejected_before_training(corpus):
     with pytest.raises(DataError, match="too few for one block"):
         train(experiment("long", "data.length=1000000"))
     assert not run_dir("long").exists()
 
 
-def test_a_step_that_is_no_checkpoint_is_told_with_those_that_are(corpus):
+def test_a_step_without_a_checkpoint_is_rejected_with_the_allowed_steps(corpus):
     for until in (10, 45):
         with pytest.raises(
             ConfigError, match=f"must be the step of a checkpoint: 30, 60; got {until}"

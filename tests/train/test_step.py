@@ -1,4 +1,4 @@
-"""One optimiser step against the same thing written out by hand."""
+"""One optimizer step, compared with a computation written out by hand."""
 
 import numpy as np
 import pytest
@@ -8,10 +8,9 @@ from sedd.checkpoints.build import build_objective, build_token_proposal
 from sedd.config import load_experiment
 from sedd.diffusion import score_entropy_loss
 from sedd.runtime.distributed import World
-from sedd.train.loss import TrainingLoss
 from sedd.train.optim import learning_rate
 from sedd.train.state import TrainState
-from sedd.train.step import draw_times, train_step
+from sedd.train.step import TrainingLoss, draw_times, train_step
 
 V = 27
 ALONE = World(torch.device("cpu"))
@@ -40,7 +39,7 @@ def float64():
 
 
 @pytest.mark.usefixtures("float64")
-def test_accumulation_changes_sums_and_not_what_is_learnt_from():
+def test_gradient_accumulation_changes_nothing_but_rounding():
     results = []
     for accum in (1, 4):
         experiment, state, objective, loss = prepared(
@@ -51,7 +50,7 @@ def test_accumulation_changes_sums_and_not_what_is_learnt_from():
     torch.testing.assert_close(results[0], results[1], rtol=1e-6, atol=1e-9)
 
 
-def test_the_same_step_draws_the_same_noise_whatever_was_drawn_before():
+def test_the_noise_of_a_step_does_not_depend_on_earlier_draws():
     losses = []
     for disturbance in (0, 1000):
         experiment, state, objective, loss = prepared()
@@ -69,7 +68,7 @@ def test_two_steps_draw_different_noise():
     assert not torch.equal(first, second)
 
 
-def test_the_gradient_is_clipped_to_its_largest_norm():
+def test_the_gradient_is_clipped_to_the_maximum_norm():
     experiment, state, objective, loss = prepared("training.grad_clip=0.001")
     result = train_step(state, experiment, objective, loss, batch(), ALONE)
     assert result.grad_norm > 0.001
@@ -77,7 +76,7 @@ def test_the_gradient_is_clipped_to_its_largest_norm():
     torch.testing.assert_close(norm, torch.tensor(0.001), rtol=1e-3, atol=0)
 
 
-def test_the_reported_loss_is_the_mean_over_the_batch_in_nats_a_token():
+def test_the_reported_loss_is_the_mean_over_the_batch_in_nats_per_token():
     experiment, state, objective, loss = prepared("model.dropout=0.0", "training.accum=1")
     x0, graph, noise = batch(), objective.graph, objective.noise
     from sedd.diffusion import sample_times
@@ -91,7 +90,7 @@ def test_the_reported_loss_is_the_mean_over_the_batch_in_nats_a_token():
     torch.testing.assert_close(result.loss_nats_per_token, expected.detach(), rtol=1e-5, atol=0)
 
 
-def test_the_rate_warms_up_holds_and_falls_to_zero():
+def test_the_learning_rate_warms_up_stays_constant_and_decays_to_zero():
     experiment, *_ = prepared(
         "training.steps=100",
         "training.warmup_steps=10",
@@ -106,14 +105,14 @@ def test_the_rate_warms_up_holds_and_falls_to_zero():
     assert max(rates) == 1.0
 
 
-def test_without_decay_the_rate_stays():
+def test_without_decay_the_learning_rate_is_constant():
     experiment, *_ = prepared("training.warmup_steps=0")
     assert {learning_rate(experiment, step) for step in range(1000)} == {experiment.training.lr}
 
 
 @pytest.mark.parametrize("sampling", ["independent", "stratified"])
 @pytest.mark.parametrize("density", ["uniform", "reciprocal"])
-def test_weighted_times_have_the_means_of_uniform_ones(sampling, density):
+def test_weighted_means_over_times_equal_means_over_uniform_times(sampling, density):
     eps, count = 0.01, 200_000
     training = load_experiment("smoke_absorb").training.model_copy(
         update={"time_eps": eps, "time_sampling": sampling, "time_density": density}
@@ -127,14 +126,14 @@ def test_weighted_times_have_the_means_of_uniform_ones(sampling, density):
         (torch.reciprocal, -np.log(eps) / (1 - eps)),
     ):
         values = weight * function(t)
-        # five standard errors of independent draws: a false alarm once in two million
-        room = 5 * values.std().item() / count**0.5 + 1e-5
-        assert abs(values.mean().item() - expected) < room
+        # five standard errors of independent draws: false-alarm probability 6e-7 per comparison
+        tolerance = 5 * values.std().item() / count**0.5 + 1e-5
+        assert abs(values.mean().item() - expected) < tolerance
     below = (t < 0.1).double().mean().item()
     assert below == pytest.approx(0.5 if density == "reciprocal" else 0.0909, abs=0.01)
 
 
-def test_a_loss_estimated_from_drawn_tokens_trains_reproducibly():
+def test_training_with_sampled_vocabulary_tokens_is_reproducible():
     results = []
     for _ in range(2):
         experiment, state, objective, loss = prepared("training.vocabulary_draws=5")
@@ -143,13 +142,13 @@ def test_a_loss_estimated_from_drawn_tokens_trains_reproducibly():
     assert torch.equal(results[0], results[1])
 
 
-def test_rare_tokens_of_a_large_vocabulary_are_drawn_as_often_as_they_are_weighted():
-    """As torch adds chances up to draw by them: in float32 rare ones would be off by several parts in a thousand."""
+def test_rare_tokens_of_a_large_vocabulary_are_drawn_with_their_exact_probability():
+    """torch samples by cumulative probabilities; in float32, rare tokens would be off by parts per thousand."""
     experiment = load_experiment("smoke_absorb", ["training.vocabulary_draws=5"], rename="drawn")
     counts = np.ones(50_257)
     counts[:100] = 10_000
-    law = build_token_proposal(experiment, counts)
-    assert law is not None
-    added = law.law.cumsum(0)
-    torch.testing.assert_close(added.diff(), law.law[1:], rtol=1e-6, atol=0.0)
-    assert added[-1].item() == pytest.approx(1.0, abs=1e-9)
+    proposal = build_token_proposal(experiment, counts)
+    assert proposal is not None
+    cumulative = proposal.law.cumsum(0)
+    torch.testing.assert_close(cumulative.diff(), proposal.law[1:], rtol=1e-6, atol=0.0)
+    assert cumulative[-1].item() == pytest.approx(1.0, abs=1e-9)

@@ -13,7 +13,7 @@ import torch
 from helpers.project import BIN, command, planned
 
 from sedd import load_model
-from sedd.launch.processes import job_processes
+from sedd.launch.local import job_processes
 
 SMOKE = ("--configfile", "config/smoke.yaml")
 pytestmark = pytest.mark.end_to_end

@@ -1,9 +1,10 @@
-"""A real Slurm on one machine, from Debian's packages, with everything of it in one folder.
+"""A real Slurm on one machine, from Debian's packages, with all its files in one folder.
 
-Eight nodes, in pairs, share the machine: a controller, a slurmd for each node, munge with its own key and socket and, if
-asked for, an accounting database. Outside of the folder it leaves two marks while it is up: the link
-/etc/slurm/slurm.conf, and the nodes' names in /etc/hosts. Where a Slurm is already, it refuses. By
-hand, as root, in a FOLDER that everyone may enter:
+Eight nodes, grouped in pairs, share the machine. There are a controller, one slurmd per node, munge
+with its own key and socket, and optionally an accounting database. While it runs, it changes two
+things outside the folder: the link /etc/slurm/slurm.conf, and the node names in /etc/hosts. It
+refuses to start on a machine that already has a Slurm. To run it by hand, as root, with a FOLDER
+that every user may enter:
 
     python tests/slurm/testbed up FOLDER --accounting
     sinfo
@@ -13,4 +14,4 @@ hand, as root, in a FOLDER that everyone may enter:
 from pathlib import Path
 
 PROGRAM = Path(__file__).parent
-"""what Python runs"""
+"""path to pass to python"""

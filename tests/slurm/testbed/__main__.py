@@ -1,4 +1,4 @@
-"""`python tests/slurm/testbed install|up|down`: see the package."""
+"""Command line: python tests/slurm/testbed install|up|down. See the package docstring."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # where this package lies
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the folder of this package
 
 from testbed import packages
 from testbed.bring_up import down, up
@@ -18,13 +18,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="a real Slurm on this machine, for tests")
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("install", help="install every package")
-    for verb, what in (("up", "start it, or what of it is not running"), ("down", "remove it")):
+    for verb, what in (
+        ("up", "start all daemons that are not running"),
+        ("down", "stop and remove it"),
+    ):
         command = verbs.add_parser(verb, help=what)
-        command.add_argument("folder", type=Path, help="keeps everything of it")
+        command.add_argument("folder", type=Path, help="folder for all its files")
         if verb == "up":
-            command.add_argument("--accounting", action="store_true", help="with slurmdbd")
+            command.add_argument("--accounting", action="store_true", help="run slurmdbd as well")
             command.add_argument(
-                "--preempt-with-sigterm", action="store_true", help="no user signal"
+                "--preempt-with-sigterm",
+                action="store_true",
+                help="send no user signal on preemption",
             )
     options = parser.parse_args()
     if reason := packages.obstacle():
@@ -42,16 +47,19 @@ def run(options: argparse.Namespace) -> None:
         packages.install(*packages.SLURM, *packages.ACCOUNTING)
         return
     folder = options.folder.absolute()
-    there = Settings.read(folder) if (folder / "settings.json").exists() else None
+    existing = Settings.read(folder) if (folder / "settings.json").exists() else None
     if options.verb == "down":
-        if there is None:
-            raise Refused(f"{folder}: no test Slurm here")
-        down(there)
+        if existing is None:
+            raise Refused(f"{folder}: no test Slurm in this folder")
+        down(existing)
         return
-    kind = {"accounting": options.accounting, "preempt_signal": not options.preempt_with_sigterm}
-    if there and kind != {key: getattr(there, key) for key in kind}:
-        raise Refused(f"{folder}: a test Slurm of another kind is up; take it down first")
-    up(there or Settings(folder, **kind), user=os.environ.get("SUDO_USER", "root"))
+    requested = {
+        "accounting": options.accounting,
+        "preempt_signal": not options.preempt_with_sigterm,
+    }
+    if existing and requested != {key: getattr(existing, key) for key in requested}:
+        raise Refused(f"{folder}: a test Slurm with other options is running; take it down first")
+    up(existing or Settings(folder, **requested), user=os.environ.get("SUDO_USER", "root"))
 
 
 main()

@@ -1,4 +1,4 @@
-"""Bring the test Slurm up and take it down, as root."""
+"""Start and stop the test Slurm, as root."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LINK = Path("/etc/slurm/slurm.conf")
 
 
 def up(settings: Settings, user: str) -> None:
-    """Start what is not running, and wait until every node is idle. `user` may submit jobs."""
+    """Start missing daemons and wait until all nodes are idle. `user` may submit jobs."""
     refuse_beside_another(settings)
     packages.install(*packages.SLURM, *(packages.ACCOUNTING if settings.accounting else ()))
     make_folders(settings)
@@ -64,22 +64,22 @@ def down(settings: Settings) -> None:
 
 
 def refuse_beside_another(settings: Settings) -> None:
-    """A machine that is part of a cluster, or has another test Slurm up, is left alone."""
+    """Raise Refused if the machine belongs to a cluster or runs another test Slurm."""
     if LINK.is_symlink() and LINK.readlink() == settings.slurm_conf:
         return
     if LINK.exists():
-        raise Refused(f"{LINK.resolve()}: this machine has a Slurm; the test Slurm stays away")
+        raise Refused(f"{LINK.resolve()}: this machine has a Slurm; the test Slurm is not started")
 
 
 def link(settings: Settings) -> None:
-    """Where clients look for the settings. `SLURM_CONF` does not do: Snakemake's executor drops it inside a job."""
+    """Link the default path of slurm.conf. Snakemake's executor drops `SLURM_CONF` inside a job."""
     LINK.parent.mkdir(exist_ok=True)
     LINK.unlink(missing_ok=True)
     LINK.symlink_to(settings.slurm_conf)
 
 
 def make_folders(settings: Settings) -> None:
-    """Folders, and null devices that Slurm takes for GPUs."""
+    """Make folders, and null devices that Slurm uses as GPUs."""
     for name in ("etc", "log", "run", "state", "dev", *(f"spool/{node}" for node in NODES)):
         (settings.folder / name).mkdir(parents=True, exist_ok=True)
     for number in range(GPUS):
@@ -88,7 +88,7 @@ def make_folders(settings: Settings) -> None:
 
 
 def name_nodes(settings: Settings) -> None:
-    """The machine answers to each node's name: that is how the processes of a job find the first of them."""
+    """Let every node name resolve to this machine, so that ranks can connect to rank 0."""
     unname_nodes(settings)
     text = HOSTS.read_text()
     lines = "".join(f"127.0.0.1 {node} {mark(settings)}\n" for node in NODES)
@@ -96,7 +96,7 @@ def name_nodes(settings: Settings) -> None:
 
 
 def unname_nodes(settings: Settings) -> None:
-    # written in place: a container may have mounted the file
+    # written in place, because a container may have mounted the file
     lines = HOSTS.read_text().splitlines(keepends=True)
     HOSTS.write_text("".join(line for line in lines if mark(settings) not in line))
 

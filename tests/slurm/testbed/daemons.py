@@ -1,4 +1,4 @@
-"""Daemons that are known by the file of their process id, and what jobs left running."""
+"""Daemons, identified by their pid files, and leftover processes of jobs."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Daemons:
-    """The processes of the one Slurm whose settings are `slurm_conf`: their environment says so."""
+    """Processes of the Slurm configured by `slurm_conf`, identified by their environment."""
 
     slurm_conf: Path
     run: Path
-    """the folder of the pid files"""
+    """folder of the pid files"""
 
     def pid_file(self, name: str) -> Path:
         return self.run / f"{name}.pid"
 
     def process(self, name: str) -> int | None:
-        """The process of a daemon, if it is alive; a number that was given to another process is not taken for it."""
+        """Process id of a live daemon, or None. A reused process id does not count."""
         try:
             number = int(self.pid_file(name).read_text())
         except (FileNotFoundError, ValueError):
@@ -31,13 +31,13 @@ class Daemons:
         return number if self._mark in environment(number) else None
 
     def start(self, name: str, *words: str, **more: str) -> None:
-        """Run a command that puts itself into the background, unless its daemon is there."""
+        """Run a command that starts a daemon, unless the daemon is already running."""
         if self.process(name) is None:
             self.pid_file(name).unlink(missing_ok=True)
             subprocess.run(words, check=True, env={**os.environ, **more})
 
     def stop(self, name: str, seconds: float = 10) -> None:
-        """Ask a daemon to end; kill it if it does not."""
+        """Terminate a daemon; kill it after a timeout."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             if (process := self.process(name)) is None:
                 break
@@ -46,7 +46,7 @@ class Daemons:
         self.pid_file(name).unlink(missing_ok=True)
 
     def kill_processes_of_jobs(self) -> None:
-        """End what jobs left behind."""
+        """Kill processes that jobs left behind."""
         for folder in Path("/proc").glob("[0-9]*"):
             variables = environment(int(folder.name))
             if self._mark in variables and any(v.startswith("SLURM_JOB_ID=") for v in variables):
@@ -58,7 +58,7 @@ class Daemons:
 
 
 def environment(process: int) -> list[str]:
-    """The variables that a process was started with; none if it is gone."""
+    """Environment variables of a process at its start; empty if it no longer exists."""
     try:
         return Path(f"/proc/{process}/environ").read_text(errors="replace").split("\0")
     except OSError:
@@ -66,7 +66,7 @@ def environment(process: int) -> list[str]:
 
 
 def wait_quietly(done: Callable[[], bool], seconds: float) -> bool:
-    """Whether it was done before the time was up."""
+    """Wait until done() holds; return False on timeout."""
     deadline = time.monotonic() + seconds
     while not done():
         if time.monotonic() > deadline:

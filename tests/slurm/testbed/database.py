@@ -1,4 +1,4 @@
-"""Slurm's accounting: MariaDB without network, slurmdbd, and one account."""
+"""Slurm accounting: MariaDB without network access, slurmdbd, and one account."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ACCOUNT = "sedd"
 def database(settings: Settings) -> None:
     """Start MariaDB and slurmdbd in the settings' folder."""
     log = settings.log_file("mysqld")
-    place = [
+    options = [
         "--no-defaults",
         "--user=root",
         f"--datadir={settings.folder}/db",
@@ -23,16 +23,16 @@ def database(settings: Settings) -> None:
         "--innodb-buffer-pool-size=64M",
         "--innodb-lock-wait-timeout=900",
     ]
-    with log.open("a") as told:
+    with log.open("a") as log_file:
         if not (settings.folder / "db").exists():
-            words = ["mariadb-install-db", *place, "--skip-test-db"]
-            subprocess.run(words, stdout=told, stderr=told, check=True)
+            words = ["mariadb-install-db", *options, "--skip-test-db"]
+            subprocess.run(words, stdout=log_file, stderr=log_file, check=True)
         if settings.daemons.process("mysqld") is None:
             subprocess.Popen(
-                ["mariadbd", *place],
+                ["mariadbd", *options],
                 stdin=subprocess.DEVNULL,
-                stdout=told,
-                stderr=told,
+                stdout=log_file,
+                stderr=log_file,
                 start_new_session=True,
             )
     client = ["mariadb", "--no-defaults", f"--socket={settings.database_socket}", "--execute"]
@@ -43,18 +43,18 @@ def database(settings: Settings) -> None:
         f"grant all on {DATABASE}.* to slurm@localhost;"
     )
     subprocess.run([*client, statements], check=True)
-    # the client library takes "localhost" for its default socket
+    # for "localhost" the client library uses its default socket, set by this variable
     settings.daemons.start("slurmdbd", "slurmdbd", MYSQL_UNIX_PORT=str(settings.database_socket))
     settings.expect("slurmdbd", lambda: succeeds("sacctmgr", "-n", "show", "cluster"))
 
 
 def accounts(settings: Settings, user: str) -> None:
-    """One cluster, one account, and who uses it; what is there already is left."""
+    """Add one cluster, one account and one user; existing entries are kept."""
     for words in (
         ["add", "cluster", "testbed"],
         ["add", "account", ACCOUNT],
         ["add", "user", user, f"account={ACCOUNT}"],
-        # slurmdbd gives root an account of its own
+        # slurmdbd gives root its own account by default
         ["modify", "user", user, "set", f"defaultaccount={ACCOUNT}"],
     ):
         subprocess.run(["sacctmgr", "--immediate", *words], capture_output=True)

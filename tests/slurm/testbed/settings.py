@@ -1,4 +1,4 @@
-"""What the test Slurm is: its nodes, partitions and short timings, as the files that its daemons read."""
+"""Configuration files of the test Slurm: nodes, partitions, and short timeouts."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ PASSWORD = "of-a-database-without-network"
 
 
 class Refused(Exception):
-    """The test Slurm cannot be brought up; the text says why."""
+    """The test Slurm cannot be started; the message gives the reason."""
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on."""
+    """Unused ports."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for each in sockets:
@@ -38,8 +38,8 @@ def free_ports(count: int) -> list[int]:
 class Settings:
     """One test Slurm.
 
-    preempt_signal: whether a job that is preempted gets the signal it asked for with --signal, or SIGTERM only. Both are
-    in use on real clusters.
+    preempt_signal: whether a preempted job gets the signal requested with --signal, or only SIGTERM.
+    Real clusters use both.
     """
 
     folder: Path
@@ -70,15 +70,15 @@ class Settings:
         return self.folder / f"dev/gpu{number}"
 
     def expect(self, daemon: str, ready: Callable[[], bool], seconds: float = 30) -> None:
-        """Wait for a daemon; show the end of its log if it does not come."""
+        """Wait until a daemon is ready. Raises Refused with the end of its log on timeout."""
         if wait_quietly(ready, seconds):
             return
         log = self.log_file(daemon)
-        told = log.read_text(errors="replace")[-2000:] if log.exists() else "no log"
-        raise Refused(f"{daemon} is not ready after {seconds:g} s; the end of {log}:\n{told}")
+        tail = log.read_text(errors="replace")[-2000:] if log.exists() else "no log"
+        raise Refused(f"{daemon} is not ready after {seconds:g} s; end of {log}:\n{tail}")
 
     def write(self) -> None:
-        """Write the daemons' files, and the settings themselves for whoever takes the Slurm down."""
+        """Write the daemons' configuration, and these settings for the command `down`."""
         etc = self.folder / "etc"
         self.slurm_conf.write_text(self._slurm())
         (etc / "gres.conf").write_text(self._gres())
@@ -97,13 +97,13 @@ class Settings:
         controller, _, *slurmd = self.ports
         host = socket.gethostname().split(".")[0]
         store = "AccountingStorageType=accounting_storage/none"
-        if self.accounting:  # the "password" is munge's socket
+        if self.accounting:  # the "password" is the path of munge's socket
             store = (
                 "AccountingStorageType=accounting_storage/slurmdbd\n"
                 f"AccountingStorageHost=127.0.0.1\nAccountingStoragePort={self.ports[1]}\n"
                 f"AccountingStoragePass={self.munge_socket}"
             )
-        # in pairs, to be asked for by the feature pair1, pair2, ...: what one test does to its nodes is no other's concern
+        # features pair1, pair2, ... select pairs of nodes, so that a test can disturb its own pair only
         nodes = "\n".join(
             f"NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs={CPUS}"
             f" RealMemory={MEM_MB} Gres=gpu:{GPUS} State=UNKNOWN"
@@ -127,14 +127,14 @@ SlurmctldLogFile={self.log_file("slurmctld")}
 SlurmdPidFile={self.daemons.pid_file("slurmd-%n")}
 SlurmdLogFile={self.log_file("slurmd-%n")}
 
-# no cgroups, no binding to cores, no MPI: several nodes share one small machine, or a container
+# no cgroups, no binding to cores, no MPI: several nodes share one small machine or container
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 MpiDefault=none
 SlurmdParameters=config_overrides
 ReturnToService=2
 
-# everything soon
+# short intervals
 SchedulerType=sched/backfill
 SchedulerParameters=sched_interval=2,bf_interval=2,batch_sched_delay=0,sched_min_interval=0
 SlurmdTimeout=10

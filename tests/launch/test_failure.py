@@ -1,0 +1,77 @@
+"""Records and failures of jobs, and error messages of Slurm."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from sedd.errors import CheckpointError, JobError
+from sedd.launch.failure import failed_rank, failure_file, first_failure, log_tail, write_failure
+from sedd.launch.record import JobRecord, read_record, write_record
+from sedd.launch.slurm import error_text, is_unreachable
+from sedd.paths import job_file, jobs_dir
+
+RECORD = JobRecord(
+    run="run",
+    job_id="7",
+    executor="local",
+    cluster="pair",
+    host="here",
+    identity="0" * 64,
+    settings="settings.json",
+    num_tasks=2,
+    sent="2026-01-01T00:00:00+00:00",
+    step_before=0,
+)
+
+
+@pytest.fixture
+def folder(project):
+    path = jobs_dir("run") / "7"
+    path.mkdir(parents=True)
+    for rank in range(2):
+        RECORD.log(rank).write_text(f"begins\rbar of {rank}\nends {rank}\n")
+    return path
+
+
+def test_slurm_errors_are_shown_once_and_without_command_names():
+    stderr = (
+        "sbatch: error: invalid partition specified: nosuch\n"
+        "sbatch: error: Batch job submission failed: Invalid partition name specified\n"
+        "sbatch: error: invalid partition specified: nosuch\n"
+    )
+    assert error_text(stderr) == (
+        "invalid partition specified: nosuch; "
+        "Batch job submission failed: Invalid partition name specified"
+    )
+    assert not is_unreachable(stderr)
+    assert is_unreachable("squeue: error: Unable to contact slurm controller (connect failure)")
+
+
+def test_the_root_cause_is_reported_not_ranks_that_only_lost_a_peer(folder):
+    write_failure(failure_file("run", "7", 0), RuntimeError("Connection closed by peer [::1]:41"))
+    write_failure(failure_file("run", "7", 1), CheckpointError("no room is left"))
+    failure = first_failure(RECORD)
+    assert failure is not None
+    assert (failure.rank, failure.is_user_error, failure.message) == (1, True, "no room is left")
+    assert log_tail(RECORD).splitlines()[1:] == ["    begins", "    bar of 1", "    ends 1"]
+
+
+def test_the_log_of_a_killed_rank_is_shown_because_it_recorded_no_error(folder):
+    write_failure(failure_file("run", "7", 0), RuntimeError("Connection reset by peer"))
+    assert first_failure(RECORD) is None
+    assert failed_rank(RECORD) == 1
+
+
+def test_a_missing_log_means_that_the_job_did_not_start(project):
+    assert "the job did not start" in log_tail(RECORD)
+
+
+def test_a_record_survives_a_round_trip_and_a_malformed_file_is_named(project):
+    assert read_record("run") is None
+    record = replace(RECORD, cancelled="2026-01-01T00:00:01+00:00")
+    write_record(record)
+    assert read_record("run") == record
+    job_file("run").write_text(json.dumps({"job": 1}))
+    with pytest.raises(JobError, match=r"job\.json: not a job record"):
+        read_record("run")
