@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from sedd.config.sections.model import Count
-from sedd.config.settings import Name, Rule, Settings, Text
+from sedd.config.base import ConfigModel, Rule
+from sedd.config.values import Count, Name, Text
 
 SLURM_ONLY = ("partition", "account", "qos", "constraint", "setup", "extra")
 # sbatch options that have a key of their own here, or that submitit sets
@@ -71,7 +71,7 @@ def _option(value: Any) -> str | int | bool:
 Option = Annotated[Any, AfterValidator(_option)]
 
 
-class ClusterConfig(Settings):
+class ClusterConfig(ConfigModel):
     """What one training job gets, and how it is started. A short job gets the cores and memory of one process."""
 
     name: Name

@@ -12,14 +12,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sedd.config.settings import DatasetName, Rule, Settings, Sha256, Text
+from sedd.config.base import ConfigModel, Rule
+from sedd.config.values import DatasetName, Sha256, Text
 
 PACKAGE_PART = "all"
 ALL = {PACKAGE_PART: None}
 Split = Literal["train", "validation", "test"]
 
 
-class PackageSource(Settings):
+class PackageSource(ConfigModel):
     """A file that an installed Python distribution carries. The package is never imported."""
 
     type: Literal["package"]
@@ -33,7 +34,7 @@ class PackageSource(Settings):
     """of the file, in hexadecimal"""
 
 
-class HubSource(Settings):
+class HubSource(ConfigModel):
     """A data set of the Hugging Face hub, read as a stream. Its parts are the hub's splits."""
 
     type: Literal["hub"]
@@ -45,7 +46,7 @@ class HubSource(Settings):
     """commit, tag or branch; null: the newest"""
 
 
-class FileSource(Settings):
+class FileSource(ConfigModel):
     """Local files (.txt, .json, .jsonl, each also .gz), relative to the project's folder."""
 
     type: Literal["file"]
@@ -53,7 +54,7 @@ class FileSource(Settings):
     """from a part's name to its file"""
 
 
-class Download(Settings):
+class Download(ConfigModel):
     """One file on the web."""
 
     url: Annotated[str, Field(pattern=r"^https?://")]
@@ -62,7 +63,7 @@ class Download(Settings):
     """of the file as served, in hexadecimal; null: not checked"""
 
 
-class UrlSource(Settings):
+class UrlSource(ConfigModel):
     """Files on the web, downloaded once."""
 
     type: Literal["url"]
@@ -73,7 +74,7 @@ class UrlSource(Settings):
 Source = Annotated[PackageSource | HubSource | FileSource | UrlSource, Field(discriminator="type")]
 
 
-class JsonFormat(Settings):
+class JsonFormat(ConfigModel):
     """One JSON value: a list of documents, or a mapping whose values are documents."""
 
     type: Literal["json"]
@@ -81,7 +82,7 @@ class JsonFormat(Settings):
     """key of the text within a document; null: a document is the text itself"""
 
 
-class JsonLinesFormat(Settings):
+class JsonLinesFormat(ConfigModel):
     """One JSON value a line, each a document."""
 
     type: Literal["jsonl"]
@@ -89,7 +90,7 @@ class JsonLinesFormat(Settings):
     """key of the text within a line; null: a line is the text itself"""
 
 
-class RowsFormat(Settings):
+class RowsFormat(ConfigModel):
     """Rows of a hub data set, each a document."""
 
     type: Literal["rows"]
@@ -97,7 +98,7 @@ class RowsFormat(Settings):
     """column of the text"""
 
 
-class TextFormat(Settings):
+class TextFormat(ConfigModel):
     """Plain text in UTF-8."""
 
     type: Literal["text"]
@@ -114,7 +115,7 @@ Format = Annotated[
 ]
 
 
-class HashSplits(Settings):
+class HashSplits(ConfigModel):
     """Shares of one part's documents, by a seeded hash: no document is in two splits."""
 
     type: Literal["hash"]
@@ -130,7 +131,7 @@ class HashSplits(Settings):
     """the split that evaluation.protocol paper measures"""
 
 
-class NamedSplits(Settings):
+class NamedSplits(ConfigModel):
     """Splits that the source already has, by the name of the part; null: there is none."""
 
     type: Literal["named"]
@@ -179,7 +180,7 @@ def _named_part(part: str | None, files: Mapping[str, object]) -> str | None:
     return f"must be one of the source's parts: {', '.join(files)}; got {part}"
 
 
-class DatasetConfig(Settings):
+class DatasetConfig(ConfigModel):
     """`config/datasets/NAME.yaml`."""
 
     name: DatasetName

@@ -10,32 +10,32 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from sedd.config.sections.model import Count, ModelConfig
+from sedd.config.base import ConfigModel, Rule, section_sha256
+from sedd.config.sections.model import ModelConfig
 from sedd.config.sections.objective import Objective, ScoreEntropyObjective, objective_rules
 from sedd.config.sections.quality import QUALITY_RULES, Generative, Mauve
-from sedd.config.sections.training import OBSERVING, TRAINING_RULES, TimeEps, Training
-from sedd.config.settings import (
+from sedd.config.sections.training import OBSERVING, TRAINING_RULES, Training
+from sedd.config.values import (
+    Count,
     DatasetName,
     DatasetNames,
     Name,
-    Rule,
-    Settings,
     Text,
+    TimeEps,
     TokenizerName,
     named_once,
-    section_sha256,
 )
 
 TRAINING_SECTIONS = ("seed", "objective", "model", "graph", "noise", "data", "training")
 
 
-class Graph(Settings):
+class Graph(ConfigModel):
     """How a token is corrupted: into a mask, or into any other token."""
 
     type: Literal["absorb", "uniform"]
 
 
-class LogLinearNoise(Settings):
+class LogLinearNoise(ConfigModel):
     """sigma(t) = -log(1 - (1 - eps) t): a token is corrupted with probability (1 - eps) t."""
 
     type: Literal["loglinear"]
@@ -43,7 +43,7 @@ class LogLinearNoise(Settings):
     """share of the tokens that is left at t = 1"""
 
 
-class GeometricNoise(Settings):
+class GeometricNoise(ConfigModel):
     """sigma(t) = sigma_min^(1 - t) sigma_max^t."""
 
     type: Literal["geometric"]
@@ -53,7 +53,7 @@ class GeometricNoise(Settings):
     """total noise at t = 1"""
 
 
-class Data(Settings):
+class Data(ConfigModel):
     """What is learnt from, and in which vocabulary."""
 
     dataset: DatasetName
@@ -64,7 +64,7 @@ class Data(Settings):
     """tokens of a sequence"""
 
 
-class Sampling(Settings):
+class Sampling(ConfigModel):
     """The texts that are drawn from each checkpoint."""
 
     sampler: Literal["euler", "analytic", "first_hitting", "ancestral"] = "analytic"
@@ -90,7 +90,7 @@ class Sampling(Settings):
     """what logits are divided by before a draw; autoregressive only"""
 
 
-class Evaluation(Settings):
+class Evaluation(ConfigModel):
     """The bound on the perplexity of each checkpoint."""
 
     datasets: DatasetNames = ()
@@ -112,7 +112,7 @@ class Evaluation(Settings):
     """which checkpoints are sampled and measured"""
 
 
-class Logging(Settings):
+class Logging(ConfigModel):
     """Where the metrics go, beside results/runs/NAME/train/ and TensorBoard."""
 
     wandb: Text | None = None
@@ -157,7 +157,7 @@ def _rising(sigma_max: float, sigma_min: float) -> str | None:
     return f"must be above noise.sigma_min, {sigma_min:g}; got {sigma_max:g}"
 
 
-class Subject(Settings):
+class Subject(ConfigModel):
     """What every model that is measured has, whether it is trained here or not."""
 
     name: Name

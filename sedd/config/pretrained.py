@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import itertools
 
+from sedd.config.base import ConfigModel, Rule
 from sedd.config.experiment import Experiment, Subject, checkpoint_steps
-from sedd.config.sections.model import Count
-from sedd.config.sections.quality import Precision
-from sedd.config.settings import Rule, Settings, Text, TokenizerName
+from sedd.config.values import Count, DrawPrecision, Text, TokenizerName
 
-Drawn = tuple[str, int, Precision]  # sampler, steps, precision
+Drawn = tuple[str, int, DrawPrecision]  # sampler, steps, precision
 TOKEN_BY_TOKEN = ("first_hitting", "ancestral")
 STEP = 0  # its checkpoint, in the names of files
 
 
-class ReadData(Settings):
+class ReadData(ConfigModel):
     """How a model reads text."""
 
     tokenizer: TokenizerName

@@ -86,7 +86,9 @@ def test_one_file_can_be_checked_alone(here: Path) -> None:
 def test_a_file_whose_folder_does_not_say_what_it_is_is_told(here: Path) -> None:
     Path("mine.yaml").write_text(Path("config/experiments/tiny_absorb.yaml").read_text())
     (error,) = check_project([Path("mine.yaml")])
-    assert "its folder does not say what it is; known are config/experiments," in str(error)
+    assert "the kind of file is not clear from its folder; known are config/experiments," in str(
+        error
+    )
     Path("build.yaml").write_text(Path("config/smoke.yaml").read_text())
     assert check_project([Path("build.yaml")]) == []
 

@@ -81,7 +81,7 @@ def test_mistakes_in_overrides_are_told_beside_those_of_the_file(problems: Probl
         "evaluation.datasets=[: not YAML: expected the node content, but found '<stream end>'"
         " (on the command line)",
         "nonsense: must be key=value, such as training.lr=0.001 (on the command line)",
-        "sampling.steps=2: sampling.steps is given twice; give it once (on the command line)",
+        "sampling.steps=2: sampling.steps is set twice; set it once (on the command line)",
         "seed: must be a whole number, got a mapping (on the command line)",
         "training.batch_size: must divide evenly by training.accum 2, e.g. 16 or 18; got 17"
         " (on the command line)",
@@ -93,10 +93,10 @@ def test_mistakes_in_overrides_are_told_beside_those_of_the_file(problems: Probl
 
 def test_a_key_inside_a_value_that_is_no_section_is_refused(problems: Problems) -> None:
     told = problems(GOOD + "seed: 1\nevaluation: {datasets: [wiki]}\n", "seed.x=1")
-    assert told == ["seed.x: seed is no section (on the command line)"]
+    assert told == ["seed.x: seed is not a section (on the command line)"]
     told = problems(GOOD + "evaluation: {datasets: [wiki]}\n", "evaluation.datasets.first=kjv")
     assert told == [
-        "evaluation.datasets.first: evaluation.datasets is a list; give all of it"
+        "evaluation.datasets.first: evaluation.datasets is a list; set all of it"
         " (on the command line)"
     ]
 

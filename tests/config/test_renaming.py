@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sedd.config import Experiment, load_experiment, write_resolved
-from sedd.config.settings import NAME
+from sedd.config.values import NAME
 from sedd.errors import ConfigError
 from sedd.paths import run_dir
 

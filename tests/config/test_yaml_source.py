@@ -55,7 +55,7 @@ def test_no_tag_constructs_an_object(here: Path, problems: Problems) -> None:
 
 def test_a_second_key_is_told_with_both_lines(problems: Problems) -> None:
     assert problems(GOOD + "seed: 1\nseed: 2\n") == [
-        "seed: stands twice; the first is on line 7: remove one    [line 8]"
+        "seed: duplicate key; the first is on line 7: remove one    [line 8]"
     ]
 
 

@@ -6,9 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sedd.config.settings import Rule, Settings
-
-Count = Annotated[int, Field(ge=1)]
+from sedd.config.base import ConfigModel, Rule
+from sedd.config.values import Count
 
 
 def _heads(n_heads: int, hidden_size: int) -> str | None:
@@ -23,7 +22,7 @@ def _heads(n_heads: int, hidden_size: int) -> str | None:
     return None
 
 
-class ModelConfig(Settings):
+class ModelConfig(ConfigModel):
     """A transformer; what it sees, and whether it is told the noise level, is the objective's choice."""
 
     hidden_size: Annotated[int, Field(ge=2)]

@@ -6,17 +6,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from sedd.config.sections.model import Count
-from sedd.config.settings import Rule, Settings
+from sedd.config.base import ConfigModel, Rule
+from sedd.config.values import Count
 
 
-class ScoreEntropyObjective(Settings):
+class ScoreEntropyObjective(ConfigModel):
     """Ratios of probabilities by score entropy, as in the paper; absorb or uniform."""
 
     type: Literal["score_entropy"]
 
 
-class D3PMObjective(Settings):
+class D3PMObjective(ConfigModel):
     """The clean text by the discrete-time bound of Austin et al. 2021; absorb or uniform."""
 
     type: Literal["d3pm"]
@@ -26,7 +26,7 @@ class D3PMObjective(Settings):
     """weight of the cross entropy of the clean text that is added to the bound in training; their lambda"""
 
 
-class LambdaDCEObjective(Settings):
+class LambdaDCEObjective(ConfigModel):
     """The masked tokens by the likelihood of masked diffusion (RADD's lambda-DCE, MDLM); absorb only."""
 
     type: Literal["lambda_dce"]
@@ -34,7 +34,7 @@ class LambdaDCEObjective(Settings):
     """whether the network is told the noise level; without it, a sampler asks it only about texts that have changed"""
 
 
-class AutoregressiveObjective(Settings):
+class AutoregressiveObjective(ConfigModel):
     """The next token from those before it: an exact likelihood; no graph and no noise."""
 
     type: Literal["autoregressive"]

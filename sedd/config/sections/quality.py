@@ -7,14 +7,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sedd.config.sections.model import Count
-from sedd.config.settings import DatasetName, Rule, Settings, Text, named_once
+from sedd.config.base import ConfigModel, Rule
+from sedd.config.values import Count, DatasetName, DrawPrecision, Split, Text, named_once
 
-Precision = Literal["float64", "float32"]
 Task = Literal["standard", "infill"]
 
 
-class Generative(Settings):
+class Generative(ConfigModel):
     """The generative perplexity of texts drawn in every combination of steps, samplers and precisions."""
 
     steps: Annotated[tuple[Count, ...], Field(strict=False)] = ()
@@ -23,7 +22,7 @@ class Generative(Settings):
         tuple[Literal["euler", "analytic", "first_hitting", "ancestral"], ...], Field(strict=False)
     ] = ("analytic",)
     """samplers to compare"""
-    precisions: Annotated[tuple[Precision, ...], Field(strict=False)] = ("float64",)
+    precisions: Annotated[tuple[DrawPrecision, ...], Field(strict=False)] = ("float64",)
     """precisions of the random draws to compare; float32 is what the paper ran"""
     judge: Text = "gpt2-large"
     """a causal language model: an autoregressive run of ours, a folder, or a hub id"""
@@ -31,14 +30,14 @@ class Generative(Settings):
     """texts that the judge reads side by side"""
 
 
-class Mauve(Settings):
+class Mauve(ConfigModel):
     """MAUVE between real texts and texts that begin, or begin and end, as they do."""
 
     tasks: Annotated[tuple[Task, ...], Field(strict=False)] = ()
     """standard: the first half is given; infill: the first and the last quarter; none: nothing is compared"""
     dataset: DatasetName | None = None
     """whose texts are the real ones; null: data.dataset"""
-    split: Literal["train", "validation", "test"] = "validation"
+    split: Split = "validation"
     """part of it"""
     references: Count = 1000
     """real texts"""
@@ -50,10 +49,6 @@ class Mauve(Settings):
     """a causal language model, as generative.judge, whose last state at a text's end stands for the text"""
     buckets: Count | None = None
     """clusters that the texts are counted in; null: a tenth of their number, as in mauve-text"""
-
-
-def _once(values: Sequence[object]) -> str | None:
-    return named_once([str(value) for value in values])
 
 
 def _enough_references(references: int, tasks: Sequence[str], buckets: int | None) -> str | None:
@@ -70,8 +65,8 @@ def _divisible(length: int, tasks: Sequence[str]) -> str | None:
 
 
 QUALITY_RULES = (
-    *(Rule((f"generative.{key}",), _once) for key in ("steps", "samplers", "precisions")),
-    Rule(("mauve.tasks",), _once),
+    *(Rule((f"generative.{key}",), named_once) for key in ("steps", "samplers", "precisions")),
+    Rule(("mauve.tasks",), named_once),
     Rule(("mauve.references", "mauve.tasks", "mauve.buckets"), _enough_references),
     Rule(("mauve.length", "mauve.tasks"), _divisible),
 )

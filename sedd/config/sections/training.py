@@ -6,15 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sedd.config.sections.model import Count
-from sedd.config.settings import Rule, Settings
+from sedd.config.base import ConfigModel, Rule
+from sedd.config.values import Count, Fraction, TimeEps
 
-Share = Annotated[float, Field(ge=0, le=1)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
-TimeEps = Annotated[float, Field(gt=0, lt=1)]
 
 
-class Training(Settings):
+class Training(ConfigModel):
     """AdamW with warm-up, clipping and a moving average of the weights."""
 
     steps: Count = 400_000
@@ -35,7 +33,7 @@ class Training(Settings):
     """AdamW's weight decay"""
     warmup_steps: Annotated[int, Field(ge=0)] = 2500
     """steps over which the learning rate rises linearly"""
-    decay_fraction: Share = 0.0
+    decay_fraction: Fraction = 0.0
     """last share of the steps, over which the rate falls linearly to zero; 0: never (paper)"""
     grad_clip: Annotated[float, Field(gt=0)] = 1.0
     """largest norm of the gradient"""
