@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sedd.config.experiment import Experiment, training_identity
+from sedd.config.experiment import Experiment
+from sedd.config.identity import training_identity
 from sedd.config.load import load_dataset
 from sedd.config.preset import fill_preset
 from sedd.config.pretrained import Measured, Pretrained

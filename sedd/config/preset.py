@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
+from sedd.config.choices import one_of
 from sedd.config.references import check_reference, stems
 from sedd.config.sections.model import ModelConfig
 from sedd.config.values import NAME, NAME_ALLOWED
-from sedd.config.yaml.describe import one_of, spell
+from sedd.config.yaml.describe import spell
 from sedd.config.yaml.source import KeyPath, Source
 from sedd.config.yaml.validate import load_yaml_model
 from sedd.errors import ConfigError

@@ -13,8 +13,10 @@ from pydantic import Field
 
 from sedd.config import table_rules
 from sedd.config.base import ConfigModel, Rule
-from sedd.config.sections.quality import Task
+from sedd.config.choices import SamplerName
+from sedd.config.sections.mauve import Task
 from sedd.config.values import Count, DatasetName, DrawPrecision, Name, Split, Text, TokenizerName
+from sedd.registry import DEFAULT_SAMPLER
 
 Metric = Literal["bits_per_character", "perplexity", "generative_perplexity", "mauve"]
 
@@ -38,7 +40,8 @@ class Column(ConfigModel):
     label: Text
     """heading of the column"""
     dataset: DatasetName | None = None
-    """dataset that our rows are measured on, config/datasets/NAME.yaml (bits_per_character and perplexity)"""
+    """dataset that our rows are measured on, config/datasets/NAME.yaml (bits_per_character and
+    perplexity)"""
     split: Split = "test"
     """split that the published numbers were measured on"""
     protocol: Literal["paper", "standard"] | None = None
@@ -86,12 +89,13 @@ class OurRow(ConfigModel):
     """experiment whose results fill the row"""
     step: Annotated[int, Field(ge=1)] | None = None
     """training step of the checkpoint; null: the last checkpoint"""
-    sampler: Literal["analytic", "euler", "first_hitting", "ancestral"] = "analytic"
+    sampler: SamplerName = DEFAULT_SAMPLER
     """sampler of the judged samples"""
     precision: DrawPrecision = "float64"
     """precision of the random draws of the judged samples"""
     mean: Literal["sequences", "corpus"] = "sequences"
-    """average behind a generative perplexity: over samples, as in the paper's code, or over all tokens"""
+    """average behind a generative perplexity: over samples, as in the paper's code, or over all
+    tokens"""
     compare_to: Text | None = None
     """label of the published row of the same size that this row reproduces; null: none"""
 
@@ -129,7 +133,8 @@ class TableConfig(ConfigModel):
     tokenizer: TokenizerName
     """vocabulary of our rows; perplexities in different vocabularies are not comparable"""
     tolerance: Annotated[float, Field(ge=0, lt=1)] | None = None
-    """largest relative difference at which our number reproduces the published one; required by `compare_to`"""
+    """largest relative difference at which our number reproduces the published one; required by
+    `compare_to`"""
     judge: Text | None = None
     """model that judged (or, for MAUVE, embedded) the samples behind the published numbers"""
     source: PublishedSource

@@ -122,7 +122,7 @@ def test_a_job_of_another_machine_is_neither_doubled_nor_called_dead(runs):
 
 def test_what_the_cluster_cannot_do_is_told_before_anything_is_sent(runs):
     three = jobs.pair().model_copy(update={"processes_per_node": 3})
-    with pytest.raises(ConfigError, match="shared by 3 devices"):
+    with pytest.raises(ConfigError, match="on 3 devices"):
         ensure(jobs.experiment("run"), three)
     with pytest.raises(ConfigError, match="must be the step of a checkpoint: 60, 120; got 7"):
         wait_for(jobs.experiment("run"), jobs.local(), until=7)

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+from sedd.config.choices import one_of
 from sedd.config.yaml.fields import tags
 
 LIMITS = ("gt", "ge", "lt", "le")
@@ -50,9 +51,8 @@ def describe(details: ErrorDetails, owner: type[BaseModel] | None, annotation: A
             return f"unknown key; {guess_or_list(key, allowed)}"
         case "missing":
             field = owner.model_fields.get(key) if owner is not None else None
-            return (
-                f"missing; give {field.description}" if field and field.description else "missing"
-            )
+            meaning = field.description if field is not None else None
+            return f"missing; give {' '.join(meaning.split())}" if meaning else "missing"
         case "union_tag_not_found":
             tag = context["discriminator"].strip("'")
             return f"missing; give {one_of(tags(annotation, tag))}"
@@ -85,13 +85,6 @@ def guess_or_list(word: str, allowed: list[str]) -> str:
     if near:
         return f"did you mean {near[0]!r}?"
     return f"allowed: {', '.join(allowed)}" if allowed else "none exists"
-
-
-def one_of(allowed: list[str]) -> str:
-    """`a, b or c`."""
-    if not allowed:
-        return "nothing"
-    return " or ".join(filter(None, [", ".join(allowed[:-1]), allowed[-1]]))
 
 
 def spell(value: Any) -> str:

@@ -1,0 +1,65 @@
+"""Samplers: how texts are drawn from a model.
+
+An implementation that runs a diffusion backwards is called by `sedd.objective.Diffusion.sample` as
+
+    sampler(scores, graph, noise, shape, *, clamp, top_p, precision, generator, device, on_step)
+
+with `steps` unless `one_step_per_token`, and `denoise` if `has_denoising_step`; see
+`sedd.diffusion.samplers.sample`. `left_to_right` samplers are methods of the objective that they serve.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sedd.registry.registry import Info, Registry
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplerInfo(Info):
+    """Facts about a sampler."""
+
+    left_to_right: bool = False
+    """draws from an autoregressive model; otherwise from a diffusion model"""
+    needs_mask: bool = False
+    """runs only on graphs with a mask state"""
+    one_step_per_token: bool = False
+    """takes as many steps as a text has tokens and ignores `steps`; otherwise runs on a grid of times"""
+    has_denoising_step: bool = False
+    """can end with an additional step that removes the remaining noise (`denoise`)"""
+    published_name: str | None = None
+    """name in the configuration of the official SEDD code; None: not part of it"""
+
+
+DEFAULT_SAMPLER = "analytic"
+
+SAMPLERS = Registry(
+    "sampler",
+    {
+        "euler": SamplerInfo(
+            description="Euler steps on a grid of times",
+            implementation="sedd.diffusion.samplers:sample_euler",
+            has_denoising_step=True,
+            published_name="euler",
+        ),
+        "analytic": SamplerInfo(
+            description="Tweedie steps of the paper on a grid of times",
+            implementation="sedd.diffusion.samplers:sample_analytic",
+            has_denoising_step=True,
+            published_name="analytic",
+        ),
+        "first_hitting": SamplerInfo(
+            description="one token per step at exactly drawn times, without the error of a time grid; "
+            "needs graph.type absorb",
+            implementation="sedd.diffusion.first_hitting:sample_first_hitting",
+            needs_mask=True,
+            one_step_per_token=True,
+        ),
+        "ancestral": SamplerInfo(
+            description="one token per step from left to right, for autoregressive models",
+            implementation="sedd.diffusion.causal:sample_causal",
+            left_to_right=True,
+            one_step_per_token=True,
+        ),
+    },
+)
