@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sedd.config import Experiment, resolve
-from sedd.config.references import existing
+from sedd.config.file_names import existing
 from sedd.config.yaml.overrides import apply_overrides
 from sedd.config.yaml.source import Source
 from sedd.errors import ConfigError, Problem

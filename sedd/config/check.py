@@ -9,9 +9,9 @@ from typing import TypeVar
 from sedd.config.cluster import ClusterConfig
 from sedd.config.dataset import DatasetConfig
 from sedd.config.experiment import Experiment
+from sedd.config.file_names import check_exists
 from sedd.config.load import load_cluster, load_project
 from sedd.config.load_experiment import experiment_from
-from sedd.config.references import check_reference
 from sedd.config.sections.model import ModelConfig
 from sedd.config.sections.training import indivisible_batch
 from sedd.config.table import TableConfig
@@ -79,10 +79,10 @@ def check_table(path: Path) -> None:
     source = read_source(path)
     for index, row in enumerate(table.rows):
         if row.kind != "published":
-            check_reference(source, ("rows", index, "experiment"), row.experiment, experiment_file)
+            check_exists(source, ("rows", index, "experiment"), row.experiment, experiment_file)
     for name, column in table.columns.items():
         if column.dataset is not None:
-            check_reference(source, ("columns", name, "dataset"), column.dataset, dataset_file)
+            check_exists(source, ("columns", name, "dataset"), column.dataset, dataset_file)
     source.raise_problems()
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from sedd.config.cluster import ClusterConfig
 from sedd.config.dataset import DatasetConfig
+from sedd.config.file_names import check_all_exist, check_exists, check_name, existing
 from sedd.config.project import ProjectConfig
-from sedd.config.references import check_name, check_reference, check_references, existing
 from sedd.config.table import TableConfig
 from sedd.config.yaml.source import Source, read_source
 from sedd.config.yaml.validate import load_yaml_model, require, validate
@@ -37,10 +37,10 @@ def load_project(project: Path | Mapping[str, Any] = CONFIG / "config.yaml") -> 
     else:
         source = Source("the build (--configfile, --config)", values=dict(project))
     config = validate(ProjectConfig, source)
-    check_references(source, "experiments", experiment_file)
-    check_references(source, "tables", table_file)
+    check_all_exist(source, "experiments", experiment_file)
+    check_all_exist(source, "tables", table_file)
     cluster = config.cluster if config is not None else source.get(("cluster",))
-    check_reference(source, ("cluster",), cluster, cluster_file)
+    check_exists(source, ("cluster",), cluster, cluster_file)
     return require(config, source)
 
 

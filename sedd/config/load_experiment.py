@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sedd.config.experiment import Experiment
+from sedd.config.file_names import check_exists, check_name, existing, stems
 from sedd.config.identity import training_identity
 from sedd.config.load import load_dataset
 from sedd.config.preset import fill_preset
 from sedd.config.pretrained import Measured, Pretrained
-from sedd.config.references import check_name, check_reference, existing, stems
 from sedd.config.sections.model import ModelConfig
 from sedd.config.yaml.describe import guess_or_list
 from sedd.config.yaml.overrides import apply_overrides, set_value
@@ -151,7 +151,7 @@ def check_dataset(source: Source, path: KeyPath, splits: Sequence[str]) -> None:
     name = source.get(path)
     if not isinstance(name, str) or source.is_wrong(path):
         return
-    check_reference(source, path, name, dataset_file)
+    check_exists(source, path, name, dataset_file)
     try:
         available = load_dataset(name).splits_there()
     except ConfigError:

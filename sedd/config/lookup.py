@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sedd.config.file_names import stems
 from sedd.config.load import load_table
 from sedd.config.load_experiment import experiment_from
 from sedd.config.pretrained import Pretrained
-from sedd.config.references import stems
 from sedd.errors import ConfigError, Problem
 from sedd.paths import CONFIG, experiment_file
 

@@ -6,7 +6,7 @@ import difflib
 from typing import Any
 
 from sedd.config.choices import one_of
-from sedd.config.references import check_reference, stems
+from sedd.config.file_names import check_exists, stems
 from sedd.config.sections.model import ModelConfig
 from sedd.config.values import NAME, NAME_ALLOWED
 from sedd.config.yaml.describe import spell
@@ -45,7 +45,7 @@ def _preset_values(source: Source, where: KeyPath, preset: Any) -> dict[str, Any
         source.report(where, f"must be {NAME_ALLOWED}, got {preset!r}")
         return {}
     if not model_file(preset).is_file():
-        check_reference(source, where, preset, model_file)
+        check_exists(source, where, preset, model_file)
         return {}
     try:
         return load_yaml_model(model_file(preset), ModelConfig).model_dump()

@@ -111,8 +111,12 @@ def _type(field: Schema) -> str:
             return f"mapping from names to: {_type(field['additionalProperties'])}"
         case list() as kinds:
             return " or ".join(_type({"type": kind}) for kind in kinds)
-        case kind:
-            return {"boolean": "`true`, `false`", "string": "text", "null": "`null`"}[kind]
+        case "boolean":
+            return "`true`, `false`"
+        case "null":
+            return "`null`"
+        case _:
+            return "text"
 
 
 def _default(field: Schema, required: bool) -> str:

@@ -1,4 +1,4 @@
-"""Names of configuration files: do they exist, and which ones do?"""
+"""Names of configuration files: check that a named file exists, else list the existing ones."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ def existing(file: Callable[[str], Path], name: str, where: str) -> Path:
     return path
 
 
-def check_reference(source: Source, path: KeyPath, name: Any, file: Callable[[str], Path]) -> None:
-    """Report a key whose value names a missing file. Invalid values are reported elsewhere."""
+def check_exists(source: Source, path: KeyPath, name: Any, file: Callable[[str], Path]) -> None:
+    """Report the file named at a key if it is missing. Invalid names were rejected before."""
     if not isinstance(name, str) or source.is_wrong(path) or file(name).is_file():
         return
     names = stems(file(name).parent)
     source.report(path, f"there is no {file(name)}; {guess_or_list(name, names)}")
 
 
-def check_references(source: Source, key: str, file: Callable[[str], Path]) -> None:
-    """Report each entry of a list that names a missing file."""
+def check_all_exist(source: Source, key: str, file: Callable[[str], Path]) -> None:
+    """Report each missing file named in a list."""
     names = source.get((key,))
     for index, name in enumerate(names if isinstance(names, list) else ()):
-        check_reference(source, (key, index), name, file)
+        check_exists(source, (key, index), name, file)
