@@ -107,7 +107,7 @@ def find(name: str) -> Path:
             return path
     runs = sorted(path.parent.name for path in (RESULTS / "runs").glob("*/config.yaml"))
     known = sorted({*stems(experiment_file(name).parent), *runs})
-    what = f"there is no experiment or run with this name; {guess_or_list(name, known)}"
+    what = f"there is no such experiment or run; {guess_or_list(name, known)}"
     raise ConfigError(str(experiment_file(name)), [Problem("NAME", what)])
 
 

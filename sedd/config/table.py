@@ -29,7 +29,7 @@ class PublishedSource(ConfigModel):
     arxiv: Annotated[str, Field(pattern=r"^\d{4}\.\d{4,5}(v\d+)?$")]
     """arXiv number, with the version if it is known"""
     table: Text
-    """number of the table, or another description of the place in the paper"""
+    """number of the table, or the name of a figure"""
     url: Annotated[str, Field(pattern=r"^https://")]
     """address of this version"""
 

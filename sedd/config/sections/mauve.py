@@ -14,7 +14,7 @@ Task = Literal["standard", "infill"]
 
 
 class Mauve(ConfigModel):
-    """MAUVE between real texts and samples that share a part of each real text."""
+    """MAUVE between real texts and samples that contain a part of each real text."""
 
     tasks: Annotated[tuple[Task, ...], Field(strict=False)] = ()
     """standard: the first half of the real text is given; infill: its first and last quarter;
