@@ -7,7 +7,7 @@ from typing import Literal
 
 from sedd.config import Experiment, resolve
 from sedd.config.choices import one_of
-from sedd.config.yaml.load import existing
+from sedd.config.file_names import existing
 from sedd.config.yaml.overrides import apply_overrides
 from sedd.config.yaml.source import Source
 from sedd.errors import ConfigError, Problem

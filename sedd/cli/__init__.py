@@ -28,10 +28,11 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 config_app = typer.Typer(
-    help="Check the configuration, or show what an experiment resolves to.", no_args_is_help=True
+    help="Check the configuration, show a resolved experiment, or write the reference.",
+    no_args_is_help=True,
 )
 app.add_typer(config_app, name="config")
-for command in (configuration.check, configuration.show):
+for command in (configuration.check, configuration.show, configuration.reference):
     config_app.command()(command)
 for command in (
     texts.tokenize,

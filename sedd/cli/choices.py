@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from sedd.config.yaml.problems import must_be_one_of
+from sedd.config.yaml.describe import must_be_one_of
 from sedd.registry import Registry
 
 

@@ -1,4 +1,4 @@
-"""`sedd config`: check the configuration, show what an experiment resolves to."""
+"""`sedd config`: check the configuration, show a resolved experiment, write the reference."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def check(
         typer.Argument(help="Files to check; everything under config/ by default."),
     ] = None,
 ) -> None:
-    """Report every problem of every file at once.
+    """Report all problems of all configuration files.
 
     Each with its file and line, what was found and what is allowed. Exits with 2 if there is one.
 
@@ -29,20 +29,18 @@ def check(
 
     files = paths or sorted(Path("config").rglob("*.yaml"))
     if not files:
-        what = "holds no YAML file here; run this in the project's folder"
+        what = "has no YAML file; run this command in the project's folder"
         raise ConfigError("config", [Problem("config", what)])
-    problems = check_project(files)
-    for problem in problems:
-        typer.echo(f"{problem}\n", err=True)
-    if problems:
+    errors = check_project(files)
+    for error in errors:
+        typer.echo(f"{error}\n", err=True)
+    if errors:
         raise typer.Exit(2)
     typer.echo(f"{len(files)} files, no problems")
 
 
 def show(name: Name, overrides: Overrides = None) -> None:
-    """Print an experiment with everything filled in.
-
-    That is its preset, the defaults and the overrides, as YAML.
+    """Print an experiment as YAML, with preset, defaults and overrides filled in.
 
     \b
     Example: sedd config show tiny_absorb graph.type=uniform model=small
@@ -51,3 +49,15 @@ def show(name: Name, overrides: Overrides = None) -> None:
 
     experiment = load_experiment(name, overrides or [], writes=False)
     typer.echo(resolved_yaml(experiment), nl=False)
+
+
+def reference() -> None:
+    """Write the reference of all keys: config/README.md, and JSON schemas for editors.
+
+    \b
+    Example: sedd config reference
+    """
+    from sedd.config.reference import write_reference
+
+    for path in write_reference():
+        typer.echo(path)

@@ -146,7 +146,7 @@ def overview(
     \b
     Example: sedd overview --table zero_shot
     """
-    from sedd.config.yaml.load import stems
+    from sedd.config.file_names import stems
     from sedd.paths import front_page_file, table_file
     from sedd.report import write_front_page
 

@@ -1,30 +1,35 @@
-"""All problems of all configuration files, found without a GPU and before anything is run."""
+"""Check configuration files without a GPU, before anything runs: all problems of all files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from sedd.config.cluster import ClusterConfig
 from sedd.config.dataset import DatasetConfig
 from sedd.config.experiment import Experiment
+from sedd.config.file_names import check_exists
+from sedd.config.load import load_cluster, load_project
 from sedd.config.load_experiment import experiment_from
 from sedd.config.sections.model import ModelConfig
 from sedd.config.sections.training import indivisible_batch
 from sedd.config.table import TableConfig
-from sedd.config.yaml.load import check_reference, load_cluster, load_project, load_yaml_model
 from sedd.config.yaml.source import read_source
+from sedd.config.yaml.validate import load_yaml_model
 from sedd.errors import ConfigError, Problem
 from sedd.paths import CONFIG, dataset_file, experiment_file
 
+A = TypeVar("A")
+T = TypeVar("T")
+
 
 def check_project(paths: Sequence[Path] = ()) -> list[ConfigError]:
-    """One ConfigError for each file that has problems; by default of every file under config/.
+    """One ConfigError for each file with problems; by default, all YAML files in config/ are checked.
 
-    A file is checked for what its folder says it is (config/experiments, model, datasets, tables,
-    cluster; a build otherwise), for what it refers to, and a build also for what its experiments
-    ask of its cluster.
+    The folder of a file says its kind (config/experiments, model, datasets, tables, cluster; other
+    files are builds). Names of other files must exist. The experiments of a build must also fit
+    its cluster.
     """
     errors = []
     for path in paths or sorted(CONFIG.rglob("*.yaml")):
@@ -36,18 +41,18 @@ def check_project(paths: Sequence[Path] = ()) -> list[ConfigError]:
 
 
 def check_file(path: Path) -> None:
-    """Raise ConfigError with everything that is wrong in one file."""
+    """Raise ConfigError with all problems of one file."""
     folder = path.absolute().parent
     is_run = path.name == "config.yaml" and folder.parent.name == "runs"
     CHECKS.get("experiments" if is_run else folder.name, check_build)(path)
 
 
 def check_build(path: Path) -> None:
-    """A build: its keys, what it names, and whether the cluster can share out each batch."""
+    """Check a build: its keys, the names in it, and that each batch fits the cluster's devices."""
     source = read_source(path)
     if path.absolute().parent.name != CONFIG.name and "experiments" not in source.values:
         kinds = ", ".join(str(CONFIG / kind) for kind in CHECKS)
-        source.report((), f"its folder does not say what it is; known are {kinds}")
+        source.report((), f"the kind of file is not clear from its folder; known are {kinds}")
         source.raise_problems()
     project = load_project(path)
     cluster = load_or_none(load_cluster, project.cluster)
@@ -60,7 +65,7 @@ def check_build(path: Path) -> None:
 
 
 def device_problems(experiment: Experiment, cluster: ClusterConfig) -> list[Problem]:
-    """What an experiment asks of a cluster and cannot get."""
+    """Problems of running an experiment on the devices of a cluster."""
     training = experiment.training
     what = indivisible_batch(training.batch_size, training.accum, cluster.num_devices)
     if what is None:
@@ -69,22 +74,22 @@ def device_problems(experiment: Experiment, cluster: ClusterConfig) -> list[Prob
 
 
 def check_table(path: Path) -> None:
-    """A table, and whether the experiments and texts that it names are there."""
+    """Check a table, and that its experiments and datasets exist."""
     table = load_yaml_model(path, TableConfig)
     source = read_source(path)
     for index, row in enumerate(table.rows):
         if row.kind != "published":
-            check_reference(source, ("rows", index, "experiment"), row.experiment, experiment_file)
+            check_exists(source, ("rows", index, "experiment"), row.experiment, experiment_file)
     for name, column in table.columns.items():
         if column.dataset is not None:
-            check_reference(source, ("columns", name, "dataset"), column.dataset, dataset_file)
+            check_exists(source, ("columns", name, "dataset"), column.dataset, dataset_file)
     source.raise_problems()
 
 
-def load_or_none(load: Callable[[Any], Any], what: Any) -> Any:
-    """What could be loaded; a file that could not has an error of its own."""
+def load_or_none(load: Callable[[A], T], argument: A) -> T | None:
+    """The loaded file; None for an invalid file, which is reported on its own."""
     try:
-        return load(what)
+        return load(argument)
     except ConfigError:
         return None
 

@@ -1,7 +1,7 @@
-"""A data set: where its text comes from, how documents are read out of it, and their splits.
+"""Dataset: the source of its text, the format of its documents, and its splits.
 
-A source has named parts: the splits of a hub data set, or files. A package holds one file, whose
-part is called `all`. `splits` then says which part, or which share of one part's documents, is our
+A source has named parts: the splits of a hub dataset, or files. A package has one part, its file,
+with the name `all`. The section `splits` maps parts, or fractions of the documents of one part, to
 `train`, `validation` and `test`.
 """
 
@@ -12,102 +12,102 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sedd.config.choices import DetokenizerName
-from sedd.config.settings import DatasetName, Rule, Settings, Sha256, Text
+from sedd.config.base import ConfigModel, Rule
+from sedd.config.values import DatasetName, Sha256, Split, Text
 
 PACKAGE_PART = "all"
 ALL = {PACKAGE_PART: None}
-Split = Literal["train", "validation", "test"]
 
 
-class PackageSource(Settings):
-    """A file that an installed Python distribution carries. The package is never imported."""
+class PackageSource(ConfigModel):
+    """File in an installed Python package. The package is never imported."""
 
     type: Literal["package"]
     package: Text
-    """name of the distribution, as pip knows it"""
+    """name of the package for pip"""
     version: Text
     """exact version"""
     path: Text
-    """the file, relative to the folder that packages are installed in"""
+    """path of the file, relative to site-packages"""
     sha256: Sha256
-    """of the file, in hexadecimal"""
+    """SHA-256 of the file, in hexadecimal"""
 
 
-class HubSource(Settings):
-    """A data set of the Hugging Face hub, read as a stream. Its parts are the hub's splits."""
+class HubSource(ConfigModel):
+    """Dataset of the Hugging Face hub, read as a stream. Its parts are the hub's splits."""
 
     type: Literal["hub"]
     repo: Text
     """hub id, owner/name"""
     name: Text | None = None
-    """configuration of the data set, where it has several"""
+    """configuration on the hub, if the dataset has several"""
     revision: Text | None = None
     """commit, tag or branch; null: the newest"""
 
 
-class FileSource(Settings):
+class FileSource(ConfigModel):
     """Local files (.txt, .json, .jsonl, each also .gz), relative to the project's folder."""
 
     type: Literal["file"]
     files: Annotated[dict[str, Text], Field(min_length=1)]
-    """from a part's name to its file"""
+    """file of each part, by the part's name"""
 
 
-class Download(Settings):
-    """One file on the web."""
+class Download(ConfigModel):
+    """File on the web."""
 
     url: Annotated[str, Field(pattern=r"^https?://")]
-    """address, http or https"""
+    """http or https address"""
     sha256: Sha256 | None = None
-    """of the file as served, in hexadecimal; null: not checked"""
+    """SHA-256 of the downloaded file, in hexadecimal; null: not checked"""
 
 
-class UrlSource(Settings):
-    """Files on the web, downloaded once."""
+class UrlSource(ConfigModel):
+    """Files on the web, each downloaded once."""
 
     type: Literal["url"]
     files: Annotated[dict[str, Download], Field(min_length=1)]
-    """from a part's name to its address"""
+    """address of each part, by the part's name"""
 
 
 Source = Annotated[PackageSource | HubSource | FileSource | UrlSource, Field(discriminator="type")]
 
 
-class JsonFormat(Settings):
+class JsonFormat(ConfigModel):
     """One JSON value: a list of documents, or a mapping whose values are documents."""
 
     type: Literal["json"]
     field: Text | None = None
-    """key of the text within a document; null: a document is the text itself"""
+    """key of the text in a document; null: each document is a text"""
 
 
-class JsonLinesFormat(Settings):
-    """One JSON value a line, each a document."""
+class JsonLinesFormat(ConfigModel):
+    """One document per line, as a JSON value."""
 
     type: Literal["jsonl"]
     field: Text | None = None
-    """key of the text within a line; null: a line is the text itself"""
+    """key of the text in a line; null: each line is a text"""
 
 
-class RowsFormat(Settings):
-    """Rows of a hub data set, each a document."""
+class RowsFormat(ConfigModel):
+    """Rows of a hub dataset; each row is a document."""
 
     type: Literal["rows"]
     field: Text = "text"
-    """column of the text"""
+    """column with the text"""
 
 
-class TextFormat(Settings):
-    """Plain text in UTF-8."""
+class TextFormat(ConfigModel):
+    """Plain text, UTF-8."""
 
     type: Literal["text"]
     document: Literal["line", "paragraph", "file"] = "line"
-    """a line, a paragraph (between empty lines) or the whole file; empty ones are left out"""
+    """unit of text that is one document; paragraphs are separated by empty lines; empty documents
+    are dropped"""
     start_after: Text | None = None
-    """the text begins after the first place where this stands; null: at the start of the file"""
+    """string after whose first occurrence the text starts; null: start of the file"""
     end_before: Text | None = None
-    """the text ends before the next place where this stands; null: at the end of the file"""
+    """string before whose next occurrence the text ends; null: end of the file"""
 
 
 Format = Annotated[
@@ -115,51 +115,49 @@ Format = Annotated[
 ]
 
 
-class HashSplits(Settings):
-    """Shares of one part's documents, by a seeded hash: no document is in two splits."""
+class HashSplits(ConfigModel):
+    """Random split of the documents of one part, by a seeded hash: no document is in two splits."""
 
     type: Literal["hash"]
     part: Text | None = None
-    """the source's part; null: the only one"""
+    """part of the source to split; null: the only part"""
     seed: Annotated[int, Field(ge=0)] = 0
-    """another seed gives another division"""
+    """seed of the split"""
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.05
-    """share of the documents"""
+    """fraction of the documents in validation"""
     test: Annotated[float, Field(ge=0, lt=1)] = 0.05
-    """share of the documents"""
+    """fraction of the documents in test"""
     paper: Split = "test"
-    """the split that evaluation.protocol paper measures"""
+    """split that is measured with evaluation.protocol paper"""
 
 
-class NamedSplits(Settings):
-    """Splits that the source already has, by the name of the part; null: there is none."""
+class NamedSplits(ConfigModel):
+    """Splits that the source provides."""
 
     type: Literal["named"]
     train: Text | None = None
-    """part of the source"""
+    """part of the source to use as train; null: no such split"""
     validation: Text | None = None
-    """part of the source"""
+    """part of the source to use as validation; null: no such split"""
     test: Text | None = None
-    """part of the source"""
+    """part of the source to use as test; null: no such split"""
     paper: Split = "test"
-    """the split that evaluation.protocol paper measures"""
+    """split that is measured with evaluation.protocol paper"""
 
 
 Splits = Annotated[HashSplits | NamedSplits, Field(discriminator="type")]
 
 
-def _shares(validation: float, test: float) -> str | None:
+def _fractions(validation: float, test: float) -> str | None:
     if validation + test < 1:
         return None
-    return f"with splits.test {test} must stay below 1, so that train gets some; got {validation}"
+    return f"must be below 1 in sum with splits.test, {test}, so that train is not empty; got {validation}"
 
 
 def _rows_are_of_the_hub(format_type: str, source_type: str) -> str | None:
     if (format_type == "rows") == (source_type == "hub"):
         return None
-    return (
-        f"rows belong to a hub source and files to the others; got {format_type} with {source_type}"
-    )
+    return f"must be rows for a hub source, and another format for files; got {format_type} with {source_type}"
 
 
 def _one_part(kind: str, part: str | None, files: Mapping[str, object]) -> str | None:
@@ -171,7 +169,7 @@ def _one_part(kind: str, part: str | None, files: Mapping[str, object]) -> str |
 def _hub_part(kind: str, part: str | None, repo: str) -> str | None:
     if kind != "hash" or part is not None:
         return None
-    return f"must name the split of {repo} whose documents are divided, e.g. train; got null"
+    return f"must name the split of {repo} to divide, e.g. train; got null"
 
 
 def _named_part(part: str | None, files: Mapping[str, object]) -> str | None:
@@ -180,28 +178,29 @@ def _named_part(part: str | None, files: Mapping[str, object]) -> str | None:
     return f"must be one of the source's parts: {', '.join(files)}; got {part}"
 
 
-class DatasetConfig(Settings):
-    """`config/datasets/NAME.yaml`."""
+class DatasetConfig(ConfigModel):
+    """Dataset: source, format and splits."""
 
     name: DatasetName
-    """the file's stem, set by the loader"""
+    """file's stem, set by the loader"""
     description: Text
-    """one line"""
+    """one line for lists and model cards"""
     licence: Text
-    """licence of the text"""
+    """license of the text"""
     homepage: Text | None = None
-    """where the text is described"""
+    """web page about the dataset"""
     source: Source
     """type: package, hub, file or url"""
     format: Format
-    """type: json, jsonl, text, or rows of a hub data set"""
-    detokenizer: DetokenizerName | None = None
-    """undoes the spacing of a published text; null: the text is taken as it is"""
+    """type: json, jsonl, text, or rows (of a hub dataset)"""
+    detokenizer: Literal["wikitext", "ptb", "lm1b", "lambada"] | None = None
+    """function that undoes the tokenization (e.g. spaces before punctuation) of a published
+    dataset; null: none"""
     splits: Splits
-    """type: hash (shares of the documents) or named (splits of the source)"""
+    """type: hash (random split of the documents) or named (splits of the source)"""
 
     rules = (
-        Rule(("splits.validation", "splits.test", "splits.seed"), lambda v, t, _: _shares(v, t)),
+        Rule(("splits.validation", "splits.test", "splits.seed"), lambda v, t, _: _fractions(v, t)),
         Rule(("format.type", "source.type"), _rows_are_of_the_hub),
         Rule(("splits.part", "splits.type", "source.files"), lambda p, k, f: _one_part(k, p, f)),
         Rule(
@@ -218,9 +217,9 @@ class DatasetConfig(Settings):
     )
 
     def splits_there(self) -> list[str]:
-        """Those of train, validation and test that the data set has."""
-        rule = self.splits
-        if isinstance(rule, HashSplits):
-            shares = {"train": 1.0, "validation": rule.validation, "test": rule.test}
-            return [split for split, share in shares.items() if share > 0]
-        return [split for split in ("train", "validation", "test") if getattr(rule, split)]
+        """Splits that the dataset has, among train, validation and test."""
+        splits = self.splits
+        if isinstance(splits, HashSplits):
+            fractions = {"train": 1.0, "validation": splits.validation, "test": splits.test}
+            return [split for split, fraction in fractions.items() if fraction > 0]
+        return [split for split in ("train", "validation", "test") if getattr(splits, split)]

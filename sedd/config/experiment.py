@@ -1,246 +1,95 @@
-"""An experiment: one model, from its data to its measurements. `config/experiments/NAME.yaml`.
+"""Experiment: one model, from its data to its measurements. `config/experiments/NAME.yaml`.
 
-`Subject` is all that is needed to measure a model; `Experiment` also says how it is trained, and `Pretrained`
-(`sedd/config/pretrained.py`) where it is had without training.
+`Subject` has the keys needed to measure a model. `Experiment` adds its training, and `Pretrained`
+(`sedd/config/pretrained.py`) the source of weights that are not trained here.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from sedd.config.choices import SamplerName, one_of
-from sedd.config.sections.model import Count, ModelConfig
-from sedd.config.sections.objective import Objective, ScoreEntropyObjective, objective_rules
-from sedd.config.sections.quality import QUALITY_RULES, Generative, Mauve
-from sedd.config.sections.training import TRAINING_RULES, TimeEps, Training
-from sedd.config.settings import (
-    DatasetName,
-    DatasetNames,
-    Name,
-    Rule,
-    Settings,
-    Text,
-    TokenizerName,
-    named_once,
-    section_sha256,
+from sedd.config.base import ConfigModel, Rule, section_sha256
+from sedd.config.sections import (
+    evaluation,
+    generative,
+    graph,
+    mauve,
+    model,
+    noise,
+    objective,
+    sampling,
+    training,
 )
-from sedd.registry import DEFAULT_SAMPLER, GRAPHS, OBJECTIVES, SAMPLERS
+from sedd.config.sections.data import Data
+from sedd.config.sections.evaluation import Evaluation
+from sedd.config.sections.generative import Generative
+from sedd.config.sections.graph import Graph
+from sedd.config.sections.logging import Logging
+from sedd.config.sections.mauve import Mauve
+from sedd.config.sections.model import ModelConfig
+from sedd.config.sections.noise import Noise
+from sedd.config.sections.objective import Objective, ScoreEntropyObjective
+from sedd.config.sections.sampling import Sampling
+from sedd.config.sections.training import Training
+from sedd.config.values import Name, Text
+
+MEASURING_RULES = (*sampling.RULES, *evaluation.RULES, *generative.RULES, *mauve.RULES)
+TRAINING_RULES = (
+    *objective.RULES,
+    *model.RULES,
+    *graph.RULES,
+    *noise.RULES,
+    *training.RULES,
+)
 
 
-class Graph(Settings):
-    """How a token is corrupted: into a mask, or into any other token."""
-
-    type: Literal["absorb", "uniform"]
-
-
-class LogLinearNoise(Settings):
-    """sigma(t) = -log(1 - (1 - eps) t): a token is corrupted with probability (1 - eps) t."""
-
-    type: Literal["loglinear"]
-    eps: Annotated[float, Field(gt=0, lt=1)] = 0.001
-    """share of the tokens that is left at t = 1"""
-
-
-class GeometricNoise(Settings):
-    """sigma(t) = sigma_min^(1 - t) sigma_max^t."""
-
-    type: Literal["geometric"]
-    sigma_min: Annotated[float, Field(gt=0)] = 0.0001
-    """total noise at t = 0"""
-    sigma_max: Annotated[float, Field(gt=0)] = 20.0
-    """total noise at t = 1"""
-
-
-class Data(Settings):
-    """What is learnt from, and in which vocabulary."""
-
-    dataset: DatasetName
-    """a file of config/datasets"""
-    tokenizer: TokenizerName
-    """gpt2, text8 (27 characters), a hub id, or a folder"""
-    length: Count
-    """tokens of a sequence"""
-
-
-class Sampling(Settings):
-    """The texts that are drawn from each checkpoint."""
-
-    sampler: SamplerName = DEFAULT_SAMPLER
-    """how texts are drawn"""
-    steps: Count = 1024
-    """denoising steps from t = 1 to t = 0; ignored by first_hitting and ancestral, which take one step per token"""
-    count: Count = 16
-    """texts"""
-    batch_size: Count = 16
-    """texts drawn side by side"""
-    denoise: bool = True
-    """whether a last step removes the noise that is left"""
-    precision: Literal["float64", "float32"] = "float64"
-    """of the random draws; float32, as the paper ran, never draws the rarest tokens"""
-    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    """draw only the likeliest tokens, of this total probability, whenever a mask is replaced (absorb), or of each next token
-    (autoregressive); null: all"""
-    length: Count | None = None
-    """tokens of a text; null: as long as data.length"""
-    temperature: Annotated[float, Field(gt=0)] = 1.0
-    """what logits are divided by before a draw; autoregressive only"""
-
-
-class Evaluation(Settings):
-    """The bound on the perplexity of each checkpoint."""
-
-    datasets: DatasetNames = ()
-    """files of config/datasets, which are measured in the model's vocabulary"""
-    protocol: Literal["paper", "standard"] = "standard"
-    """standard: the test split, empty rows left out; paper: each text as the paper measured it, WikiText-2 by its train
-    split, and empty rows closed with a separator like any other"""
-    estimator: Literal["paper", "stratified"] = "paper"
-    """paper: independent random times; stratified: spread evenly, the same number with less variance"""
-    num_draws: Count = 1000
-    """random times a sequence"""
-    max_sequences: Count | None = None
-    """sequences of each text, spread over it; null: all"""
-    batch_size: Count = 32
-    """sequences side by side"""
-    time_eps: TimeEps = 0.00001
-    """the bound is integrated over [time_eps, 1]; what lies before is of the order of time_eps"""
-    checkpoints: Literal["all", "last"] = "all"
-    """which checkpoints are sampled and measured"""
-
-
-class Logging(Settings):
-    """Where the metrics go, beside results/runs/NAME/train/ and TensorBoard."""
-
-    wandb: Text | None = None
-    """project of Weights & Biases; null: none"""
-
-
-def _no_scaling(scale_by_sigma: bool | None, graph: str) -> str | None:
-    if scale_by_sigma and not GRAPHS[graph].has_mask:
-        return f"must be false or null with graph.type {graph}, which has no such scaling; got true"
-    return None
-
-
-def _masks_only(vocabulary_draws: int | None, graph: str) -> str | None:
-    if vocabulary_draws is not None and not GRAPHS[graph].has_mask:
-        return f"must be null with graph.type {graph}: the estimate is that of masked tokens"
-    return None
-
-
-def _sampler_fits_graph(sampler: str, graph: str, denoise: bool) -> str | None:
-    """For diffusion models: those without a graph have no such rule."""
-    info = SAMPLERS[sampler]
-    if info.needs_mask and not GRAPHS[graph].has_mask:
-        others = one_of(SAMPLERS.names(needs_mask=False, left_to_right=False))
-        return f"must be {others} with graph.type {graph}: {sampler} fills masks"
-    if not denoise and not info.has_denoising_step and not info.left_to_right:
-        others = one_of(SAMPLERS.names(has_denoising_step=True))
-        return f"must be {others} with sampling.denoise false: {sampler} always removes all noise"
-    return None
-
-
-def _nucleus(top_p: float | None, graph: str, precision: str) -> str | None:
-    if top_p is None:
-        return None
-    if not GRAPHS[graph].has_mask:
-        return f"must be null with graph.type {graph}: it is the choice of what replaces a mask"
-    if precision != "float64":
-        return f"must be null with sampling.precision {precision}, the paper's draws; got {top_p:g}"
-    return None
-
-
-def _rising(sigma_max: float, sigma_min: float) -> str | None:
-    if sigma_max > sigma_min:
-        return None
-    return f"must be above noise.sigma_min, {sigma_min:g}; got {sigma_max:g}"
-
-
-class Subject(Settings):
-    """What every model that is measured has, whether it is trained here or not."""
+class Subject(ConfigModel):
+    """Keys of every measured model, trained here or not."""
 
     name: Name
-    """the file's stem, or what --name says; set by the loader"""
+    """file's stem, or the name given with --name; set by the loader"""
     base: Name | None = None
-    """the experiment that this one was made from by overrides; set by the loader"""
+    """experiment that overrides were applied to; set by the loader"""
     overrides: Annotated[tuple[str, ...], Field(strict=False)] = ()
-    """the overrides, key=value, by which it was made; set by the loader"""
+    """overrides, key=value, that changed `base`; set by the loader"""
     description: Text
-    """one line"""
+    """one line for pages and lists"""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
-    """everything random derives from it"""
+    """seed of all random numbers"""
     sampling: Sampling = Sampling()
-    """what is drawn from it"""
+    """samples drawn from each checkpoint"""
     evaluation: Evaluation = Evaluation()
-    """how it is measured"""
+    """perplexity of each checkpoint"""
     generative: Generative = Generative()
-    """how its texts are judged"""
+    """perplexity of samples under a judge model"""
     mauve: Mauve = Mauve()
-    """how its texts are compared with real ones"""
+    """similarity of conditional samples to real texts"""
 
-    rules: ClassVar[tuple[Rule, ...]] = (
-        Rule(("evaluation.datasets",), named_once),
-        *QUALITY_RULES,
-    )
+    rules: ClassVar[tuple[Rule, ...]] = MEASURING_RULES
 
     def sha256(self) -> str:
-        """Hash of all settings, blind to comments and to the order of keys."""
+        """Hash of all keys, independent of comments and of the order of keys in the file."""
         return section_sha256(self)
 
 
-DIFFUSION_ONLY = {
-    f"{section}.{key}": getattr(default, key)
-    for section, default, keys in (
-        ("training", Training(), ("time_eps", "time_sampling", "time_density")),
-        ("sampling", Sampling(), ("denoise",)),
-        ("evaluation", Evaluation(), ("estimator", "num_draws", "time_eps")),
-    )
-    for key in keys
-}
-
-
 class Experiment(Subject):
-    """`config/experiments/NAME.yaml`, with its preset filled in."""
+    """Experiment with a model that is trained here. Its preset is filled in."""
 
     objective: Objective = ScoreEntropyObjective(type="score_entropy")
     """type: score_entropy, d3pm, lambda_dce or autoregressive"""
     model: ModelConfig
-    """a preset of config/model, or a mapping such as {preset: tiny, dropout: 0.0}"""
+    """preset of config/model, or a mapping such as {preset: tiny, dropout: 0.0}"""
     graph: Graph | None = None
     """type: absorb or uniform; null: for autoregressive models"""
-    noise: Annotated[LogLinearNoise | GeometricNoise, Field(discriminator="type")] | None = None
+    noise: Noise | None = None
     """type: loglinear or geometric; null: for autoregressive models"""
     data: Data
     """dataset, tokenizer and length"""
     training: Training = Training()
-    """how it is trained"""
+    """optimizer, schedule, checkpoints and validation"""
     logging: Logging = Logging()
-    """where else its metrics go"""
+    """further destinations of the training metrics"""
 
-    rules = (
-        *Subject.rules,
-        *(rule.within("model") for rule in ModelConfig.rules),
-        Rule(("model.scale_by_sigma", "graph.type"), _no_scaling),
-        Rule(("training.vocabulary_draws", "graph.type"), _masks_only),
-        Rule(("noise.sigma_max", "noise.sigma_min"), _rising),
-        Rule(("sampling.sampler", "graph.type", "sampling.denoise"), _sampler_fits_graph),
-        Rule(("sampling.top_p", "graph.type", "sampling.precision"), _nucleus),
-        *objective_rules(DIFFUSION_ONLY),
-        *TRAINING_RULES,
-    )
-
-
-def checkpoint_steps(experiment: Experiment) -> list[int]:
-    """Where checkpoints are kept, in order: multiples of checkpoint_every, and the last step."""
-    training = experiment.training
-    steps = list(range(training.checkpoint_every, training.steps + 1, training.checkpoint_every))
-    return steps if steps and steps[-1] == training.steps else [*steps, training.steps]
-
-
-def scales_by_sigma(experiment: Experiment) -> bool:
-    """Whether the network's log scores are scaled by the noise level."""
-    if (chosen := experiment.model.scale_by_sigma) is not None:
-        return chosen
-    graph, objective = experiment.graph, OBJECTIVES[experiment.objective.type]
-    return objective.predicts_scores and graph is not None and GRAPHS[graph.type].has_mask
+    rules = (*MEASURING_RULES, *TRAINING_RULES)

@@ -12,8 +12,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
-from sedd.config.experiment import Experiment, scales_by_sigma
-from sedd.config.settings import Settings
+from sedd.config.base import ConfigModel
+from sedd.config.experiment import Experiment
+from sedd.config.queries import scales_by_sigma
 
 Identity = dict[str, Any]
 
@@ -32,7 +33,7 @@ class Keys:
         """Whether the choice has `key`, or a section that contains it."""
         return _within(key, self.include) and not _within(key, self.exclude)
 
-    def identity(self, settings: Settings) -> Identity:
+    def identity(self, settings: ConfigModel) -> Identity:
         """The chosen settings that differ from their default, as plain JSON values."""
         return {
             key: to_jsonable_python(value)

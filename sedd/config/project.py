@@ -1,34 +1,33 @@
-"""What a build computes: `config/config.yaml` and its siblings."""
+"""Build: `config/config.yaml`, or another file for `snakemake --configfile`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sedd.config.settings import Name, Names, Rule, Settings, named_once
+from sedd.config.base import ConfigModel, Rule
+from sedd.config.values import Name, Names, named_once
 
 
-def _some(experiments: Sequence[str]) -> str | None:
-    return (
-        None
-        if experiments
-        else "must name at least one file of config/experiments; got an empty list"
-    )
+def _at_least_one(experiments: Sequence[str]) -> str | None:
+    if experiments:
+        return None
+    return "must name at least one file of config/experiments; got an empty list"
 
 
-class ProjectConfig(Settings):
-    """Experiments to run, and tables to make of them."""
+class ProjectConfig(ConfigModel):
+    """Experiments to run and tables to make from their results."""
 
     experiments: Names
     """files of config/experiments"""
     tables: Names = ()
     """files of config/tables"""
     reports: bool = True
-    """whether each experiment gets its page"""
+    """whether to write a page for each experiment, results/reports/NAME.html"""
     cluster: Name = "local"
-    """a file of config/cluster: where training runs"""
+    """file of config/cluster that training jobs run on"""
 
     rules = (
-        Rule(("experiments",), _some),
+        Rule(("experiments",), _at_least_one),
         Rule(("experiments",), named_once),
         Rule(("tables",), named_once),
     )

@@ -1,33 +1,102 @@
-"""Which tokens an experiment needs, from training to its last measurement."""
+"""Questions to an experiment: its checkpoints, samples and tokens."""
 
 from __future__ import annotations
 
-from sedd.config.pretrained import Measured, reference_dataset, training_dataset
+import itertools
 
-Split = tuple[str, str, str]  # data set, tokenizer, split
+from sedd.config.experiment import Experiment
+from sedd.config.pretrained import STEP, Measured, Pretrained
+from sedd.config.values import DrawPrecision
+from sedd.registry import GRAPHS, OBJECTIVES, SAMPLERS
+
+Drawn = tuple[str, int, DrawPrecision]  # sampler, steps, precision
+TokenSplit = tuple[str, str, str]  # dataset, tokenizer, split: a folder of results/data
 
 
-def needed_tokens(subject: Measured) -> list[Split]:
-    """Every split, each once."""
+def checkpoint_steps(experiment: Experiment) -> list[int]:
+    """Steps with a checkpoint, in order: multiples of checkpoint_every, and the last step."""
+    training = experiment.training
+    steps = list(range(training.checkpoint_every, training.steps + 1, training.checkpoint_every))
+    return steps if steps and steps[-1] == training.steps else [*steps, training.steps]
+
+
+def measured_steps(subject: Measured) -> list[int]:
+    """Steps of all checkpoints; a pretrained model has one."""
+    return [STEP] if isinstance(subject, Pretrained) else checkpoint_steps(subject)
+
+
+def evaluated_steps(subject: Measured) -> list[int]:
+    """Steps of the checkpoints that are sampled and measured: all, or the last."""
+    steps = measured_steps(subject)
+    return steps[-1:] if subject.evaluation.checkpoints == "last" else steps
+
+
+def scales_by_sigma(experiment: Experiment) -> bool:
+    """Whether the network's log scores are scaled by the noise level."""
+    if (chosen := experiment.model.scale_by_sigma) is not None:
+        return chosen
+    graph, objective = experiment.graph, OBJECTIVES[experiment.objective.type]
+    return objective.predicts_scores and graph is not None and GRAPHS[graph.type].has_mask
+
+
+def text_length(subject: Measured) -> int:
+    """Tokens per sample."""
+    return subject.sampling.length or subject.data.length
+
+
+def sampling_steps(subject: Measured, length: int | None = None) -> int:
+    """Steps of the sampler for a text of `length` tokens, by default `text_length`, as in the name of a file of samples."""
+    sampling = subject.sampling
+    return _steps(sampling.sampler, sampling.steps, length or text_length(subject))
+
+
+def drawings(subject: Measured) -> list[Drawn]:
+    """Sampler, steps and precision of all samples to judge, each combination once."""
+    generative, length = subject.generative, text_length(subject)
+    grid = itertools.product(generative.samplers, generative.steps, generative.precisions)
+    return list(
+        dict.fromkeys(
+            (sampler, _steps(sampler, steps, length), precision)
+            for sampler, steps, precision in grid
+        )
+    )
+
+
+def _steps(sampler: str, steps: int, length: int) -> int:
+    return length if SAMPLERS[sampler].one_step_per_token else steps
+
+
+def training_dataset(subject: Measured) -> str | None:
+    """Dataset of the training; None for a pretrained model."""
+    return None if isinstance(subject, Pretrained) else subject.data.dataset
+
+
+def reference_dataset(subject: Measured) -> str | None:
+    """Dataset of the real texts for MAUVE."""
+    return subject.mauve.dataset or training_dataset(subject)
+
+
+def measured_split(subject: Measured) -> str:
+    """Split of the measured datasets: `test`, or `paper` for evaluation.protocol paper."""
+    return "paper" if subject.evaluation.protocol == "paper" else "test"
+
+
+def needed_tokens(subject: Measured) -> list[TokenSplit]:
+    """All splits for training and measurements, each once."""
     return list(dict.fromkeys([*training_tokens(subject), *measuring_tokens(subject)]))
 
 
-def training_tokens(subject: Measured) -> list[Split]:
-    """What is trained and validated on."""
+def training_tokens(subject: Measured) -> list[TokenSplit]:
+    """Splits for training and validation; empty for a pretrained model."""
     name = training_dataset(subject)
     splits = ("train", "validation") if name is not None else ()
     return [(name or "", subject.data.tokenizer, split) for split in splits]
 
 
-def measuring_tokens(subject: Measured) -> list[Split]:
-    """What perplexities are measured on, and what MAUVE takes for real texts."""
-    tokenizer, evaluation = subject.data.tokenizer, subject.evaluation
-    wanted = [(name, tokenizer, measured_split(subject)) for name in evaluation.datasets]
+def measuring_tokens(subject: Measured) -> list[TokenSplit]:
+    """Splits for perplexities, and for the real texts of MAUVE."""
+    tokenizer, split = subject.data.tokenizer, measured_split(subject)
+    splits = [(name, tokenizer, split) for name in subject.evaluation.datasets]
     if subject.mauve.tasks:
-        wanted.append((reference_dataset(subject) or "", tokenizer, subject.mauve.split))
-    return wanted
-
-
-def measured_split(subject: Measured) -> str:
-    """The folder of tokens that the protocol measures: `test`, or `paper`."""
-    return "paper" if subject.evaluation.protocol == "paper" else "test"
+        splits.append((reference_dataset(subject) or "", tokenizer, subject.mauve.split))
+    return splits

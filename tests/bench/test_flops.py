@@ -11,8 +11,8 @@ from sedd.bench.flops import forward_flops_per_token, train_flops_per_token
 from sedd.bench.measure import Seconds
 from sedd.bench.table import columns
 from sedd.checkpoints.build import build_model
+from sedd.config import load_yaml_model
 from sedd.config.sections.model import ModelConfig
-from sedd.config.yaml.load import load_yaml_model
 from sedd.paths import model_file
 
 V = 300

@@ -127,7 +127,7 @@ def test_what_does_not_fit_is_told(known):
         opened("data.length=64")
     with pytest.raises(CheckpointError, match="no checkpoint of step 7"):
         open_run(load_subject("known"), 7, "cpu")
-    with pytest.raises(ConfigError, match="trained by others"):
+    with pytest.raises(ConfigError, match="is a pretrained model"):
         load_experiment("known")
 
 

@@ -13,7 +13,7 @@ from sedd.errors import ConfigError
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project folder with the shipped configuration, which the test runs in and may change."""
+    """Temporary project folder with the shipped configuration; it is the current folder."""
     shutil.copytree(SHIPPED, tmp_path / "config")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -21,19 +21,19 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def write(here: Path) -> Callable[[str], None]:
-    """Writes config/experiments/mine.yaml."""
+    """Function that writes config/experiments/mine.yaml."""
 
-    def written(text: str) -> None:
+    def write_text(text: str) -> None:
         (here / "config/experiments/mine.yaml").write_text(text, encoding="utf-8")
 
-    return written
+    return write_text
 
 
 @pytest.fixture
 def problems(write: Callable[[str], None]) -> Callable[..., list[str]]:
-    """What is said of an experiment file, line by line; an empty list if it is right."""
+    """Function that returns the problems of an experiment file; an empty list for a valid file."""
 
-    def told(text: str, *overrides: str) -> list[str]:
+    def find_problems(text: str, *overrides: str) -> list[str]:
         write(text)
         try:
             load_experiment("mine", overrides, rename="other" if overrides else None)
@@ -41,4 +41,4 @@ def problems(write: Callable[[str], None]) -> Callable[..., list[str]]:
             return [str(problem) for problem in error.problems]
         return []
 
-    return told
+    return find_problems

@@ -1,4 +1,4 @@
-"""Files of every kind, and what they say of one another."""
+"""Check of all configuration files, of every kind, and of the names of other files in them."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ def replace(path: str, old: str, new: str) -> None:
     file.write_text(text.replace(old, new, 1))
 
 
-def told() -> dict[str, list[str]]:
+def problems() -> dict[str, list[str]]:
     return {error.source: [str(problem) for problem in error.problems] for error in check_project()}
 
 
-def test_every_broken_file_has_an_error_of_its_own(here: Path) -> None:
+def test_each_invalid_file_has_its_own_error(here: Path) -> None:
     replace("config/model/medium.yaml", "n_heads: 16", "n_heads: 15")
     replace("config/cluster/local.yaml", "hours: 24", "hours: 0\nqueue: short")
     replace("config/datasets/wiki.yaml", "type: package", "type: pakage")
     replace("config/tables/text8.yaml", "metric: bits_per_character", "metric: bits")
     replace("config/smoke.yaml", "smoke_absorb,", "smoke_absorbb,")
-    found = told()
-    assert {source: [line.split(":")[0] for line in lines] for source, lines in found.items()} == {
+    lines = problems()
+    assert {source: [line.split(":")[0] for line in own] for source, own in lines.items()} == {
         "config/model/medium.yaml": ["n_heads"],
-        # a preset's mistake is also one of the experiments that are built on it
+        # a problem of a preset is also reported for its experiments
         "config/experiments/sedd_medium_absorb.yaml": ["model"],
         "config/experiments/sedd_medium_uniform.yaml": ["model"],
         "config/cluster/local.yaml": ["hours", "queue"],
@@ -54,24 +54,24 @@ def test_every_broken_file_has_an_error_of_its_own(here: Path) -> None:
         "config/tables/text8.yaml": ["metric"],
         "config/smoke.yaml": ["experiments[0]"],
     }
-    assert "did you mean 'smoke_absorb'?" in found["config/smoke.yaml"][0]
+    assert "did you mean 'smoke_absorb'?" in lines["config/smoke.yaml"][0]
 
 
-def test_a_batch_that_the_clusters_devices_cannot_share_is_told(here: Path) -> None:
+def test_a_batch_not_divisible_by_the_devices_of_the_cluster_is_reported(here: Path) -> None:
     replace("config/config.yaml", "cluster: local", "cluster: slurm")
     replace("config/cluster/slurm.yaml", "gpus_per_node: 1", "gpus_per_node: 3")
-    found = told()
-    assert found["config/config.yaml"][0].startswith(
-        "experiments[0]: tiny_absorb_bpe: training.batch_size: must divide evenly by training.accum 1"
-        " shared by 3 devices, 3 parts, e.g. 30 or 33; got 32; the cluster is 'slurm'"
+    lines = problems()
+    assert lines["config/config.yaml"][0].startswith(
+        "experiments[0]: tiny_absorb_bpe: training.batch_size: must be divisible by training.accum 1"
+        " on 3 devices, 3 micro-batches, e.g. 30 or 33; got 32; the cluster is 'slurm'"
     )
-    assert found.keys() == {"config/config.yaml", "config/paper.yaml"}
+    assert lines.keys() == {"config/config.yaml", "config/paper.yaml"}
 
 
-def test_a_table_names_only_experiments_and_texts_that_are_there(here: Path) -> None:
+def test_missing_experiments_and_datasets_of_a_table_are_reported(here: Path) -> None:
     Path("config/experiments/tiny_uniform.yaml").unlink()
     Path("config/datasets/text8.yaml").unlink()
-    lines = told()["config/tables/text8.yaml"]
+    lines = problems()["config/tables/text8.yaml"]
     assert any("there is no config/experiments/tiny_uniform.yaml" in line for line in lines)
     assert any("there is no config/datasets/text8.yaml" in line for line in lines)
 
@@ -83,25 +83,27 @@ def test_one_file_can_be_checked_alone(here: Path) -> None:
     assert error.source == "config/model/small.yaml"
 
 
-def test_a_file_whose_folder_does_not_say_what_it_is_is_told(here: Path) -> None:
+def test_a_file_of_unknown_kind_is_reported(here: Path) -> None:
     Path("mine.yaml").write_text(Path("config/experiments/tiny_absorb.yaml").read_text())
     (error,) = check_project([Path("mine.yaml")])
-    assert "its folder does not say what it is; known are config/experiments," in str(error)
+    assert "the kind of file is not clear from its folder; known are config/experiments," in str(
+        error
+    )
     Path("build.yaml").write_text(Path("config/smoke.yaml").read_text())
     assert check_project([Path("build.yaml")]) == []
 
 
-def test_a_runs_own_settings_can_be_checked(here: Path) -> None:
-    made = load_experiment("tiny_absorb", ["seed=5"], rename="other")
+def test_the_resolved_config_of_a_run_can_be_checked(here: Path) -> None:
+    experiment = load_experiment("tiny_absorb", ["seed=5"], rename="other")
     path = run_dir("other") / "config.yaml"
-    write_resolved(made, path)
+    write_resolved(experiment, path)
     assert check_project([path]) == []
     replace(str(path), "accum: 1", "accum: 0")
     (error,) = check_project([path])
     assert [problem.where for problem in error.problems] == ["training.accum"]
 
 
-def test_a_file_that_is_not_there_is_told(here: Path) -> None:
+def test_a_missing_file_is_reported(here: Path) -> None:
     (error,) = check_project([Path("config/experiments/none.yaml")])
     assert "there is no such file" in str(error)
 
@@ -119,7 +121,7 @@ def test_a_file_that_is_not_there_is_told(here: Path) -> None:
         ),
     ],
 )
-def test_contradictions_of_a_data_set(here: Path, old: str, new: str, key: str) -> None:
+def test_contradictions_in_a_dataset(here: Path, old: str, new: str, key: str) -> None:
     path = Path("config/datasets/mine.yaml")
     path.write_text(HUB)
     assert check_project([path]) == []
@@ -131,7 +133,7 @@ def test_contradictions_of_a_data_set(here: Path, old: str, new: str, key: str) 
 @pytest.mark.parametrize(
     "splits", ["{type: named, test: x}", "{type: hash, part: x}", "{type: hash}"]
 )
-def test_splits_name_parts_that_the_files_have(here: Path, splits: str) -> None:
+def test_splits_must_name_parts_of_the_source(here: Path, splits: str) -> None:
     path = Path("config/datasets/mine.yaml")
     path.write_text(
         HUB.replace("{type: hub, repo: a/b}", "{type: file, files: {a: a.txt, b: b.txt}}")
@@ -142,12 +144,16 @@ def test_splits_name_parts_that_the_files_have(here: Path, splits: str) -> None:
     assert "must be one of the source's parts: a, b; got" in str(error)
 
 
-def test_a_build_is_taken_as_snakemake_has_read_it(here: Path) -> None:
-    made = load_project({"experiments": ["tiny_absorb"], "tables": ["text8"]})
-    assert (made.experiments, made.tables, made.cluster) == (("tiny_absorb",), ("text8",), "local")
+def test_a_build_can_be_loaded_from_the_values_that_snakemake_has_read(here: Path) -> None:
+    project = load_project({"experiments": ["tiny_absorb"], "tables": ["text8"]})
+    assert (project.experiments, project.tables, project.cluster) == (
+        ("tiny_absorb",),
+        ("text8",),
+        "local",
+    )
 
 
-def test_mistakes_of_a_build_are_told_at_once(here: Path) -> None:
+def test_all_problems_of_a_build_are_reported_together(here: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load_project(
             {"experiments": ["tiny_absorbb"], "tables": "text8", "clusters": 1, "cluster": "x"}
@@ -161,6 +167,6 @@ def test_mistakes_of_a_build_are_told_at_once(here: Path) -> None:
 
 
 def test_configuration_is_read_without_torch() -> None:
-    """In a process of its own: the others' tests have loaded it here."""
+    """In a new process, because other tests have imported torch in this one."""
     code = "import sys, sedd.config; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -38,14 +38,14 @@ CONTRADICTIONS = {
 
 
 @pytest.mark.parametrize("key", CONTRADICTIONS)
-def test_a_contradiction_is_told_at_its_key(problems: Problems, key: str) -> None:
+def test_a_contradiction_is_reported_at_its_key(problems: Problems, key: str) -> None:
     old, new = CONTRADICTIONS[key]
     assert old in GOOD
-    told = problems(GOOD.replace(old, new))
-    assert [line.split(":")[0] for line in told] == [key]
+    lines = problems(GOOD.replace(old, new))
+    assert [line.split(":")[0] for line in lines] == [key]
 
 
-def test_all_contradictions_are_told_beside_other_mistakes(problems: Problems) -> None:
+def test_all_contradictions_are_reported_together_with_other_problems(problems: Problems) -> None:
     text = """\
 description: 3
 seed: -1
@@ -57,8 +57,8 @@ training: {steps: 100, warmup_steps: 101, checkpoint_every: 101, batch_size: 33,
 sampling: {sampler: first_hitting, top_p: 0.9}
 evaluation: {datasets: [wiki, wiki]}
 """
-    told = {line.split(":")[0] for line in problems(text)}
-    assert told == {"description", "seed", *CONTRADICTIONS}
+    keys = {line.split(":")[0] for line in problems(text)}
+    assert keys == {"description", "seed", *CONTRADICTIONS}
 
 
 @pytest.mark.parametrize(
@@ -73,19 +73,19 @@ evaluation: {datasets: [wiki, wiki]}
         ("steps: 100", "steps: 100, batch_size: 34, accum: 2"),
     ],
 )
-def test_what_is_next_to_a_contradiction_is_allowed(
+def test_values_at_the_limit_of_a_rule_are_allowed(
     problems: Problems, change: tuple[str, str]
 ) -> None:
     assert change[0] in GOOD
     assert problems(GOOD.replace(*change)) == []
 
 
-def test_a_rule_is_silent_about_values_that_are_wrong_themselves(problems: Problems) -> None:
-    told = problems(GOOD.replace("steps: 100", "steps: 100, batch_size: 33, accum: 0"))
-    assert [line.split(":")[0] for line in told] == ["training.accum"]
+def test_a_rule_is_skipped_for_invalid_values(problems: Problems) -> None:
+    lines = problems(GOOD.replace("steps: 100", "steps: 100, batch_size: 33, accum: 0"))
+    assert [line.split(":")[0] for line in lines] == ["training.accum"]
 
 
-def test_an_experiment_made_in_code_obeys_the_rules_too(here: Path) -> None:
+def test_rules_also_apply_to_an_experiment_created_in_code(here: Path) -> None:
     values = load_experiment("tiny_absorb").sections()
     assert Experiment.model_validate(values) == load_experiment("tiny_absorb")
     values["training"]["warmup_steps"] = values["training"]["steps"] + 1
@@ -95,7 +95,7 @@ def test_an_experiment_made_in_code_obeys_the_rules_too(here: Path) -> None:
 
 @settings(deadline=None)
 @given(st.integers(2, 256), st.integers(1, 64))
-def test_a_model_is_accepted_exactly_if_its_heads_have_an_even_whole_size(
+def test_a_model_is_valid_exactly_if_its_head_size_is_an_even_whole_number(
     hidden_size: int, n_heads: int
 ) -> None:
     try:
@@ -108,7 +108,7 @@ def test_a_model_is_accepted_exactly_if_its_heads_have_an_even_whole_size(
 
 @settings(deadline=None)
 @given(st.integers(1, 600), st.integers(1, 8), st.integers(1, 16))
-def test_sizes_offered_for_an_indivisible_batch_do_divide(
+def test_the_batch_sizes_suggested_in_the_message_are_valid(
     batch_size: int, accum: int, num_devices: int
 ) -> None:
     what = indivisible_batch(batch_size, accum, num_devices)
@@ -116,5 +116,5 @@ def test_sizes_offered_for_an_indivisible_batch_do_divide(
     assert (what is None) == (batch_size % (each * num_devices) == 0)
     assert each == max(1, math.ceil(accum / num_devices))
     if what is not None:
-        offered = what.split("e.g. ")[1].split(";")[0].split(" or ")
-        assert all(indivisible_batch(int(size), accum, num_devices) is None for size in offered)
+        suggested = what.split("e.g. ")[1].split(";")[0].split(" or ")
+        assert all(indivisible_batch(int(size), accum, num_devices) is None for size in suggested)

@@ -1,4 +1,4 @@
-"""What counts as another experiment, and what as other weights."""
+"""Hash of an experiment, and the identity of its weights."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sedd.config import (
 )
 
 REORDERED = """\
-# another comment
+# a new comment
 training:
   checkpoint_every: 50   # a comment
   warmup_steps: 1.0e+1
@@ -30,7 +30,7 @@ description: 'for a test'
 """.replace("1.0e+1", "10")
 
 
-def test_hashes_are_blind_to_comments_quotes_and_the_order_of_keys(
+def test_hashes_ignore_comments_quotes_and_the_order_of_keys(
     write: Callable[[str], None],
 ) -> None:
     write(GOOD)
@@ -41,7 +41,7 @@ def test_hashes_are_blind_to_comments_quotes_and_the_order_of_keys(
     assert section_sha256(after, "training", "data") == section_sha256(before, "training", "data")
 
 
-def test_a_section_hash_sees_its_sections_and_no_other(here: Path) -> None:
+def test_a_section_hash_depends_only_on_its_sections(here: Path) -> None:
     before = load_experiment("tiny_absorb")
     after = load_experiment("tiny_absorb", ["sampling.steps=7"], writes=False)
     assert section_sha256(after, "training") == section_sha256(before, "training")
@@ -49,7 +49,7 @@ def test_a_section_hash_sees_its_sections_and_no_other(here: Path) -> None:
     assert after.sha256() != before.sha256()
 
 
-def test_the_hash_is_that_of_canonical_json() -> None:
+def test_the_hash_is_computed_from_canonical_json() -> None:
     import hashlib
 
     expected = hashlib.sha256('{"a":[1,2.5,null],"b":"é"}'.encode()).hexdigest()
@@ -92,27 +92,27 @@ WEIGHTS_STAY = [
     "training.log_every=1",
     "training.validate_every=7",
     "training.validation_sequences=8",
-    "objective.type=score_entropy",  # what is left out means that
+    "objective.type=score_entropy",  # the default
     "sampling.steps=7",
     "evaluation.num_draws=7",
     "evaluation.datasets=[wiki,kjv]",
-    "model.scale_by_sigma=true",  # what null means for absorb
+    "model.scale_by_sigma=true",  # the default for absorb
 ]
 
 
 @pytest.mark.parametrize("override", WEIGHTS_CHANGE)
-def test_what_changes_the_weights_changes_the_identity(here: Path, override: str) -> None:
+def test_keys_that_change_the_weights_change_the_identity(here: Path, override: str) -> None:
     after = load_experiment("tiny_absorb", [override], rename="other")
     assert training_identity(after) != training_identity(load_experiment("tiny_absorb"))
 
 
 @pytest.mark.parametrize("override", WEIGHTS_STAY)
-def test_what_leaves_the_weights_leaves_the_identity(here: Path, override: str) -> None:
+def test_keys_that_do_not_change_the_weights_leave_the_identity(here: Path, override: str) -> None:
     after = load_experiment("tiny_absorb", [override], rename="other")
     assert training_identity(after) == training_identity(load_experiment("tiny_absorb"))
 
 
-def test_every_training_key_is_listed_as_one_or_the_other() -> None:
+def test_every_training_key_is_in_one_of_the_two_lists() -> None:
     from sedd.config.sections.training import Training
 
     listed = {
@@ -122,7 +122,7 @@ def test_every_training_key_is_listed_as_one_or_the_other() -> None:
 
 
 @pytest.mark.parametrize(("decay", "same"), [(0, True), (0.5, False)])
-def test_the_number_of_steps_counts_only_if_the_decay_depends_on_it(
+def test_the_number_of_steps_counts_only_with_learning_rate_decay(
     here: Path, decay: float, same: bool
 ) -> None:
     short, long = (
@@ -140,7 +140,7 @@ def test_the_number_of_steps_counts_only_if_the_decay_depends_on_it(
     ("steps", "every", "expected"),
     [(100, 50, [50, 100]), (100, 40, [40, 80, 100]), (100, 100, [100]), (3, 1, [1, 2, 3])],
 )
-def test_checkpoints_land_at_every_multiple_and_at_the_last_step(
+def test_checkpoints_are_at_every_multiple_and_at_the_last_step(
     here: Path, steps: int, every: int, expected: list[int]
 ) -> None:
     overrides = [

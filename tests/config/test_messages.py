@@ -1,4 +1,4 @@
-"""The texts of problems: place, what was found, what is allowed, all at once."""
+"""Messages: key, line, what was found, what is allowed; all problems together."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from sedd.errors import ConfigError
 
 Problems = Callable[..., list[str]]
 
-FIVE_MISTAKES = """\
-description: five mistakes of five kinds
+FIVE_PROBLEMS = """\
+description: five kinds of problems
 model: {preset: tiny, scale_by_sigma: true}
 graph: {type: uniform}
 noise: {type: loglinear}
@@ -26,21 +26,21 @@ training:
 """
 
 
-def test_a_right_file_has_no_problem(problems: Problems) -> None:
+def test_a_valid_file_has_no_problem(problems: Problems) -> None:
     assert problems(GOOD) == []
 
 
-def test_five_mistakes_of_five_kinds_are_told_at_once_each_with_its_line(
+def test_five_kinds_of_problems_are_reported_together_each_with_its_line(
     write: Callable[[str], None],
 ) -> None:
-    write(FIVE_MISTAKES)
+    write(FIVE_PROBLEMS)
     with pytest.raises(ConfigError) as caught:
         load_experiment("mine")
     assert str(caught.value).splitlines() == [
         "config/experiments/mine.yaml: 5 problems",
         "  model.scale_by_sigma: must be false or null with graph.type uniform, which has no such"
         " scaling; got true    [line 2]",
-        "  data.length: missing; give tokens of a sequence    [line 5]",
+        "  data.length: missing; give tokens per sequence    [line 5]",
         "  training.batch_sise: unknown key; did you mean 'batch_size'?    [line 7]",
         "  training.accum: must be at least 1, got -2    [line 8]",
         "  training.steps: must be a whole number, got the text '3000'; write 3000, without quotes"
@@ -115,19 +115,18 @@ TRAINING = "training: {steps: 100, warmup_steps: 10, checkpoint_every: 50}"
         ("description", "name: x\ndescription", "name: unknown key; the name is the file's own"),
     ],
 )
-def test_a_single_mistake_is_told_once_with_what_is_allowed(
+def test_a_single_problem_is_reported_once_with_what_is_allowed(
     problems: Problems, old: str, new: str, message: str
 ) -> None:
     assert old in GOOD
     line = GOOD[: GOOD.index(old)].count("\n") + 1
-    told = problems(GOOD.replace(old, new))
-    # a long training needs its defaults: warm-up and checkpoints fit in the default number of steps
-    assert len(told) == 1, told
-    assert message in told[0]
-    assert told[0].endswith(f"[line {line}]")
+    lines = problems(GOOD.replace(old, new))
+    assert len(lines) == 1, lines
+    assert message in lines[0]
+    assert lines[0].endswith(f"[line {line}]")
 
 
-def test_a_mistake_in_a_preset_is_told_with_the_presets_file_and_line(
+def test_a_problem_of_a_preset_is_reported_with_its_file_and_line(
     here: Path, problems: Problems
 ) -> None:
     preset = here / "config/model/odd.yaml"
@@ -139,12 +138,14 @@ def test_a_mistake_in_a_preset_is_told_with_the_presets_file_and_line(
     ]
 
 
-def test_keys_set_beside_an_unknown_preset_are_checked_too(problems: Problems) -> None:
+def test_keys_next_to_an_unknown_preset_are_checked_too(problems: Problems) -> None:
     text = GOOD.replace("{hidden_size: 32, n_blocks: 2, n_heads: 2}", "{preset: x, dropout: 2}")
     assert [line.split(":")[0] for line in problems(text)] == ["model.dropout", "model.preset"]
 
 
 @pytest.mark.parametrize("name", ["tiny_absrob", "tiny_absorb.yaml"])
-def test_an_unknown_experiment_is_answered_with_the_nearest(here: Path, name: str) -> None:
+def test_the_most_similar_name_is_suggested_for_an_unknown_experiment(
+    here: Path, name: str
+) -> None:
     with pytest.raises(ConfigError, match="did you mean 'tiny_absorb'"):
         load_experiment(name)

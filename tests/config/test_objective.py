@@ -1,4 +1,4 @@
-"""The objective section: what it asks of the other sections, and what it means for runs made before it."""
+"""Section `objective`: rules with other sections, and identity of runs older than the section."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sedd.config import Experiment, load_experiment, scales_by_sigma, training_i
 
 Problems = Callable[..., list[str]]
 
-READER = """\
+AUTOREGRESSIVE = """\
 description: for a test
 objective: {type: autoregressive}
 model: {hidden_size: 32, n_blocks: 2, n_heads: 2}
@@ -27,8 +27,8 @@ def with_objective(text: str) -> str:
     return GOOD.replace("model:", f"objective: {text}\nmodel:")
 
 
-def test_every_objective_has_a_right_file(problems: Problems) -> None:
-    assert problems(READER) == []
+def test_every_objective_has_a_valid_file(problems: Problems) -> None:
+    assert problems(AUTOREGRESSIVE) == []
     assert problems(with_objective("{type: lambda_dce, time_conditioning: true}")) == []
     steps = with_objective("{type: d3pm, num_steps: 100, cross_entropy: 0.01}")
     assert problems(steps) == []
@@ -38,7 +38,12 @@ def test_every_objective_has_a_right_file(problems: Problems) -> None:
 @pytest.mark.parametrize(
     ("objective", "old", "new", "message"),
     [
-        ("{type: lambda_dce}", "absorb", "uniform", "objective.type: lambda_dce is the likelihood"),
+        (
+            "{type: lambda_dce}",
+            "absorb",
+            "uniform",
+            "objective.type: lambda_dce is defined for masked tokens",
+        ),
         ("{type: lambda_dce}", "graph: {type: absorb}\n", "", "graph: missing; give type: absorb"),
         (
             "{type: lambda_dce}",
@@ -80,18 +85,18 @@ def test_every_objective_has_a_right_file(problems: Problems) -> None:
             "{type: score_entropy}",
             "training:",
             "sampling: {sampler: ancestral}\ntraining:",
-            "sampling.sampler: ancestral writes from left to right",
+            "sampling.sampler: ancestral samples from left to right",
         ),
     ],
 )
-def test_what_does_not_go_together_is_told(
+def test_contradictions_between_objective_and_other_sections_are_reported(
     problems: Problems, objective: str, old: str, new: str, message: str
 ) -> None:
     text = with_objective(objective)
     assert old in text
-    told = problems(text.replace(old, new))
-    assert len(told) == 1
-    assert told[0].startswith(message)
+    lines = problems(text.replace(old, new))
+    assert len(lines) == 1
+    assert lines[0].startswith(message)
 
 
 @pytest.mark.parametrize(
@@ -100,46 +105,48 @@ def test_what_does_not_go_together_is_told(
         ("data:", "graph: {type: absorb}\ndata:", "graph: must be left out, or null"),
         ("data:", "noise: {type: loglinear}\ndata:", "noise: must be left out, or null"),
         ("steps: 100", "steps: 100, time_sampling: stratified", "training.time_sampling: has no"),
-        ("ancestral}", "ancestral, denoise: false}", "sampling.denoise: has no meaning"),
+        ("ancestral}", "ancestral, denoise: false}", "sampling.denoise: has no effect"),
         ("sampling:", "evaluation: {num_draws: 3}\nsampling:", "evaluation.num_draws: has no"),
         ("sampler: ancestral", "sampler: euler", "sampling.sampler: must be ancestral"),
     ],
 )
-def test_what_a_reader_has_no_use_for_is_told(
+def test_keys_without_effect_on_an_autoregressive_model_are_reported(
     problems: Problems, old: str, new: str, message: str
 ) -> None:
-    assert old in READER
-    told = problems(READER.replace(old, new))
-    assert len(told) == 1
-    assert told[0].startswith(message)
+    assert old in AUTOREGRESSIVE
+    lines = problems(AUTOREGRESSIVE.replace(old, new))
+    assert len(lines) == 1
+    assert lines[0].startswith(message)
 
 
-def test_a_diffusion_turned_into_a_reader_is_told_all_that_must_go(problems: Problems) -> None:
-    told = problems(GOOD, "objective.type=autoregressive")
-    assert {line.split(":")[0] for line in told} == {"graph", "noise", "sampling.sampler"}
+def test_all_sections_to_remove_for_an_autoregressive_model_are_reported(
+    problems: Problems,
+) -> None:
+    lines = problems(GOOD, "objective.type=autoregressive")
+    assert {line.split(":")[0] for line in lines} == {"graph", "noise", "sampling.sampler"}
     words = ["objective.type=autoregressive", "graph=null", "noise=null"]
     assert problems(GOOD, *words, "sampling.sampler=ancestral") == []
 
 
-def test_a_reader_made_in_code_obeys_the_rules_too(here: Path) -> None:
+def test_rules_also_apply_to_an_autoregressive_model_created_in_code(here: Path) -> None:
     values = load_experiment("smoke_autoregressive").sections()
     assert Experiment.model_validate(values) == load_experiment("smoke_autoregressive")
-    with pytest.raises(ValidationError, match="corrupts nothing"):
+    with pytest.raises(ValidationError, match="adds no noise"):
         Experiment.model_validate({**values, "graph": {"type": "absorb"}})
 
 
-def test_a_run_without_the_section_is_of_score_entropy_and_keeps_its_identity(here: Path) -> None:
+def test_a_run_without_the_section_has_score_entropy_and_keeps_its_identity(here: Path) -> None:
     old = load_experiment("tiny_absorb")
     assert old.objective.type == "score_entropy"
     assert "objective" not in training_identity(old)
-    said = load_experiment("tiny_absorb", ["objective.type=score_entropy"], writes=False)
-    assert training_identity(said) == training_identity(old)
+    explicit = load_experiment("tiny_absorb", ["objective.type=score_entropy"], writes=False)
+    assert training_identity(explicit) == training_identity(old)
     values = old.sections()
     del values["objective"]
     assert Experiment.model_validate(values) == old
 
 
-def test_another_objective_is_another_training(here: Path) -> None:
+def test_another_objective_gives_another_identity(here: Path) -> None:
     identities = [
         training_identity(load_experiment("tiny_absorb", words, writes=False))
         for words in (
@@ -157,5 +164,5 @@ def test_another_objective_is_another_training(here: Path) -> None:
     ("name", "scaled"),
     [("tiny_absorb", True), ("tiny_uniform", False), ("tiny_lambda_dce", False)],
 )
-def test_only_scores_of_masks_are_scaled_by_the_noise(here: Path, name: str, scaled: bool) -> None:
+def test_only_scores_with_masks_are_scaled_by_sigma(here: Path, name: str, scaled: bool) -> None:
     assert scales_by_sigma(load_experiment(name)) is scaled

@@ -18,7 +18,7 @@ def changed(name: str, *overrides: str):
 
 
 def test_values_are_yaml(here: Path) -> None:
-    made = changed(
+    experiment = changed(
         "tiny_absorb",
         "training.lr=3e-4",
         "training.accum=2",
@@ -27,11 +27,11 @@ def test_values_are_yaml(here: Path) -> None:
         "evaluation.datasets=[wiki,kjv]",
         "description=two words",
     )
-    assert made.training.lr == 0.0003
-    assert (made.training.accum, made.training.compile) == (2, True)
-    assert made.sampling.length is None
-    assert made.evaluation.datasets == ("wiki", "kjv")
-    assert made.description == "two words"
+    assert experiment.training.lr == 0.0003
+    assert (experiment.training.accum, experiment.training.compile) == (2, True)
+    assert experiment.sampling.length is None
+    assert experiment.evaluation.datasets == ("wiki", "kjv")
+    assert experiment.description == "two words"
 
 
 def test_nothing_but_the_overridden_keys_changes(here: Path) -> None:
@@ -42,28 +42,28 @@ def test_nothing_but_the_overridden_keys_changes(here: Path) -> None:
     assert after.sections() == expected
 
 
-def test_a_preset_replaces_the_network_and_a_key_changes_it(here: Path) -> None:
+def test_a_preset_replaces_the_network_and_a_key_changes_one_value(here: Path) -> None:
     small = load_experiment("sedd_small_absorb").model
     assert changed("tiny_absorb", "model=small").model == small
     assert changed("smoke_absorb", "model.preset=small").model == small
     assert changed("tiny_absorb", "model.dropout=0.5").model.hidden_size == 64
 
 
-def test_another_type_starts_its_section_afresh(here: Path) -> None:
-    """noise.eps stands in the file, and geometric noise has no such key."""
+def test_a_new_type_clears_its_section(here: Path) -> None:
+    """The file sets noise.eps, and geometric noise has no such key."""
     noise = changed("tiny_absorb", "noise.type=geometric").noise
     assert (noise.type, noise.sigma_min, noise.sigma_max) == ("geometric", 0.0001, 20)
 
 
 def test_the_order_of_overrides_does_not_matter(here: Path) -> None:
     overrides = ("noise.sigma_max=5", "noise.type=geometric", "model.dropout=0.5", "model=small")
-    made = [changed("tiny_absorb", *order) for order in permutations(overrides)]
-    assert all(one.noise.sigma_max == 5 and one.model.dropout == 0.5 for one in made)
-    assert len({one.model_copy(update={"overrides": ()}) for one in made}) == 1
+    experiments = [changed("tiny_absorb", *order) for order in permutations(overrides)]
+    assert all(one.noise.sigma_max == 5 and one.model.dropout == 0.5 for one in experiments)
+    assert len({one.model_copy(update={"overrides": ()}) for one in experiments}) == 1
 
 
-def test_mistakes_in_overrides_are_told_beside_those_of_the_file(problems: Problems) -> None:
-    told = problems(
+def test_problems_of_overrides_and_of_the_file_are_reported_together(problems: Problems) -> None:
+    lines = problems(
         GOOD.replace("n_blocks: 2", "n_blocks: 0"),
         "training.lrr=1",
         "training.batch_size=17",
@@ -76,14 +76,14 @@ def test_mistakes_in_overrides_are_told_beside_those_of_the_file(problems: Probl
         "sampling.steps=1",
         "sampling.steps=2",
     )
-    assert told == [
+    assert lines == [
         "data.dataset: there is no config/datasets/kjw.yaml; did you mean 'kjv'? (on the command line)",
         "evaluation.datasets=[: not YAML: expected the node content, but found '<stream end>'"
         " (on the command line)",
         "nonsense: must be key=value, such as training.lr=0.001 (on the command line)",
-        "sampling.steps=2: sampling.steps is given twice; give it once (on the command line)",
+        "sampling.steps=2: sampling.steps is set twice; set it once (on the command line)",
         "seed: must be a whole number, got a mapping (on the command line)",
-        "training.batch_size: must divide evenly by training.accum 2, e.g. 16 or 18; got 17"
+        "training.batch_size: must be divisible by training.accum 2, e.g. 16 or 18; got 17"
         " (on the command line)",
         "training.lrr: unknown key; did you mean 'lr'? (on the command line)",
         "x=: has no value; write x=VALUE, or x=null for none (on the command line)",
@@ -91,17 +91,17 @@ def test_mistakes_in_overrides_are_told_beside_those_of_the_file(problems: Probl
     ]
 
 
-def test_a_key_inside_a_value_that_is_no_section_is_refused(problems: Problems) -> None:
-    told = problems(GOOD + "seed: 1\nevaluation: {datasets: [wiki]}\n", "seed.x=1")
-    assert told == ["seed.x: seed is no section (on the command line)"]
-    told = problems(GOOD + "evaluation: {datasets: [wiki]}\n", "evaluation.datasets.first=kjv")
-    assert told == [
-        "evaluation.datasets.first: evaluation.datasets is a list; give all of it"
+def test_a_key_inside_a_plain_value_is_refused(problems: Problems) -> None:
+    lines = problems(GOOD + "seed: 1\nevaluation: {datasets: [wiki]}\n", "seed.x=1")
+    assert lines == ["seed.x: seed is not a section (on the command line)"]
+    lines = problems(GOOD + "evaluation: {datasets: [wiki]}\n", "evaluation.datasets.first=kjv")
+    assert lines == [
+        "evaluation.datasets.first: evaluation.datasets is a list; set all of it"
         " (on the command line)"
     ]
 
 
-def test_an_override_can_mend_a_file(write: Callable[[str], None]) -> None:
+def test_an_override_can_fix_a_file(write: Callable[[str], None]) -> None:
     write(GOOD.replace("steps: 100", "steps: 0"))
     assert changed("mine", "training.steps=50").training.steps == 50
 

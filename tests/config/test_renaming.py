@@ -1,4 +1,4 @@
-"""An overridden experiment needs a name of its own, and that name leads nowhere else."""
+"""A changed experiment needs a new name, which cannot lead out of the folder of runs."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sedd.config import Experiment, load_experiment, write_resolved
-from sedd.config.settings import NAME
+from sedd.config.values import NAME
 from sedd.errors import ConfigError
 from sedd.paths import run_dir
 
 
 def run(experiment: Experiment) -> Experiment:
-    """Leave in the run's folder what training leaves there."""
+    """Write the resolved config into the run's folder, as training does."""
     write_resolved(experiment, run_dir(experiment.name) / "config.yaml")
     return experiment
 
@@ -30,9 +30,9 @@ def test_a_changed_experiment_cannot_keep_the_name_it_had(here: Path) -> None:
         load_experiment("tiny_absorb", ["training.lr=1"], rename="tiny_absorb")
 
 
-def test_a_changed_experiment_that_is_only_looked_at_may_keep_its_name(here: Path) -> None:
-    made = load_experiment("tiny_absorb", ["training.lr=1"], writes=False)
-    assert (made.name, made.training.lr) == ("tiny_absorb", 1)
+def test_a_changed_experiment_that_is_only_shown_may_keep_its_name(here: Path) -> None:
+    experiment = load_experiment("tiny_absorb", ["training.lr=1"], writes=False)
+    assert (experiment.name, experiment.training.lr) == ("tiny_absorb", 1)
 
 
 def test_overrides_that_change_nothing_need_no_name(here: Path) -> None:
@@ -40,31 +40,35 @@ def test_overrides_that_change_nothing_need_no_name(here: Path) -> None:
     assert load_experiment("tiny_absorb", [f"training.lr={before.training.lr}"]) == before
 
 
-def test_a_renamed_experiment_records_where_it_comes_from(here: Path) -> None:
-    made = load_experiment("tiny_absorb", ["training.lr=1"], rename="fast")
-    assert (made.name, made.base, made.overrides) == ("fast", "tiny_absorb", ("training.lr=1",))
+def test_a_renamed_experiment_records_its_origin(here: Path) -> None:
+    experiment = load_experiment("tiny_absorb", ["training.lr=1"], rename="fast")
+    assert (experiment.name, experiment.base, experiment.overrides) == (
+        "fast",
+        "tiny_absorb",
+        ("training.lr=1",),
+    )
 
 
 def test_a_renamed_run_is_found_by_its_name(here: Path) -> None:
-    made = run(load_experiment("tiny_absorb", ["training.lr=1"], rename="fast"))
-    assert load_experiment("fast") == made
+    experiment = run(load_experiment("tiny_absorb", ["training.lr=1"], rename="fast"))
+    assert load_experiment("fast") == experiment
     again = load_experiment("fast", ["training.accum=2"], rename="faster")
     assert (again.base, again.training.lr, again.training.accum) == ("fast", 1, 2)
 
 
-def test_the_same_command_may_go_on_in_its_folder(here: Path) -> None:
-    made = run(load_experiment("tiny_absorb", ["training.lr=1", "seed=2"], rename="fast"))
+def test_the_same_command_can_resume_in_its_folder(here: Path) -> None:
+    experiment = run(load_experiment("tiny_absorb", ["training.lr=1", "seed=2"], rename="fast"))
     again = load_experiment("tiny_absorb", ["seed=2", "training.lr=1"], rename="fast")
-    assert again.training == made.training
+    assert again.training == experiment.training
 
 
-def test_other_weights_may_not_go_into_the_same_folder(here: Path) -> None:
+def test_a_run_with_other_weights_cannot_use_the_same_folder(here: Path) -> None:
     run(load_experiment("tiny_absorb", ["training.lr=1"], rename="fast"))
     with pytest.raises(ConfigError, match=r"fast holds another run, tiny_absorb training\.lr=1"):
         load_experiment("tiny_absorb", ["training.lr=2"], rename="fast")
 
 
-def test_other_samples_of_the_same_weights_may_go_into_the_same_folder(here: Path) -> None:
+def test_other_samples_of_the_same_weights_can_use_the_same_folder(here: Path) -> None:
     run(load_experiment("tiny_absorb", ["training.lr=1"], rename="fast"))
     overrides = ["training.lr=1", "sampling.steps=7"]
     assert load_experiment("tiny_absorb", overrides, rename="fast").sampling.steps == 7
@@ -102,14 +106,14 @@ def test_every_allowed_name_is_one_folder_below_the_runs(name: str) -> None:
         "model=../../x",
     ],
 )
-def test_no_setting_that_names_a_folder_can_lead_out_of_it(here: Path, override: str) -> None:
+def test_no_key_that_names_a_folder_can_lead_out_of_it(here: Path, override: str) -> None:
     (here / "x.yaml").write_text("hidden_size: 32\nn_blocks: 1\nn_heads: 1\n")
     with pytest.raises(ConfigError, match="must be"):
         load_experiment("tiny_absorb", [override], rename="other")
 
 
 def test_a_run_folder_whose_file_has_another_name_is_refused(here: Path) -> None:
-    made = load_experiment("tiny_absorb", ["training.lr=1"], rename="fast")
-    write_resolved(made, run_dir("moved") / "config.yaml")
+    experiment = load_experiment("tiny_absorb", ["training.lr=1"], rename="fast")
+    write_resolved(experiment, run_dir("moved") / "config.yaml")
     with pytest.raises(ConfigError, match="name: must be the folder's name, 'moved'; got 'fast'"):
         load_experiment("moved")

@@ -17,22 +17,22 @@ EXPERIMENTS = sorted(path.stem for path in (SHIPPED / "experiments").glob("*.yam
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_a_written_experiment_is_read_as_an_equal_one(here: Path, name: str) -> None:
-    made = load_subject(name, ["seed=12345"], rename="copy")
+def test_a_written_experiment_is_read_back_equal(here: Path, name: str) -> None:
+    experiment = load_subject(name, ["seed=12345"], rename="copy")
     path = run_dir("copy") / "config.yaml"
-    write_resolved(made, path)
-    assert load_subject("copy") == made
-    assert experiment_from(path).sha256() == made.sha256()
+    write_resolved(experiment, path)
+    assert load_subject("copy") == experiment
+    assert experiment_from(path).sha256() == experiment.sha256()
 
 
-def test_a_run_is_read_without_the_files_it_was_made_from(here: Path) -> None:
-    made = load_experiment("tiny_absorb", ["seed=5"], rename="alone")
-    write_resolved(made, run_dir("alone") / "config.yaml")
+def test_a_run_is_read_without_the_files_it_was_created_from(here: Path) -> None:
+    experiment = load_experiment("tiny_absorb", ["seed=5"], rename="alone")
+    write_resolved(experiment, run_dir("alone") / "config.yaml")
     (here / "config").rename(here / "gone")
-    assert load_experiment("alone") == made
+    assert load_experiment("alone") == experiment
 
 
-def test_the_written_file_names_every_setting(here: Path) -> None:
+def test_the_written_file_has_every_key(here: Path) -> None:
     text = resolved_yaml(load_experiment("tiny_absorb"))
     assert YAML(typ="safe", pure=True).load(text) == load_experiment("tiny_absorb").sections()
     assert "preset" not in YAML(typ="safe", pure=True).load(text)["model"]
@@ -53,12 +53,12 @@ def test_any_text_and_number_survive_the_round_trip(
     values = load_experiment("tiny_absorb").sections()
     values |= {"name": "odd", "description": description, "seed": seed}
     values["training"] |= {"lr": lr, "eps": eps}
-    made = Experiment.model_validate(values)
-    write_resolved(made, run_dir("odd") / "config.yaml")
-    assert load_experiment("odd") == made
+    experiment = Experiment.model_validate(values)
+    write_resolved(experiment, run_dir("odd") / "config.yaml")
+    assert load_experiment("odd") == experiment
 
 
-def test_plain_values_are_json_and_make_the_same_experiment(here: Path) -> None:
-    """Checkpoints keep an experiment in this form."""
-    made = load_experiment("tiny_absorb", ["seed=5"], rename="other")
-    assert Experiment.model_validate(json.loads(json.dumps(made.sections()))) == made
+def test_the_plain_values_are_json_and_give_the_same_experiment(here: Path) -> None:
+    """Checkpoints store an experiment in this form."""
+    experiment = load_experiment("tiny_absorb", ["seed=5"], rename="other")
+    assert Experiment.model_validate(json.loads(json.dumps(experiment.sections()))) == experiment

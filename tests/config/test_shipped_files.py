@@ -20,18 +20,18 @@ EXPERIMENTS = sorted(path.stem for path in (SHIPPED / "experiments").glob("*.yam
 BUILDS = sorted(SHIPPED.glob("*.yaml"))
 
 
-def test_every_shipped_file_is_right(here: Path) -> None:
+def test_every_shipped_file_is_valid(here: Path) -> None:
     assert [str(error) for error in check_project()] == []
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_shipped_experiment_loads_under_its_own_name(here: Path, name: str) -> None:
+def test_a_shipped_experiment_has_the_name_of_its_file(here: Path, name: str) -> None:
     experiment = load_subject(name)
     assert (experiment.name, experiment.base, experiment.overrides) == (name, None, ())
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_shipped_experiment_opens_with_command_hardware_and_metric(name: str) -> None:
+def test_a_shipped_experiment_starts_with_command_hardware_and_metric(name: str) -> None:
     lines = (SHIPPED / "experiments" / f"{name}.yaml").read_text().splitlines()
     head = "\n".join(line for line in lines if line.startswith("#"))
     assert lines[0].startswith("# ")
@@ -40,7 +40,7 @@ def test_shipped_experiment_opens_with_command_hardware_and_metric(name: str) ->
 
 
 @pytest.mark.parametrize("path", BUILDS, ids=lambda path: path.stem)
-def test_all_that_a_build_names_loads(here: Path, path: Path) -> None:
+def test_all_files_named_in_a_build_load(here: Path, path: Path) -> None:
     project = load_project(path)
     assert load_cluster(project.cluster).num_devices >= 1
     for name in project.experiments:
@@ -54,7 +54,7 @@ def test_all_that_a_build_names_loads(here: Path, path: Path) -> None:
 @pytest.mark.parametrize("size", ["small", "medium"])
 @pytest.mark.parametrize("graph", ["absorb", "uniform"])
 def test_the_papers_experiments_have_the_papers_settings(here: Path, size: str, graph: str) -> None:
-    """arXiv 2310.16834v3 and its code: network, optimiser and noise."""
+    """arXiv 2310.16834v3 and its code: network, optimizer and noise."""
     experiment = load_experiment(f"sedd_{size}_{graph}")
     model, training, noise = experiment.model, experiment.training, experiment.noise
     widths = {"small": (768, 12, 12), "medium": (1024, 24, 16)}
@@ -64,7 +64,7 @@ def test_the_papers_experiments_have_the_papers_settings(here: Path, size: str, 
     assert (training.lr, training.beta1, training.beta2, training.eps) == (3e-4, 0.9, 0.999, 1e-8)
     assert (training.warmup_steps, training.decay_fraction) == (2500, 0)
     assert (training.grad_clip, training.ema_decay, training.time_eps) == (1, 0.9999, 1e-3)
-    # parts of what one of eight GPUs held: the medium model, twice as many
+    # micro-batches as large as on each of the paper's 8 GPUs, half as large for the medium model
     assert training.accum == {"small": 8, "medium": 16}[size]
     if graph == "absorb":
         assert (noise.type, noise.eps) == ("loglinear", 1e-3)

@@ -1,4 +1,4 @@
-"""Reading YAML: lines, and what is refused before a value is looked at."""
+"""Reading YAML: lines of keys, and YAML features that are refused."""
 
 from __future__ import annotations
 
@@ -46,29 +46,29 @@ def test_no_tag_constructs_an_object(here: Path, problems: Problems) -> None:
         "!!set {a, b}",
         "!!binary YWJj",
     ):
-        told = problems(GOOD + f"seed: {tag}\n")
-        assert len(told) == 1
-        assert told[0].startswith("seed: a tag (!")
-        assert told[0].endswith("is not allowed: write a plain value    [line 7]")
+        lines = problems(GOOD + f"seed: {tag}\n")
+        assert len(lines) == 1
+        assert lines[0].startswith("seed: a tag (!")
+        assert lines[0].endswith("is not allowed: write a plain value    [line 7]")
     assert not mark.exists()
 
 
-def test_a_second_key_is_told_with_both_lines(problems: Problems) -> None:
+def test_a_duplicate_key_is_reported_with_both_lines(problems: Problems) -> None:
     assert problems(GOOD + "seed: 1\nseed: 2\n") == [
-        "seed: stands twice; the first is on line 7: remove one    [line 8]"
+        "seed: duplicate key; the first is on line 7: remove one    [line 8]"
     ]
 
 
 def test_aliases_and_merge_keys_are_refused(problems: Problems) -> None:
-    told = problems(GOOD + "sampling: &s {steps: 8}\nevaluation: *s\n")
-    assert told == ["evaluation: an alias (*name) is not allowed: write the value out    [line 8]"]
-    told = problems(GOOD + "sampling: {<<: {steps: 8}}\n")
-    assert told == ["sampling: a merge key (<<) is not allowed: write the keys out    [line 7]"]
+    lines = problems(GOOD + "sampling: &s {steps: 8}\nevaluation: *s\n")
+    assert lines == ["evaluation: an alias (*name) is not allowed: write the value out    [line 8]"]
+    lines = problems(GOOD + "sampling: {<<: {steps: 8}}\n")
+    assert lines == ["sampling: a merge key (<<) is not allowed: write the keys out    [line 7]"]
 
 
-def test_an_alias_that_holds_itself_ends(problems: Problems) -> None:
-    told = problems(GOOD + "sampling: &s {steps: *s}\n")
-    assert [line.split(":")[0] for line in told] == ["sampling.steps"]
+def test_a_recursive_alias_is_refused(problems: Problems) -> None:
+    lines = problems(GOOD + "sampling: &s {steps: *s}\n")
+    assert [line.split(":")[0] for line in lines] == ["sampling.steps"]
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_an_alias_that_holds_itself_ends(problems: Problems) -> None:
         ("a: *nothing\n", 1),
     ],
 )
-def test_what_is_not_yaml_is_told_with_its_line(tmp_path: Path, text: str, line: int) -> None:
+def test_invalid_yaml_is_reported_with_its_line(tmp_path: Path, text: str, line: int) -> None:
     path = tmp_path / "x.yaml"
     path.write_text(text)
     with pytest.raises(ConfigError, match=rf"not YAML: .+\[line {line}\]") as caught:
@@ -91,13 +91,13 @@ def test_what_is_not_yaml_is_told_with_its_line(tmp_path: Path, text: str, line:
 
 
 @pytest.mark.parametrize("text", ["- a\n- b\n", "just text\n"])
-def test_a_file_that_is_no_mapping_is_told_as_such(problems: Problems, text: str) -> None:
+def test_a_file_that_is_not_a_mapping_is_reported(problems: Problems, text: str) -> None:
     assert problems(text)[0].startswith("(file): must be a mapping")
 
 
-def test_an_empty_file_lacks_all_that_is_required(problems: Problems) -> None:
-    told = problems("# nothing\n")
-    assert [line.split(":")[0] for line in told] == [
+def test_all_required_keys_are_reported_for_an_empty_file(problems: Problems) -> None:
+    lines = problems("# nothing\n")
+    assert [line.split(":")[0] for line in lines] == [
         "data",
         "description",
         "graph",
@@ -106,14 +106,14 @@ def test_an_empty_file_lacks_all_that_is_required(problems: Problems) -> None:
     ]
 
 
-def test_text_that_is_not_utf8_is_told_with_its_line(tmp_path: Path) -> None:
+def test_text_that_is_not_utf8_is_reported_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_bytes(b"a: 1\nb: caf\xe9\n")
     with pytest.raises(ConfigError, match=r"not UTF-8.*\[line 2\]"):
         read_source(path)
 
 
-def test_a_deep_nesting_is_a_mistake_and_no_crash(tmp_path: Path) -> None:
+def test_deep_nesting_is_reported_without_a_crash(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_text("a: " + "[" * 500 + "]" * 500)
     with pytest.raises(ConfigError):
@@ -134,7 +134,7 @@ def test_whole_numbers_are_read_exactly(number: int) -> None:
     assert isinstance(value, int)
 
 
-# no control characters and line separators, which YAML wants escaped, and no unassigned ones
+# without control characters and line separators, which YAML must escape, and unassigned characters
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc", "Cf", "Cn", "Zl", "Zp")), max_size=10)
 PLAIN = st.recursive(
     st.none()
@@ -149,14 +149,14 @@ PLAIN = st.recursive(
 
 @settings(deadline=None)
 @given(PLAIN)
-def test_what_another_writer_wrote_is_read_alike(value: Any) -> None:
-    """JSON is YAML: Python's own JSON writer is the independent one."""
+def test_output_of_another_writer_is_read_back_equal(value: Any) -> None:
+    """JSON is YAML: the other writer is Python's json module."""
     assert read_value(json.dumps(value, ensure_ascii=False)) == value
 
 
 @settings(deadline=None)
 @given(st.text(alphabet="ab1: -[]{},'\"\n#&*!|>?%@", max_size=30))
-def test_any_text_is_a_value_or_a_mistake_that_is_told(text: str) -> None:
-    """No other exception: the characters are those that mean something in YAML."""
+def test_any_text_gives_a_value_or_a_config_error(text: str) -> None:
+    """No other exception, for any text of YAML's special characters."""
     with contextlib.suppress(ConfigError):
         read_value(text)

@@ -1,4 +1,4 @@
-"""The shipped configuration, and a short experiment file to spoil in every way."""
+"""Folder of the shipped configuration, and a short valid experiment file for tests to change."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def test_a_local_job_of_another_machine_is_neither_resubmitted_nor_reported_as_e
 
 def test_invalid_requests_fail_before_a_job_is_submitted(runs):
     three = jobs.pair().model_copy(update={"processes_per_node": 3})
-    with pytest.raises(ConfigError, match="shared by 3 devices"):
+    with pytest.raises(ConfigError, match="on 3 devices"):
         ensure_job(jobs.experiment("run"), three)
     with pytest.raises(ConfigError, match="must be the step of a checkpoint: 60, 120; got 7"):
         wait_for(jobs.experiment("run"), jobs.local(), until=7)

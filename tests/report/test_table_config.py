@@ -66,7 +66,7 @@ def test_all_mistakes_in_a_table_are_told_at_once_with_their_lines(folder: Path)
         "metric: must be bits_per_character, perplexity, generative_perplexity or mauve, got the text 'preplexity'"
         in message
     )
-    assert "2 ours rows are 'Ours' of size None" in message
+    assert "2 ours rows have label 'Ours' and size None" in message
     assert "row 'Known' has a value for 'wikki'; the columns are wiki, kjv" in message
     assert "compare_to 'Unknown'; the published rows of size None are Known" in message
     assert "tolerance" in message

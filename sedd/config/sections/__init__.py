@@ -1,1 +1,1 @@
-"""One file per section of an experiment's YAML, named as the section."""
+"""One file per section of an experiment's YAML: its model, and the rules reported at its keys."""

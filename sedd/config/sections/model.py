@@ -1,4 +1,4 @@
-"""The network's size: `config/model/NAME.yaml`, or the `model` section of an experiment."""
+"""Section `model`, and presets of it in `config/model/NAME.yaml`: the size of the network."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sedd.config.settings import Rule, Settings
-
-Count = Annotated[int, Field(ge=1)]
+from sedd.config.base import ConfigModel, Rule
+from sedd.config.values import Count
+from sedd.registry import GRAPHS, OBJECTIVES
 
 
 def _heads(n_heads: int, hidden_size: int) -> str | None:
@@ -23,20 +23,44 @@ def _heads(n_heads: int, hidden_size: int) -> str | None:
     return None
 
 
-class ModelConfig(Settings):
-    """A transformer; what it sees, and whether it is told the noise level, is the objective's choice."""
+class ModelConfig(ConfigModel):
+    """Size of the transformer. Its inputs and outputs depend on the objective."""
 
     hidden_size: Annotated[int, Field(ge=2)]
     """width of the residual stream"""
     n_blocks: Count
-    """transformer blocks"""
+    """number of transformer blocks"""
     n_heads: Count
-    """attention heads; each has hidden_size / n_heads channels, an even number"""
+    """number of attention heads; hidden_size / n_heads must be an even whole number"""
     cond_dim: Count = 128
-    """width of the embedded noise level; unused by a network that is told none"""
+    """width of the noise-level embedding; unused if the noise level is not an input of the
+    network"""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """share of activations dropped in training"""
+    """dropout probability in training"""
     scale_by_sigma: bool | None = None
-    """whether log scores are scaled by the noise level; null: true for score entropy with absorb, false otherwise"""
+    """whether log scores are scaled by the noise level; null: true for score_entropy with absorb,
+    false otherwise"""
 
     rules = (Rule(("n_heads", "hidden_size"), _heads),)
+
+
+def _scales_masks_only(scale_by_sigma: bool | None, graph: str) -> str | None:
+    if scale_by_sigma and not GRAPHS[graph].has_mask:
+        return f"must be false or null with graph.type {graph}, which has no such scaling; got true"
+    return None
+
+
+def _scales_scores_only(scale_by_sigma: bool | None, objective: str) -> str | None:
+    if scale_by_sigma and not OBJECTIVES[objective].predicts_scores:
+        return (
+            f"must be false or null with objective.type {objective}, which has no scores to scale; "
+            "got true"
+        )
+    return None
+
+
+RULES = (
+    *(rule.within("model") for rule in ModelConfig.rules),
+    Rule(("model.scale_by_sigma", "graph.type"), _scales_masks_only),
+    Rule(("model.scale_by_sigma", "objective.type"), _scales_scores_only),
+)

@@ -1,4 +1,4 @@
-"""What a network is trained for: the `objective` section of an experiment, and what it asks of the other sections."""
+"""Section `objective`: the quantity that the network predicts, and its loss."""
 
 from __future__ import annotations
 
@@ -6,38 +6,39 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from sedd.config.base import ConfigModel, Rule
 from sedd.config.choices import one_of
-from sedd.config.sections.model import Count
-from sedd.config.settings import Rule, Settings
-from sedd.registry import GRAPHS, NOISES, OBJECTIVES, SAMPLERS
+from sedd.config.values import Count
+from sedd.registry import GRAPHS, OBJECTIVES
 
 
-class ScoreEntropyObjective(Settings):
-    """Ratios of probabilities by score entropy, as in the paper; absorb or uniform."""
+class ScoreEntropyObjective(ConfigModel):
+    """Ratios of probabilities, trained with score entropy as in the paper."""
 
     type: Literal["score_entropy"]
 
 
-class D3PMObjective(Settings):
-    """The clean text by the discrete-time bound of Austin et al. 2021; absorb or uniform."""
+class D3PMObjective(ConfigModel):
+    """Clean tokens, trained with the discrete-time bound of Austin et al. 2021."""
 
     type: Literal["d3pm"]
     num_steps: Count = 1000
-    """steps of the forward process; times are rounded up to the next of them"""
+    """steps of the forward process; times are rounded up to a multiple of 1 / num_steps"""
     cross_entropy: Annotated[float, Field(ge=0)] = 0.0
-    """weight of the cross entropy of the clean text that is added to the bound in training; their lambda"""
+    """weight of the cross-entropy of the clean tokens in the training loss (their lambda)"""
 
 
-class LambdaDCEObjective(Settings):
-    """The masked tokens by the likelihood of masked diffusion (RADD's lambda-DCE, MDLM); absorb only."""
+class LambdaDCEObjective(ConfigModel):
+    """Masked tokens, trained with the likelihood of masked diffusion (RADD's lambda-DCE, MDLM)."""
 
     type: Literal["lambda_dce"]
     time_conditioning: bool = False
-    """whether the network is told the noise level; without it, a sampler asks it only about texts that have changed"""
+    """whether the noise level is an input of the network; if not, a sampler calls the network only
+    for samples that changed"""
 
 
-class AutoregressiveObjective(Settings):
-    """The next token from those before it: an exact likelihood; no graph and no noise."""
+class AutoregressiveObjective(ConfigModel):
+    """Next token given the previous tokens: an exact likelihood, without graph and noise."""
 
     type: Literal["autoregressive"]
 
@@ -48,86 +49,39 @@ Objective = Annotated[
 ]
 
 
-def _diffuses(found: Any, objective: str, example: str) -> str | None:
-    if OBJECTIVES[objective].left_to_right:
-        if found is None:
+def needed_by_diffusion(section: str, example: str) -> Rule:
+    """Rule for the sections `graph` and `noise`: required, unless the objective is
+    autoregressive."""
+
+    def find(value: Any, objective: str) -> str | None:
+        if not OBJECTIVES[objective].left_to_right:
+            return f"missing; give {example}" if value is None else None
+        if value is None:
             return None
-        return f"must be left out, or null, with objective.type {objective}, which corrupts nothing"
-    return f"missing; give {example}" if found is None else None
+        return f"must be left out, or null, with objective.type {objective}, which adds no noise"
+
+    return Rule((section, "objective.type"), find)
+
+
+def unused_by_autoregressive(section: str, defaults: ConfigModel, *keys: str) -> tuple[Rule, ...]:
+    """Rules for keys without effect on autoregressive models: they must keep their defaults."""
+
+    def rule(key: str) -> Rule:
+        def find(value: Any, objective: str) -> str | None:
+            if not OBJECTIVES[objective].left_to_right or value == getattr(defaults, key):
+                return None
+            return f"has no effect with objective.type {objective}; leave it out; got {value}"
+
+        return Rule((f"{section}.{key}", "objective.type"), find)
+
+    return tuple(rule(key) for key in keys)
 
 
 def _needs_masks(objective: str, graph: str) -> str | None:
-    if OBJECTIVES[objective].needs_mask and not GRAPHS[graph].has_mask:
-        with_mask = one_of(GRAPHS.names(has_mask=True))
-        return f"{objective} is the likelihood of masked tokens and needs graph.type {with_mask}; got {graph}"
-    return None
-
-
-def _of_scores(scale_by_sigma: bool | None, objective: str) -> str | None:
-    if scale_by_sigma and not OBJECTIVES[objective].predicts_scores:
-        return f"must be false or null with objective.type {objective}, which has no scores to scale; got true"
-    return None
-
-
-def _whole_sum(vocabulary_draws: int | None, objective: str) -> str | None:
-    if vocabulary_draws is not None and not OBJECTIVES[objective].predicts_scores:
-        return f"must be null with objective.type {objective}, whose sum has a normaliser; got {vocabulary_draws}"
-    return None
-
-
-def _first_step_is_trained(time_eps: float, num_steps: int) -> str | None:
-    if time_eps < 1 / num_steps:
+    if not OBJECTIVES[objective].needs_mask or GRAPHS[graph].has_mask:
         return None
-    return (
-        f"must be below 1 / objective.num_steps, {1 / num_steps:g}, so that the first step is "
-        f"trained; got {time_eps:g}"
-    )
+    allowed = one_of(GRAPHS.names(has_mask=True))
+    return f"{objective} is defined for masked tokens and needs graph.type {allowed}; got {graph}"
 
 
-def _token_by_token(sampler: str, objective: str) -> str | None:
-    left_to_right = OBJECTIVES[objective].left_to_right
-    if SAMPLERS[sampler].left_to_right == left_to_right:
-        return None
-    if left_to_right:
-        allowed = one_of(SAMPLERS.names(left_to_right=True))
-        return f"must be {allowed} with objective.type {objective}, which writes from left to right; got {sampler}"
-    allowed = one_of(OBJECTIVES.names(left_to_right=True))
-    return (
-        f"{sampler} writes from left to right and needs objective.type {allowed}, not {objective}"
-    )
-
-
-def _only_autoregressive(temperature: float, objective: str) -> str | None:
-    if temperature == 1 or OBJECTIVES[objective].left_to_right:
-        return None
-    allowed = one_of(OBJECTIVES.names(left_to_right=True))
-    return f"must be 1 with objective.type {objective}; other temperatures are for {allowed}; got {temperature:g}"
-
-
-def _unused(key: str, default: Any) -> Rule:
-    """A key that means nothing to an autoregressive model."""
-
-    def find(value: Any, objective: str) -> str | None:
-        if not OBJECTIVES[objective].left_to_right or value == default:
-            return None
-        return f"has no meaning with objective.type {objective}; leave it out; got {value}"
-
-    return Rule((key, "objective.type"), find)
-
-
-def objective_rules(defaults: dict[str, Any]) -> tuple[Rule, ...]:
-    """Contradictions between the objective and the rest. defaults: of keys that only diffusions read."""
-    return (
-        Rule(("graph", "objective.type"), lambda g, o: _diffuses(g, o, f"type: {one_of(GRAPHS)}")),
-        Rule(
-            ("noise", "objective.type"),
-            lambda n, o: _diffuses(n, o, f"type: {one_of(NOISES)}"),
-        ),
-        Rule(("objective.type", "graph.type"), _needs_masks),
-        Rule(("model.scale_by_sigma", "objective.type"), _of_scores),
-        Rule(("training.vocabulary_draws", "objective.type"), _whole_sum),
-        Rule(("training.time_eps", "objective.num_steps"), _first_step_is_trained),
-        Rule(("sampling.sampler", "objective.type"), _token_by_token),
-        Rule(("sampling.temperature", "objective.type"), _only_autoregressive),
-        *(_unused(key, default) for key, default in defaults.items()),
-    )
+RULES = (Rule(("objective.type", "graph.type"), _needs_masks),)

@@ -1,4 +1,4 @@
-"""How an experiment is trained. The defaults are those of the paper's code."""
+"""Section `training`. The defaults are those of the paper's code."""
 
 from __future__ import annotations
 
@@ -6,76 +6,82 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sedd.config.sections.model import Count
-from sedd.config.settings import Rule, Settings
+from sedd.config.base import ConfigModel, Rule
+from sedd.config.sections.objective import unused_by_autoregressive
+from sedd.config.values import Count, Fraction, TimeEps
+from sedd.registry import GRAPHS, OBJECTIVES
 
-Share = Annotated[float, Field(ge=0, le=1)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
-TimeEps = Annotated[float, Field(gt=0, lt=1)]
 
 
-class Training(Settings):
-    """AdamW with warm-up, clipping and a moving average of the weights."""
+class Training(ConfigModel):
+    """AdamW with warm-up, gradient clipping and an exponential moving average (EMA) of the
+    weights."""
 
     steps: Count = 400_000
-    """optimiser steps"""
+    """optimizer steps"""
     batch_size: Count = 512
-    """sequences an optimiser step, over all devices and accumulated parts"""
+    """sequences per optimizer step, over all devices and micro-batches"""
     accum: Count = 1
-    """parts that a batch is worked off in, to save memory; several devices share them out, and each has one at least"""
+    """gradient-accumulation micro-batches per optimizer step, over all devices (at least one per
+    device)"""
     lr: Annotated[float, Field(gt=0)] = 0.0003
-    """learning rate after the warm-up"""
+    """learning rate after warm-up"""
     beta1: Decay = 0.9
-    """AdamW's decay of the mean gradient"""
+    """AdamW's decay rate of the first moment"""
     beta2: Decay = 0.999
-    """AdamW's decay of the mean squared gradient"""
+    """AdamW's decay rate of the second moment"""
     eps: Annotated[float, Field(gt=0)] = 1e-8
-    """AdamW's guard against division by zero"""
+    """AdamW's epsilon, added to the denominator"""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     """AdamW's weight decay"""
     warmup_steps: Annotated[int, Field(ge=0)] = 2500
-    """steps over which the learning rate rises linearly"""
-    decay_fraction: Share = 0.0
-    """last share of the steps, over which the rate falls linearly to zero; 0: never (paper)"""
+    """steps of linear learning-rate warm-up"""
+    decay_fraction: Fraction = 0.0
+    """fraction of the steps, at the end, in which the learning rate decays linearly to zero; 0: no
+    decay, as in the paper"""
     grad_clip: Annotated[float, Field(gt=0)] = 1.0
-    """largest norm of the gradient"""
+    """maximum gradient norm; larger gradients are scaled down to it"""
     ema_decay: Decay = 0.9999
-    """decay of the weights' moving average; after n steps at most (1 + n) / (10 + n)"""
+    """decay rate of the EMA of the weights; after n steps at most (1 + n) / (10 + n)"""
     time_eps: TimeEps = 0.001
-    """times are drawn from [time_eps, 1]"""
+    """smallest training time: times are drawn from [time_eps, 1]"""
     time_sampling: Literal["independent", "stratified"] = "independent"
-    """independent: as in the paper; stratified: spread evenly over the batch, for less variance"""
+    """independent: one independent time per sequence, as in the paper; stratified: one time per
+    equal part of the range, for less variance"""
     time_density: Literal["uniform", "reciprocal"] = "uniform"
-    """uniform: as in the paper; reciprocal: as 1 / t, each time weighted by t, so that the mean loss is the same, but more
-    of the work goes to texts with little noise, from which context is learnt"""
+    """uniform: as in the paper; reciprocal: density proportional to 1 / t with the loss weighted by
+    t: the same expected loss, but more training on sequences with little noise"""
     vocabulary_draws: Count | None = None
-    """tokens, drawn anew each step, from which the loss's sum over the vocabulary is estimated without bias (absorb only);
-    null: the whole sum, as in the paper"""
+    """tokens drawn at each step for an unbiased estimate of the loss's sum over the vocabulary
+    (absorb only); null: full sum, as in the paper"""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """of the network's arithmetic; auto: bfloat16 on a GPU, float32 on a CPU"""
+    """precision of the network's arithmetic; auto: bfloat16 on a GPU, float32 on a CPU"""
     compile: bool = False
-    """whether torch.compile is applied to the network"""
+    """whether to apply torch.compile to the network"""
     checkpoint_every: Count = 10_000
-    """steps between checkpoints; the last step has one too"""
+    """steps between checkpoints; the last step always has one"""
     save_every: Count = 1000
-    """steps between states to resume from after a crash; a stop that is asked for saves one of its own"""
+    """steps between saved training states, from which a run resumes after a crash; a requested stop
+    saves one too"""
     keep_last: Count = 2
-    """states to resume from that are kept, with the optimiser, beside all checkpoints, without it"""
+    """number of saved training states (with optimizer) to keep; checkpoints (without optimizer) are
+    all kept"""
     log_every: Count = 50
-    """steps between two lines of metrics"""
+    """steps between log entries"""
     validate_every: Count = 1000
-    """steps between two validations; the last step has one too"""
+    """steps between validations; the last step always has one"""
     validation_sequences: Count = 1024
-    """sequences of the fixed validation set, each with its own fixed time"""
+    """size of the fixed validation set; each sequence has a fixed time"""
 
 
 def parts_per_device(accum: int, num_devices: int) -> int:
-    """Parts that each device works off, one after the other: no part is larger than on one device."""
+    """Micro-batches per device and optimizer step; none is larger than on a single device."""
     return -(-accum // num_devices)
 
 
 def indivisible_batch(batch_size: int, accum: int, num_devices: int) -> str | None:
-    """What is wrong with a batch that cannot be dealt out evenly, or None."""
+    """Message for a batch that cannot be split into equal micro-batches, or None."""
     parts = parts_per_device(accum, num_devices) * num_devices
     if batch_size % parts == 0:
         return None
@@ -83,16 +89,44 @@ def indivisible_batch(batch_size: int, accum: int, num_devices: int) -> str | No
     near = " or ".join(str(size) for size in (below, below + parts) if size)
     by = f"training.accum {accum}"
     if num_devices > 1:
-        by += f" shared by {num_devices} devices, {parts} parts"
-    return f"must divide evenly by {by}, e.g. {near}; got {batch_size}"
+        by += f" on {num_devices} devices, {parts} micro-batches"
+    return f"must be divisible by {by}, e.g. {near}; got {batch_size}"
 
 
 def _at_most_steps(value: int, steps: int) -> str | None:
     return f"must be at most training.steps, {steps}; got {value}" if value > steps else None
 
 
-TRAINING_RULES = (
+def _estimates_masks_only(vocabulary_draws: int | None, graph: str) -> str | None:
+    if vocabulary_draws is None or GRAPHS[graph].has_mask:
+        return None
+    return f"must be null with graph.type {graph}: the estimate is defined for masked tokens"
+
+
+def _estimates_scores_only(vocabulary_draws: int | None, objective: str) -> str | None:
+    if vocabulary_draws is None or OBJECTIVES[objective].predicts_scores:
+        return None
+    return (
+        f"must be null with objective.type {objective}, whose loss needs the full sum; "
+        f"got {vocabulary_draws}"
+    )
+
+
+def _first_step_is_trained(time_eps: float, num_steps: int) -> str | None:
+    if time_eps < 1 / num_steps:
+        return None
+    return (
+        f"must be below 1 / objective.num_steps, {1 / num_steps:g}, so that the first step is "
+        f"trained; got {time_eps:g}"
+    )
+
+
+RULES = (
     Rule(("training.batch_size", "training.accum"), lambda b, a: indivisible_batch(b, a, 1)),
     Rule(("training.warmup_steps", "training.steps"), _at_most_steps),
     Rule(("training.checkpoint_every", "training.steps"), _at_most_steps),
+    Rule(("training.vocabulary_draws", "graph.type"), _estimates_masks_only),
+    Rule(("training.vocabulary_draws", "objective.type"), _estimates_scores_only),
+    Rule(("training.time_eps", "objective.num_steps"), _first_step_is_trained),
+    *unused_by_autoregressive("training", Training(), "time_eps", "time_sampling", "time_density"),
 )

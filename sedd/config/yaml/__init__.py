@@ -1,1 +1,1 @@
-"""Read, locate, override and write YAML, with the line of every problem."""
+"""YAML without configuration models: read, override, validate and write, with a line per problem."""

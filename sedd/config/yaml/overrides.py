@@ -1,7 +1,7 @@
-"""key=value on the command line: `graph.type=uniform model=small evaluation.datasets=[wiki,kjv]`.
+"""Overrides on the command line: `graph.type=uniform model=small evaluation.datasets=[wiki,kjv]`.
 
-A value is YAML. Sections are set before their keys, whatever the order on the command line. Another
-`type` or `preset` starts its section afresh, because the keys of the old one need not exist there.
+A value is YAML. Sections are set before their keys, in any order on the command line. A new `type`
+or `preset` clears its section first, because the old keys may not exist for the new type.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ CHOOSERS = ("type", "preset")
 
 
 def apply_overrides(source: Source, overrides: Sequence[str]) -> None:
-    """Change the source's values; report what is wrong with the overrides themselves in it."""
-    wanted: dict[KeyPath, Any] = {}
+    """Apply key=value overrides to a source; report malformed overrides to it."""
+    values: dict[KeyPath, Any] = {}
     for item in overrides:
         key, equals, text = item.partition("=")
         path = tuple(key.split("."))
@@ -27,24 +27,24 @@ def apply_overrides(source: Source, overrides: Sequence[str]) -> None:
             refuse(source, item, "must be key=value, such as training.lr=0.001")
         elif not text.strip():
             refuse(source, item, f"has no value; write {key}=VALUE, or {key}=null for none")
-        elif path in wanted:
-            refuse(source, item, f"{key} is given twice; give it once")
+        elif path in values:
+            refuse(source, item, f"{key} is set twice; set it once")
         else:
             try:
-                wanted[path] = read_value(text)
+                values[path] = read_value(text)
             except ConfigError as error:
                 refuse(source, item, error.problems[0].what)
-    for path in sorted(wanted, key=lambda path: (len(path), path[-1] not in CHOOSERS)):
-        set_value(source, path, wanted[path])
+    for path in sorted(values, key=lambda path: (len(path), path[-1] not in CHOOSERS)):
+        set_value(source, path, values[path])
 
 
 def refuse(source: Source, item: str, what: str) -> None:
-    """Report an override that cannot be read."""
+    """Report an override that cannot be applied."""
     source.problems.append(Problem(item, f"{what} (on the command line)"))
 
 
 def set_value(source: Source, path: KeyPath, value: Any) -> None:
-    """Set one key, making the sections that lead to it."""
+    """Set one key; create the sections around it if necessary."""
     source.overridden.add(path)
     section: dict[str, Any] = source.values
     for depth, part in enumerate(path[:-1], start=1):
@@ -52,7 +52,7 @@ def set_value(source: Source, path: KeyPath, value: Any) -> None:
         if part == "model" and isinstance(inner, str):
             inner = section["model"] = {"preset": inner}
         if not isinstance(inner, dict):
-            kind = "a list; give all of it" if isinstance(inner, list) else "no section"
+            kind = "a list; set all of it" if isinstance(inner, list) else "not a section"
             refuse(
                 source, ".".join(map(str, path)), f"{'.'.join(map(str, path[:depth]))} is {kind}"
             )
@@ -64,6 +64,6 @@ def set_value(source: Source, path: KeyPath, value: Any) -> None:
         source.overridden.add(path[:-1])
     section[key] = value
     for changed in source.overridden:
-        # what the file says there no longer counts, nor do its lines
+        # the file's values of overridden keys are gone, and so are their lines
         lines = source.lines.items()
         source.lines = {key: line for key, line in lines if key[: len(changed)] != changed}

@@ -1,12 +1,13 @@
-"""YAML as plain values with the line of every key.
+"""Read YAML as plain values, with the line of every key.
 
-YAML 1.2 is read, so 3e-4 is a number and `no` is text. Only mappings, lists and plain values are
-allowed: a tag would construct an object, an alias or a merge key would hide where a value comes
-from, and a second key would silently win.
+The version is YAML 1.2: 3e-4 is a number and `no` is text. Only mappings, lists and plain values
+are allowed. Tags could construct objects, aliases and merge keys hide where a value comes from, and
+of two equal keys the second would silently win.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,23 +23,23 @@ KeyPath = tuple[str | int, ...]
 
 TAG = "tag:yaml.org,2002:"
 NUMBERS_AND_SWITCHES = {f"{TAG}{kind}" for kind in ("int", "float", "bool", "null")}
-# no setting is a date: 2024-01-01 is a revision's name
+# no key holds a date: 2024-01-01 may be the name of a revision
 TEXTS = {f"{TAG}{kind}" for kind in ("str", "timestamp", "value")}
 
 
 def dotted(path: KeyPath) -> str:
-    """How messages spell a key: training.lr, rows[2].label."""
+    """Spelling of a key in messages: training.lr, rows[2].label."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return text.removeprefix(".") or "(file)"
 
 
 @dataclass
 class Source:
-    """What stands in one file, and on the command line after it, and what is wrong with that.
+    """Values of one file with the overrides of the command line, and the problems found in them.
 
-    lines:      the line of each key
-    overridden: keys that the command line sets
-    wrong:      keys whose values are rejected, so that nothing else can be said of them
+    lines:      line of each key in the file
+    overridden: keys set on the command line
+    wrong:      keys with a rejected value; other checks skip them
     """
 
     name: str
@@ -49,9 +50,9 @@ class Source:
     problems: list[Problem] = field(default_factory=list)
 
     def report(self, path: KeyPath, what: str, *others: KeyPath, line: int | None = None) -> None:
-        """Note a problem with a key, at the key's line.
+        """Add a problem with a key, at the key's line.
 
-        others: keys that share in the problem: the line is theirs if `path` is written nowhere.
+        others: other keys of the problem; if `path` is not in the file, their line is used.
         """
         written = next((key for key in (path, *others) if self._is_written(key)), path)
         if self._on_command_line(written):
@@ -60,20 +61,27 @@ class Source:
             self.problems.append(Problem(dotted(path), what, line or self._line(written)))
 
     def reject(self, path: KeyPath, what: str) -> None:
-        """Note a problem that leaves nothing else to be said of the key."""
+        """Add a problem with a key, and exclude the key from other checks."""
         self.report(path, what)
         self.wrong.add(path)
 
     def is_wrong(self, path: KeyPath) -> bool:
-        """Whether the key, or a section that holds it, is rejected already."""
+        """Whether the key, or a section around it, was rejected."""
         return any(path[: len(bad)] == bad for bad in self.wrong)
 
     def is_sound(self, path: KeyPath) -> bool:
-        """Whether neither the key, nor what holds it, nor what it holds, is rejected."""
+        """Whether the key, the sections around it and the keys in it are all without rejection."""
         return not self.is_wrong(path) and not any(bad[: len(path)] == path for bad in self.wrong)
 
+    def get(self, path: KeyPath) -> Any:
+        """Value at a key, or None."""
+        value: Any = self.values
+        for part in path:
+            value = value.get(part) if isinstance(value, Mapping) else None
+        return value
+
     def raise_problems(self) -> None:
-        """Raise ConfigError with all problems so far, if there are any."""
+        """Raise ConfigError with all problems, if there are any."""
         if self.problems:
             raise ConfigError(self.name, list(dict.fromkeys(self.problems)))
 
@@ -81,13 +89,16 @@ class Source:
         return path in self.lines or self._on_command_line(path)
 
     def _on_command_line(self, path: KeyPath) -> bool:
-        """Whether the key, what holds it, or, if the file has no such key, what it holds, was set there."""
+        """Whether an override sets the key, a section around it, or a part of it.
+
+        A part counts only if the key itself is not in the file.
+        """
         above = any(path[: len(key)] == key for key in self.overridden)
         below = any(key[: len(path)] == path for key in self.overridden)
         return above or (below and path not in self.lines)
 
     def _line(self, path: KeyPath) -> int | None:
-        """Of the key, or of the innermost section around it that stands in the file."""
+        """Line of the key, or of the innermost section around it in the file."""
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path) if path else None
@@ -96,7 +107,8 @@ class Source:
 def read_source(path: Path) -> Source:
     """Read a YAML file whose top level is a mapping.
 
-    Raises ConfigError if it cannot be read or is not YAML; the source collects lesser problems.
+    Raises ConfigError if the file cannot be read or is not YAML. Other problems are added to the
+    source.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -123,7 +135,7 @@ def read_source(path: Path) -> Source:
 
 
 def read_value(text: str) -> Any:
-    """The value that one piece of YAML means, such as a number or [a, b]. Raises ConfigError."""
+    """Value of a YAML text, such as a number or [a, b]. Raises ConfigError."""
     source = Source(text)
     node = compose(text, text)
     value = None if node is None else _Reader(source).value(node, ())
@@ -132,7 +144,7 @@ def read_value(text: str) -> Any:
 
 
 def compose(text: str, name: str) -> Node | None:
-    """The tree of a YAML text, nothing constructed. Raises ConfigError with a mistake's line."""
+    """Node tree of a YAML text; no object is constructed. Raises ConfigError with the line."""
     try:
         return YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:
@@ -146,7 +158,7 @@ def compose(text: str, name: str) -> Node | None:
 
 
 class _Reader:
-    """Turns a tree into plain values, noting lines and reporting what is not allowed."""
+    """Convert a node tree into plain values; record lines and report what is not allowed."""
 
     def __init__(self, source: Source):
         self._source = source
@@ -171,7 +183,9 @@ class _Reader:
                 try:
                     return self._scalars.construct_object(node)
                 except (ValueError, KeyError):  # an explicit tag on other text, such as !!int x
-                    self._source.reject(path, f"is no {tag.removeprefix(TAG)}, got {node.value}")
+                    self._source.reject(
+                        path, f"must be of type {tag.removeprefix(TAG)}, got {node.value}"
+                    )
                     return None
             case _:
                 tag = node.tag.replace(TAG, "!!")
@@ -186,12 +200,12 @@ class _Reader:
                 kind = "a merge key (<<)" if isinstance(key_node, ScalarNode) else "a nested key"
                 self._source.report(path, f"{kind} is not allowed: write the keys out", line=line)
                 continue
-            key, there = key_node.value, (*path, key_node.value)
+            key, key_path = key_node.value, (*path, key_node.value)
             if key in values:
-                first = self._source.lines[there]
-                what = f"stands twice; the first is on line {first}: remove one"
-                self._source.report(there, what, line=line)
+                first = self._source.lines[key_path]
+                what = f"duplicate key; the first is on line {first}: remove one"
+                self._source.report(key_path, what, line=line)
                 continue
-            self._source.lines[there] = line
-            values[key] = self.value(value_node, there)
+            self._source.lines[key_path] = line
+            values[key] = self.value(value_node, key_path)
         return values

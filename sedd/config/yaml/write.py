@@ -1,4 +1,4 @@
-"""The resolved configuration: everything an experiment is, with nothing left to look up."""
+"""Write the resolved configuration: preset, defaults and overrides are filled in."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.representer import RoundTripRepresenter
 
-from sedd.config.experiment import Subject
+from sedd.config.base import ConfigModel
 from sedd.runtime.atomic import write_text
 
 HEAD = """\
@@ -19,7 +19,7 @@ HEAD = """\
 
 
 class _Representer(RoundTripRepresenter):
-    """Writes what every reader reads alike: null in full, a point in floats, odd characters escaped."""
+    """Write YAML that every parser reads alike: `null`, floats with a point, escaped control characters."""
 
     def represent_float(self, data: float) -> ScalarNode:
         text = repr(data)
@@ -28,7 +28,7 @@ class _Representer(RoundTripRepresenter):
         return self.represent_scalar("tag:yaml.org,2002:float", text)
 
     def represent_text(self, data: str) -> ScalarNode:
-        # unquoted, a character such as NEL would be taken for the end of a line
+        # unquoted, a character such as NEL would end the line
         style = None if data.isprintable() else '"'
         return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
 
@@ -41,17 +41,17 @@ _Representer.add_representer(str, _Representer.represent_text)
 _Representer.add_representer(type(None), _Representer.represent_none)
 
 
-def resolved_yaml(experiment: Subject) -> str:
-    """All settings as YAML, in the order of the models."""
+def resolved_yaml(config: ConfigModel) -> str:
+    """All keys as YAML, in the order of the model's fields."""
     yaml = YAML()
     yaml.Representer = _Representer
     yaml.default_flow_style = False
     yaml.width = 4096  # one value, one line
     stream = io.StringIO()
-    yaml.dump(experiment.sections(), stream)
+    yaml.dump(config.sections(), stream)
     return HEAD + stream.getvalue()
 
 
-def write_resolved(experiment: Subject, path: Path) -> None:
-    """Write the settings so that loading the file gives an equal experiment."""
-    write_text(path, resolved_yaml(experiment))
+def write_resolved(config: ConfigModel, path: Path) -> None:
+    """Write all keys to a file; loading the file gives an equal config."""
+    write_text(path, resolved_yaml(config))

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from sedd.config import load_table
 from sedd.config.table import (
     BaselineRow,
     Column,
@@ -18,7 +19,6 @@ from sedd.config.table import (
     PublishedRow,
     PublishedSource,
     TableConfig,
-    load_table,
     reproduced,
 )
 from sedd.errors import DataError
