@@ -9,7 +9,7 @@ from helpers.project import command, copy_project
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The project without results, as the current folder."""
+    """The project without results. It becomes the current folder."""
     folder = copy_project(tmp_path / "project")
     monkeypatch.chdir(folder)
     return folder
@@ -17,14 +17,14 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def corpus(project: Path) -> Path:
-    """The project with a small tokenised data set `corpus`, as the current folder."""
+    """The project with a small tokenized data set `corpus`. It becomes the current folder."""
     tokenize_corpus()
     return project
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project after `snakemake` on the smoke configuration: all of the default build, tiny."""
+    """The project after `snakemake --configfile config/smoke.yaml`: the default build with tiny models. Read-only."""
     folder = copy_project(tmp_path_factory.mktemp("built") / "project")
     command(folder, "snakemake", "--configfile", "config/smoke.yaml")
     return folder
