@@ -1,4 +1,4 @@
-"""Speed and memory of training, sampling and the likelihood bound, measured on the code that the verbs run."""
+"""Speed and memory of training, sampling and the likelihood bound, with the verbs' own code."""
 
 from sedd.bench.benchmark import run_bench
 from sedd.bench.options import BenchOptions

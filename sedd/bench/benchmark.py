@@ -1,4 +1,4 @@
-"""Run one benchmark: warm up the paths, time them alternately, then measure their memory one after the other."""
+"""Run one benchmark: warm up the paths, time them alternately, then measure their memory."""
 
 from __future__ import annotations
 
@@ -95,7 +95,8 @@ def rates(
 ) -> dict[str, Any]:
     """Times and rates of one path.
 
-    Tokens per second counts the tokens trained on, the tokens written, or the tokens evaluated (once per random time).
+    Tokens per second counts the tokens trained on, the tokens written, or the tokens evaluated
+    (once per random time).
     """
     wall = [one.wall for one in seconds]
     median = statistics.median(wall)
@@ -120,7 +121,7 @@ def rates(
 def compare(
     seconds: Mapping[str, list[Seconds]], memory: Mapping[str, int | None]
 ) -> dict[str, Any]:
-    """Ratios plain / fast: the median over neighboring pairs of runs for time, and the ratio of the peaks for memory."""
+    """Ratios plain / fast: the median over neighboring pairs of runs, and peak memory."""
     pairs = list(zip(seconds["plain"], seconds["fast"], strict=True))
     walls = [plain.wall / fast.wall for plain, fast in pairs]
     plain, fast = memory["plain"], memory["fast"]

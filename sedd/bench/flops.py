@@ -1,7 +1,8 @@
 """Arithmetic of the network per token, and peak arithmetic of known GPUs.
 
-H hidden size, n blocks, L sequence length, V states. Model FLOPs count the plain network, whatever an implementation
-skips or recomputes: the output layer at every position and state and full attention, but no norms and embeddings.
+H hidden size, n blocks, L sequence length, V states. Model FLOPs count the plain network, whatever
+an implementation skips or recomputes: the output layer at every position and state and full
+attention, but no norms and embeddings.
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ PEAK_FLOPS = {
 }
 """Dense bfloat16 products with float32 accumulation, in FLOP/s, from NVIDIA's data sheets.
 
-Keys are full device names, because laptop and other memory variants of the same chip have other clock rates.
+Keys are full device names, because laptop and other memory variants of the same chip have other
+clock rates.
 """
 
 
 def forward_flops_per_token(model: ModelConfig, length: int, num_states: int) -> int:
-    """FLOPs of the forward pass: 2 per weight (12 H^2 per block, H V in the head), 4 L H per block for attention."""
+    """FLOPs of the forward pass: 2 (12 H^2 n + H V) for the weights, 4 L H n for attention."""
     width, blocks = model.hidden_size, model.n_blocks
     trunk = 2 * 12 * width**2 * blocks
     attention = 4 * length * width * blocks

@@ -16,7 +16,8 @@ import torch
 class Seconds:
     """Duration of one call.
 
-    wall: elapsed time. cpu: CPU time over all threads of this process; other programs disturb it less.
+    wall: elapsed time. cpu: CPU time over all threads of this process; other programs disturb it
+      less.
     """
 
     wall: float
@@ -59,8 +60,8 @@ def allocated_memory(device: torch.device) -> int:
 def peak_memory(call: Callable[[], None], device: torch.device) -> int | None:
     """Peak memory of one call, in bytes above the memory used before it.
 
-    GPU: memory of PyTorch's allocator. CPU: resident memory of the process, on Linux. None on other systems,
-    where the peak counter cannot be reset.
+    GPU: memory of PyTorch's allocator. CPU: resident memory of the process, on Linux. None on other
+      systems, where the peak counter cannot be reset.
     """
     gc.collect()
     if device.type == "cuda":
@@ -79,14 +80,20 @@ def peak_memory(call: Callable[[], None], device: torch.device) -> int | None:
 
 
 def trim_freed_memory() -> None:
-    """Return freed memory to the system (glibc). Memory reused from the C library's pool would not be counted."""
+    """Return freed memory to the system (glibc).
+
+    Memory reused from the C library's pool would not be counted.
+    """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
 
 
 def reset_peak() -> bool:
-    """Reset the peak resident size of this process (proc(5), clear_refs). Returns False if the system cannot."""
+    """Reset the peak resident size of this process (proc(5), clear_refs).
+
+    Returns False if the system cannot.
+    """
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:

@@ -45,10 +45,10 @@ class LocalPath:
 
 
 class RemotePath:
-    """The plain path on a CPU, in a separate process with the C library's default memory allocation.
+    """The plain path on a CPU, in a separate process with the C library's default allocation.
 
-    The verbs make the C library keep freed memory (`keep_freed_memory`); plain code would not do so.
-    The process ends when this object is deleted, or when the parent process ends.
+    The verbs make the C library keep freed memory (`keep_freed_memory`); plain code would not do
+    so. The process ends when this object is deleted, or when the parent process ends.
     """
 
     held = 0

@@ -30,11 +30,15 @@ OPTION_OF_KEY = {
 class BenchOptions:
     """Options of one benchmark.
 
-    work: computation to measure. `head` is the output layer and the loss, forward and backward, on fixed features.
-    model: preset in config/model/. overrides: KEY=VALUE settings of an experiment, such as model.n_blocks=4.
+    work: computation to measure. `head` is the output layer and the loss, forward and backward, on
+      fixed features.
+    model: preset in config/model/. overrides: KEY=VALUE settings of an experiment, such as
+      model.n_blocks=4.
     vocab: vocabulary size without the mask. length: tokens per sequence. batch: sequences.
-    steps: steps per timed run: optimizer steps, denoising steps, random times of the bound, or losses.
-    repeats: timed runs. threads: CPU threads; None keeps PyTorch's setting. compile: torch.compile, fast path only.
+    steps: steps per timed run: optimizer steps, denoising steps, random times of the bound, or
+      losses.
+    repeats: timed runs. threads: CPU threads; None keeps PyTorch's setting. compile: torch.compile,
+      fast path only.
     plain: also measure the plain path, alternating with the fast path.
     """
 

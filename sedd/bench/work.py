@@ -1,10 +1,13 @@
-"""The computations that a benchmark can measure, each on two paths, as functions that run a number of steps.
+"""The computations that a benchmark can measure, as functions of the number of steps.
+
+Each has two paths.
 
 fast: the code of `sedd train`, `sedd sample` and `sedd perplexity`.
 plain: the same numbers from the plain implementation in `plain.py`, never compiled.
 
-Each path has its own network, optimizer and generators, from the same seeds. The plain sampler draws in float32, as
-the paper's runs did; the fast one as the configuration says (float64, exact, by default).
+Each path has its own network, optimizer and generators, from the same seeds. The plain sampler
+draws in float32, as the paper's runs did; the fast one as the configuration says (float64, exact,
+by default).
 """
 
 from __future__ import annotations
@@ -50,7 +53,10 @@ def prepare(options: BenchOptions, device: torch.device, *, plain: bool) -> Step
 
 
 def make_plain(state: TrainState, experiment: Experiment, graph: Graph) -> Graph:
-    """Switch the network, optimizer and moving average in `state` to the plain code. Returns the plain graph."""
+    """Switch the network, optimizer and moving average in `state` to the plain code.
+
+    Returns the plain graph.
+    """
     state.model.forward = functools.partial(plain_forward, state.model)
     state.model.trunk = functools.partial(plain_trunk, state.model)
     state.optimizer = plain_optimizer(experiment, state.model)
@@ -85,7 +91,7 @@ def train_steps(
 def head_steps(
     state: TrainState, experiment: Experiment, graph: Graph, noise: Noise, *, plain: bool
 ) -> Steps:
-    """Training losses and their gradients, with a trunk that costs nothing: it returns fixed features."""
+    """Training losses and their gradients, with a free trunk that returns fixed features."""
     model, device = state.model, next(state.model.parameters()).device
     draws = generator(experiment.seed, "head")
     x0 = random_tokens(experiment, state.vocab_size)

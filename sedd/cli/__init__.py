@@ -1,9 +1,10 @@
 """The command `sedd`: one file per verb, and the program that runs them.
 
-A verb imports torch and the libraries of the extras inside its function, so that `--help`, `sedd config check`
-and `sedd table` start in a second.
+A verb imports torch and the libraries of the extras inside its function, so that `--help`, `sedd
+config check` and `sedd table` start in a second.
 
-Exit codes: 0 success; 1 internal error, with a traceback; 2 user error, with a message; 128 + N stopped by signal N.
+Exit codes: 0 success; 1 internal error, with a traceback; 2 user error, with a message; 128 + N
+stopped by signal N.
 """
 
 from __future__ import annotations

@@ -46,17 +46,18 @@ def bench(
 ) -> None:
     """Measure the speed and memory of training, sampling or perplexity.
 
-    Runs the code of `sedd train`, `sample` or `perplexity` on random tokens, so it needs no data. `head`
-    measures only the output layer and the loss of a training step. KEY=VALUE changes the network or the
-    settings.
+    Runs the code of `sedd train`, `sample` or `perplexity` on random tokens, so it needs no data.
+    `head` measures only the output layer and the loss of a training step. KEY=VALUE changes the
+    network or the settings.
 
-    With --plain, it also times a plain implementation, which computes a score for every token at every
-    position, and prints the ratio. GPU utilization counts the arithmetic of the plain network.
+    With --plain, it also times a plain implementation, which computes a score for every token at
+    every position, and prints the ratio. GPU utilization counts the arithmetic of the plain
+    network.
 
     \b
-    Examples: sedd bench train --plain
-              sedd bench train model.hidden_size=256 model.n_blocks=4 model.n_heads=4 --plain
-              sedd bench sample --model small --length 1024 --batch 1 --device cuda --json speed.json
+    Examples: sedd bench train --plain sedd bench train model.hidden_size=256 model.n_blocks=4
+      model.n_heads=4 --plain sedd bench sample --model small --length 1024 --batch 1 --device cuda
+      --json speed.json
     """
     from sedd.bench import BenchOptions, render, run_bench
     from sedd.runtime.atomic import write_json

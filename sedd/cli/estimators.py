@@ -25,9 +25,9 @@ def estimators(
 ) -> None:
     """Compare the variance of the two estimators of the likelihood bound.
 
-    Both estimate the same number with equally many network calls; evaluation.estimator chooses one. Prints
-    the standard deviation of each and the ratio of their variances. The stratified estimator needs that
-    many times fewer network calls for the same accuracy.
+    Both estimate the same number with equally many network calls; evaluation.estimator chooses one.
+    Prints the standard deviation of each and the ratio of their variances. The stratified estimator
+    needs that many times fewer network calls for the same accuracy.
 
     \b
     Example: sedd estimators tiny_absorb --dataset wiki

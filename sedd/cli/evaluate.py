@@ -38,9 +38,9 @@ def evaluate(
 ) -> None:
     """Measure everything about one model.
 
-    Tokenizes missing data sets, then measures perplexities, generative perplexities and MAUVE, as the
-    experiment lists them. Writes results/runs/NAME/eval/step_N/. With a published model and one GPU, this
-    fills a row of the paper's Table 1.
+    Tokenizes missing data sets, then measures perplexities, generative perplexities and MAUVE, as
+    the experiment lists them. Writes results/runs/NAME/eval/step_N/. With a published model and one
+    GPU, this fills a row of the paper's Table 1.
 
     Results that are up to date are kept. A killed evaluation resumes with the same command. Under
     torchrun, the devices divide the work.

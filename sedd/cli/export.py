@@ -24,8 +24,8 @@ def export(
 ) -> None:
     """Write a checkpoint in the format of the published models.
 
-    Reads results/runs/RUN/ and writes DIR/config.json, DIR/model.safetensors (the averaged weights) and
-    DIR/README.md (a model card). The folder can be uploaded to the hub as it is, and
+    Reads results/runs/RUN/ and writes DIR/config.json, DIR/model.safetensors (the averaged weights)
+    and DIR/README.md (a model card). The folder can be uploaded to the hub as it is, and
     sedd.load_model(DIR) loads it.
 
     \b

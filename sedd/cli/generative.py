@@ -44,8 +44,8 @@ def generative(
     """Measure the generative perplexity of sampled texts.
 
     Reads the samples that `sedd sample` wrote for every combination in the experiment's section
-    `generative`, and writes results/runs/NAME/eval/step_N/generative/JUDGE/SAMPLER_STEPS.json for each:
-    perplexity in both conventions, entropy, and standard errors.
+    `generative`, and writes results/runs/NAME/eval/step_N/generative/JUDGE/SAMPLER_STEPS.json for
+    each: perplexity in both conventions, entropy, and standard errors.
 
     \b
     Examples: sedd generative sedd_small_absorb --judge gpt2-large

@@ -36,9 +36,9 @@ def mauve(
 ) -> None:
     """Compare the model's completions of real texts with these texts, by MAUVE.
 
-    `standard` completes the first half of each text; `infill` fills the middle between its first and last
-    quarter. Reads the tokens under results/data/ and writes results/runs/NAME/eval/step_N/mauve/TASK.json:
-    the MAUVE score with its standard error.
+    `standard` completes the first half of each text; `infill` fills the middle between its first
+    and last quarter. Reads the tokens under results/data/ and writes
+    results/runs/NAME/eval/step_N/mauve/TASK.json: the MAUVE score with its standard error.
 
     A killed comparison resumes with the same command. Under torchrun, the devices divide the texts.
 

@@ -35,10 +35,12 @@ def perplexity(
     """Measure the perplexity of a checkpoint on held-out text.
 
     Reads the tokens under results/data/ and writes results/runs/NAME/eval/step_N/DATASET.json per
-    data set: nats, bits per character and perplexity per token, with standard errors. For a diffusion
-    model the number is a Monte Carlo estimate of an upper bound; for an autoregressive model it is exact.
+    data set: nats, bits per character and perplexity per token, with standard errors. For a
+    diffusion model the number is a Monte Carlo estimate of an upper bound; for an autoregressive
+    model it is exact.
 
-    A killed measurement resumes with the same command. Under torchrun, the devices divide the sequences.
+    A killed measurement resumes with the same command. Under torchrun, the devices divide the
+    sequences.
 
     \b
     Examples: sedd perplexity tiny_absorb --dataset wiki --dataset kjv

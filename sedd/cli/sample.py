@@ -61,11 +61,12 @@ def sample(
     Samples freely, or around given text: a prefix, a suffix, and text in the middle (--at). An
     autoregressive model accepts only a prefix.
 
-    Prints the texts. --out also writes one JSON object per line: text, tokens, settings, seed. --name
-    writes the changed settings and the samples below results/runs/NAME/.
+    Prints the texts. --out also writes one JSON object per line: text, tokens, settings, seed.
+    --name writes the changed settings and the samples below results/runs/NAME/.
 
     --trace writes the tokens after each step to
-    results/runs/NAME/samples/step_N/trace_SAMPLER_STEPS.json, which the run's page shows, and a GIF.
+    results/runs/NAME/samples/step_N/trace_SAMPLER_STEPS.json, which the run's page shows, and a
+    GIF.
 
     \b
     Examples: sedd sample tiny_absorb --count 4

@@ -23,7 +23,10 @@ def sample_trace(
     is_saved: bool,
     is_watched: bool,
 ) -> None:
-    """Draw one text. Show its steps in the terminal (is_watched), save them as JSON and GIF (is_saved), or both."""
+    """Draw one text.
+
+    Show its steps in the terminal (is_watched), save them as JSON and GIF (is_saved), or both.
+    """
     name, settings = run.experiment.name, run.experiment.sampling
     steps = sampling_steps(run.experiment)
     with contextlib.ExitStack() as stack:

@@ -26,7 +26,7 @@ def tokenize(
     split: Annotated[
         list[str] | None,
         typer.Option(
-            help="With --dataset: train, validation, test or paper (the text that the paper measured);"
+            help="With --dataset: train, validation, test or paper (the text of the paper);"
             " repeatable.  [default: all of its splits]"
         ),
     ] = None,
@@ -37,9 +37,9 @@ def tokenize(
 ) -> None:
     """Turn texts into packed tokens.
 
-    Reads the texts that config/datasets/DATASET.yaml names and writes results/data/DATASET/TOKENIZER/SPLIT/:
-    detokenized (markup of the corpus undone), encoded, one separator after each document, and packed
-    without padding.
+    Reads the texts that config/datasets/DATASET.yaml names and writes
+    results/data/DATASET/TOKENIZER/SPLIT/: detokenized (markup of the corpus undone), encoded, one
+    separator after each document, and packed without padding.
 
     \b
     Examples: sedd tokenize tiny_absorb

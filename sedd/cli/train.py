@@ -43,8 +43,8 @@ def train(
     Reads the tokens under results/data/ and writes results/runs/NAME/checkpoints/. Ctrl-C saves the
     training state after the current step; the same command resumes from it, bit for bit.
 
-    With --cluster, training is a job, one per run, that outlives this command. Ctrl-C stops only the
-    waiting; the same command waits again.
+    With --cluster, training is a job, one per run, that outlives this command. Ctrl-C stops only
+    the waiting; the same command waits again.
 
     To follow the training: sedd status, or tensorboard --logdir results/runs
 
