@@ -5,6 +5,15 @@ from pathlib import Path
 import pytest
 from helpers.corpus import tokenize_corpus
 from helpers.project import command, copy_project
+from helpers.slow import SLOW, TESTS
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests below SLOW as slow."""
+    slow = [TESTS / path for path in SLOW]
+    for item in items:
+        if any(item.path.is_relative_to(path) for path in slow):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture
