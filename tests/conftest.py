@@ -8,6 +8,7 @@ from helpers.project import command, copy_project
 from helpers.slow import SLOW, TESTS
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests below SLOW as slow."""
     slow = [TESTS / path for path in SLOW]
