@@ -1,44 +1,56 @@
-# The two commands of the README, and what developers run. Everything lives in .venv; nothing is installed elsewhere.
+# The commands of the README, and the developers' checks. Everything is installed in .venv.
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: dvc pictures help quickstart pull test lint format constraints clean
+.PHONY: dvc help quickstart pull check test fast-tests lint format constraints pictures clean
 
-help:  ## this list
+help:  ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-# The stamp holds the install to pyproject.toml and the exact versions of constraints.txt.
+# What the default build imports. The stamp file follows pyproject.toml and the versions in constraints.txt.
 .venv/installed: pyproject.toml constraints.txt Makefile
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	    { echo "Python 3.11 or newer is needed; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
-	    -e '.[quickstart,hub,evaluate,slurm,dvc,dev]'
+	$(PIP) -e '.[pipeline,report,mauve,quickstart]'
 	@touch $@
 
-quickstart: .venv/installed  ## train small models on real text, then show the tables
-	@$(BIN)/snakemake --unlock --quiet all  # a killed run leaves its lock; training has one of its own
+# In addition, what an extra installs: .venv/installed-dvc, .venv/installed-dev.
+.venv/installed-%: .venv/installed
+	$(PIP) -e '.[$*]'
+	@touch $@
+
+quickstart: .venv/installed  ## train small models on real text, then print the tables
+	@$(BIN)/snakemake --unlock --quiet all  # a killed build leaves its lock; training jobs have their own
 	$(BIN)/snakemake
 	@for table in text8 zero_shot; do echo; $(BIN)/sedd table $$table --show || exit 1; done
 	@echo; echo "Tables: " results/tables/*.md; echo "Reports:" results/reports/*.html
 
-# Snakemake goes by its own records and by times, of which DVC's files have none: it is told that they are current, if
-# the configuration is the one that they were made with.
-pull: .venv/installed  ## data, checkpoints and pages of this commit, from the remote of DVC
+# Files restored by DVC have new modification times and no Snakemake metadata. `--touch` declares them
+# current, after DVC has checked that they belong to the present configuration.
+pull: .venv/installed-dvc  ## get the data, checkpoints and pages of this commit from the DVC remote
 	$(BIN)/dvc pull
 	@$(BIN)/dvc status --quiet || { $(BIN)/dvc status; \
-	    echo "The files are here, but the above was changed after they were made: dvc repro makes them anew"; exit 2; }
+	    echo "The files are restored, but the settings above have changed since. To rebuild: dvc repro"; exit 2; }
 	$(BIN)/snakemake --touch --forceall --quiet all
-	@echo "All is here and current: snakemake and dvc repro have nothing to do"
+	@echo "Everything is current: snakemake and dvc repro have nothing to do"
 
 CONFIG ?= config/config.yaml
-dvc: .venv/installed  ## write dvc.yaml for a build; CONFIG=config/paper.yaml names another one
+dvc: .venv/installed-dvc  ## write dvc.yaml for a build; CONFIG=config/paper.yaml names another one
 	$(BIN)/sedd dvc --config $(CONFIG)
 
-test: .venv/installed  ## every test
+# Two jobs: a Makefile without output-sync (GNU make before 4.0) mixes their lines.
+check: .venv/installed-dev  ## lint and the fast tests, in under two minutes
+	@$(MAKE) --no-print-directory --jobs 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync) lint fast-tests
+
+test: .venv/installed-dev  ## all tests
 	$(BIN)/python -m pytest
 
-lint: .venv/installed  ## formatting, lint, types, layers, rules
+fast-tests: .venv/installed-dev
+	$(BIN)/python -m pytest --quiet -m "not slow"
+
+lint: .venv/installed-dev  ## formatting, lint, types, layers, rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
@@ -46,21 +58,21 @@ lint: .venv/installed  ## formatting, lint, types, layers, rules
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 
-format: .venv/installed  ## mend what the tools can mend
+format: .venv/installed-dev  ## repair what the tools can repair
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(BIN)/snakefmt Snakefile workflow
 
-constraints: ## write constraints.txt anew from the newest versions that pyproject.toml allows
+constraints:  ## rewrite constraints.txt with the newest versions that pyproject.toml allows
 	rm -rf .venv-constraints
 	$(PYTHON) -m venv .venv-constraints
-	.venv-constraints/bin/pip install --quiet -e '.[quickstart,hub,evaluate,slurm,dvc,dev]'
-	{ echo "# Exact versions of a working install; written by: make constraints"; \
+	.venv-constraints/bin/pip install --quiet -e '.[dev]'
+	{ echo "# Exact versions of a working installation, written by: make constraints"; \
 	  .venv-constraints/bin/pip freeze --exclude-editable | grep -viE '^(sedd|nvidia-|triton|cuda-)' | sed 's/+cpu$$//'; } > constraints.txt
 	rm -rf .venv-constraints
 
-pictures: .venv/installed  ## the README's pictures, from the default build; needs chromium
+pictures: .venv/installed-dev  ## make the README's pictures from the default build; needs chromium
 	$(BIN)/python tests/report/pictures.py
 
-clean:  ## remove what was computed (results, logs), not the environment
+clean:  ## remove results and logs; keep the environment
 	rm -rf results/data results/runs results/tables results/reports results/figures logs .snakemake

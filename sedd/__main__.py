@@ -1,4 +1,4 @@
-"""`python -m sedd` is the command `sedd`."""
+"""Run the command `sedd` as `python -m sedd`."""
 
 from sedd.cli import main
 

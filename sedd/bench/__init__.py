@@ -1,7 +1,7 @@
-"""Speed and memory of training, sampling and the bound, measured on the code that the verbs run."""
+"""Speed and memory of training, sampling and the likelihood bound, with the verbs' own code."""
 
 from sedd.bench.benchmark import run_bench
-from sedd.bench.options import Settings
+from sedd.bench.options import BenchOptions
 from sedd.bench.table import render
 
-__all__ = ["Settings", "render", "run_bench"]
+__all__ = ["BenchOptions", "render", "run_bench"]

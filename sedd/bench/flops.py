@@ -1,15 +1,14 @@
-"""Arithmetic of the network a token, and what known GPUs can do in a second.
+"""Arithmetic of the network per token, and peak arithmetic of known GPUs.
 
-H hidden width, n blocks, L sequence length, V states. Model FLOPs count what the plain network needs, whatever is left
-out or done twice: the head at every position and state, attention to every position, nothing for norms and embeddings.
+H hidden size, n blocks, L sequence length, V states. Model FLOPs count the plain network, whatever
+an implementation skips or recomputes: the output layer at every position and state and full
+attention, but no norms and embeddings.
 """
 
 from __future__ import annotations
 
 from sedd.config.sections.model import ModelConfig
 
-# Dense bfloat16 products with float32 sums, FLOP/s, from NVIDIA's data sheets, by the device's whole name: a laptop's or
-# another memory's variant of the same chip is clocked differently.
 PEAK_FLOPS = {
     "NVIDIA A100-SXM4-40GB": 312e12,
     "NVIDIA A100-SXM4-80GB": 312e12,
@@ -22,10 +21,15 @@ PEAK_FLOPS = {
     "NVIDIA GeForce RTX 3090": 71e12,
     "NVIDIA GeForce RTX 4090": 165e12,
 }
+"""Dense bfloat16 products with float32 accumulation, in FLOP/s, from NVIDIA's data sheets.
+
+Keys are full device names, because laptop and other memory variants of the same chip have other
+clock rates.
+"""
 
 
 def forward_flops_per_token(model: ModelConfig, length: int, num_states: int) -> int:
-    """2 for each weight of a product (12 H^2 a block, H V in the head), and 4 L H a block for attention."""
+    """FLOPs of the forward pass: 2 (12 H^2 n + H V) for the weights, 4 L H n for attention."""
     width, blocks = model.hidden_size, model.n_blocks
     trunk = 2 * 12 * width**2 * blocks
     attention = 4 * length * width * blocks
@@ -34,5 +38,5 @@ def forward_flops_per_token(model: ModelConfig, length: int, num_states: int) ->
 
 
 def train_flops_per_token(model: ModelConfig, length: int, num_states: int) -> int:
-    """Forwards, and twice as much backwards: the 6 N of the literature, with attention."""
+    """FLOPs of forward and backward pass, 3 x forward: the usual 6 N, plus attention."""
     return 3 * forward_flops_per_token(model, length, num_states)

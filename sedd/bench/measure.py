@@ -1,4 +1,4 @@
-"""Time and memory of a function, on a CPU or a GPU."""
+"""Time and peak memory of a function call, on a CPU or a GPU."""
 
 from __future__ import annotations
 
@@ -12,81 +12,88 @@ from pathlib import Path
 import torch
 
 
-def synchronise(device: torch.device) -> None:
-    """Wait until the device has done what it was asked: a GPU answers before it has."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
 @dataclass(frozen=True)
 class Seconds:
-    """How long one call took.
+    """Duration of one call.
 
-    cpu: what the threads of this process used of the CPUs, which says more where others use them too.
+    wall: elapsed time. cpu: CPU time over all threads of this process; other programs disturb it
+      less.
     """
 
     wall: float
     cpu: float
 
 
-def seconds_of(work: Callable[[], None], device: torch.device) -> Seconds:
-    """Time of one call."""
-    synchronise(device)
+def time_call(call: Callable[[], None], device: torch.device) -> Seconds:
+    """Time one call, including the GPU work that it queues."""
+    synchronize(device)
     start, start_cpu = time.perf_counter(), time.process_time()
-    work()
-    synchronise(device)
+    call()
+    synchronize(device)
     return Seconds(time.perf_counter() - start, time.process_time() - start_cpu)
 
 
-def in_turn(works: Mapping[str, Callable[[], Seconds]], repeats: int) -> dict[str, list[Seconds]]:
-    """What each call of each work says that it took.
+def synchronize(device: torch.device) -> None:
+    """Wait for the work queued on a GPU."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
-    They take turns, in changing order (ABBA), so that a machine that grows slower does so for all of them alike.
+
+def alternate(timed: Mapping[str, Callable[[], Seconds]], repeats: int) -> dict[str, list[Seconds]]:
+    """Call each function `repeats` times, alternating in ABBA order, and collect what it returns.
+
+    The order makes a machine that slows down affect all of them equally.
     """
-    seconds: dict[str, list[Seconds]] = {name: [] for name in works}
+    seconds: dict[str, list[Seconds]] = {name: [] for name in timed}
     for repeat in range(repeats):
-        names = list(works)
+        names = list(timed)
         for name in names if repeat % 2 == 0 else reversed(names):
-            seconds[name].append(works[name]())
+            seconds[name].append(timed[name]())
     return seconds
 
 
-def held_memory(device: torch.device) -> int:
-    """Bytes that tensors hold on a GPU; 0 on a CPU, where nobody counts them."""
+def allocated_memory(device: torch.device) -> int:
+    """Bytes that tensors hold on a GPU; 0 on a CPU, where PyTorch does not count them."""
     return torch.cuda.memory_allocated(device) if device.type == "cuda" else 0
 
 
-def peak_memory(work: Callable[[], None], device: torch.device) -> int | None:
-    """Bytes by which the memory in use rises, at its highest, during one call above what was in use before it.
+def peak_memory(call: Callable[[], None], device: torch.device) -> int | None:
+    """Peak memory of one call, in bytes above the memory used before it.
 
-    GPU: of PyTorch's allocator. CPU: of the process, as Linux counts its resident pages; None elsewhere, where the
-    highest count cannot be begun anew.
+    GPU: memory of PyTorch's allocator. CPU: resident memory of the process, on Linux. None on other
+      systems, where the peak counter cannot be reset.
     """
     gc.collect()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
         torch.cuda.reset_peak_memory_stats(device)
         before = torch.cuda.memory_allocated(device)
-        work()
+        call()
         torch.cuda.synchronize(device)
         return torch.cuda.max_memory_allocated(device) - before
-    return_free_pages()
-    if not restart_peak():
+    trim_freed_memory()
+    if not reset_peak():
         return None
-    before = resident("VmRSS")
-    work()
-    return max(resident("VmHWM") - before, 0)
+    before = resident_bytes("VmRSS")
+    call()
+    return max(resident_bytes("VmHWM") - before, 0)
 
 
-def return_free_pages() -> None:
-    """Give freed memory back, where the C library keeps it: otherwise it would be used again and not be counted."""
+def trim_freed_memory() -> None:
+    """Return freed memory to the system (glibc).
+
+    Memory reused from the C library's pool would not be counted.
+    """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
 
 
-def restart_peak() -> bool:
-    """Set the process's highest resident size to its present one (proc(5), clear_refs); False where that cannot be."""
+def reset_peak() -> bool:
+    """Reset the peak resident size of this process (proc(5), clear_refs).
+
+    Returns False if the system cannot.
+    """
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
@@ -94,9 +101,9 @@ def restart_peak() -> bool:
     return True
 
 
-def resident(field: str) -> int:
-    """Bytes of VmRSS, the process's resident size, or of VmHWM, the highest so far."""
+def resident_bytes(field: str) -> int:
+    """Read VmRSS (resident size) or VmHWM (its peak) of this process, in bytes."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{field}:"):
             return int(line.split()[1]) * 1024
-    raise AssertionError(f"Linux tells {field} of every process")
+    raise AssertionError(f"no {field} in /proc/self/status")

@@ -1,4 +1,4 @@
-"""What is measured: which work, on what network, at what size."""
+"""Options of one benchmark: which computation, on which network, at which size."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from sedd.paths import model_file
 from sedd.registry import GRAPHS, OBJECTIVES, SAMPLERS
 
 Work = Literal["train", "sample", "perplexity", "head"]
-# keys of an experiment that have an option here
-OPTIONS = {
+
+OPTION_OF_KEY = {
     "model": "--model",
     "model.preset": "--model",
     "graph": "--graph",
@@ -25,18 +25,23 @@ OPTIONS = {
     "training.batch_size": "--batch",
     "training.compile": "--compile",
 }
+"""Keys of an experiment that have a command-line option of their own."""
 
 
 @dataclass(frozen=True)
-class Settings:
-    """One measurement.
+class BenchOptions:
+    """Options of one benchmark.
 
-    work: `head` is the vocabulary layer and the loss alone, forwards and back, on features that are there.
-    model: a preset of config/model. overrides: key=value, keys of an experiment, such as model.n_blocks=4.
-    vocab: tokens without the mask. length: tokens of a sequence. batch: sequences.
-    steps: what one timed run does: optimiser steps, denoising steps, random times of the bound, or losses.
-    repeats: timed runs. threads: of the CPU; None: as the process has them. compile: torch.compile on the fast path.
-    plain: measure the straightforward path too, in turn with the fast one.
+    work: computation to measure. `head` is the output layer and the loss, forward and backward, on
+      fixed features.
+    model: preset in config/model/. overrides: KEY=VALUE settings of an experiment, such as
+      model.n_blocks=4.
+    vocab: vocabulary size without the mask. length: tokens per sequence. batch: sequences.
+    steps: steps per timed run: optimizer steps, denoising steps, random times of the bound, or
+      losses.
+    repeats: timed runs. threads: CPU threads; None keeps PyTorch's setting. compile: torch.compile,
+      fast path only.
+    plain: also measure the plain path, alternating with the fast path.
     """
 
     work: Work
@@ -54,9 +59,9 @@ class Settings:
     plain: bool = False
 
     def experiment(self) -> Experiment:
-        """The experiment that trains such a network; everything that is not named here has its default.
+        """Build the experiment to measure, with defaults for everything that has no option.
 
-        Raises ConfigError if there is no such preset, or for overrides that cannot be.
+        Raises ConfigError for an unknown preset and for invalid or unsupported overrides.
         """
         existing(model_file, self.model, "--model")
         source = Source(
@@ -72,18 +77,18 @@ class Settings:
             },
         )
         for item in self.overrides:
-            if option := OPTIONS.get(item.partition("=")[0]):
-                source.problems.append(Problem(item, f"has an option of its own: {option}"))
+            if option := OPTION_OF_KEY.get(item.partition("=")[0]):
+                source.problems.append(Problem(item, f"use the option {option} instead"))
         apply_overrides(source, self.overrides)
-        made = resolve(source, strict=False)
-        assert isinstance(made, Experiment), "it has no key `pretrained`"
-        if not OBJECTIVES[made.objective.type].predicts_scores:
+        experiment = resolve(source, strict=False)
+        assert isinstance(experiment, Experiment), "the source has no key `pretrained`"
+        if not OBJECTIVES[experiment.objective.type].predicts_scores:
             allowed = one_of(OBJECTIVES.names(predicts_scores=True))
-            what = f"must be {allowed} here, whose code is measured; got {made.objective.type}"
+            what = f"must be {allowed} for sedd bench, got {experiment.objective.type}"
             raise ConfigError(source.name, [Problem("objective.type", what)])
-        sampler = made.sampling.sampler
+        sampler = experiment.sampling.sampler
         if SAMPLERS[sampler].one_step_per_token:
             allowed = one_of(SAMPLERS.names(one_step_per_token=False))
-            what = f"must be {allowed} here: {sampler} has no number of steps to choose"
+            what = f"must be {allowed} for sedd bench; {sampler} has no number of steps to choose"
             raise ConfigError(source.name, [Problem("sampling.sampler", what)])
-        return made
+        return experiment

@@ -1,10 +1,13 @@
-"""The kinds of work, each in two ways, as functions that do a number of steps.
+"""The computations that a benchmark can measure, as functions of the number of steps.
 
-fast: what `sedd train`, `sedd sample` and `sedd perplexity` run.
-plain: the same numbers in the straightforward way, see `plain`; never compiled.
+Each has two paths.
 
-Each has a network, an optimiser and generators of its own, begun from the same seeds. The plain sampler draws as the paper's
-runs did (`float32`), the fast one as the configuration says, exactly (`float64`).
+fast: the code of `sedd train`, `sedd sample` and `sedd perplexity`.
+plain: the same numbers from the plain implementation in `plain.py`, never compiled.
+
+Each path has its own network, optimizer and generators, from the same seeds. The plain sampler
+draws in float32, as the paper's runs did; the fast one as the configuration says (float64, exact,
+by default).
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from sedd.bench.options import Settings
+from sedd.bench.options import BenchOptions
 from sedd.bench.plain import PlainAverage, plain_forward, plain_graph, plain_optimizer, plain_trunk
 from sedd.checkpoints.build import build_graph, build_noise, build_token_proposal
 from sedd.config import Experiment
@@ -31,21 +34,29 @@ from sedd.train.step import TrainingLoss, train_step
 Steps = Callable[[int], None]
 
 
-def prepare(settings: Settings, device: torch.device, *, plain: bool) -> Steps:
-    """A function that does so many steps of the work."""
-    experiment = settings.experiment()
-    state = TrainState.fresh(experiment, settings.vocab, device)
-    graph, noise = build_graph(experiment, settings.vocab), build_noise(experiment)
+def prepare(options: BenchOptions, device: torch.device, *, plain: bool) -> Steps:
+    """Build the computation that `options.work` names, as a function of the number of steps."""
+    experiment = options.experiment()
+    state = TrainState.fresh(experiment, options.vocab, device)
+    graph, noise = build_graph(experiment, options.vocab), build_noise(experiment)
     if plain:
         graph = make_plain(state, experiment, graph)
-    elif settings.compile:
+    elif options.compile:
         state.model.compile_trunk()
-    works = {"train": training, "sample": sampling, "perplexity": bounding, "head": heading}
-    return works[settings.work](state, experiment, graph, noise, plain=plain)
+    build = {
+        "train": train_steps,
+        "sample": sample_steps,
+        "perplexity": perplexity_steps,
+        "head": head_steps,
+    }[options.work]
+    return build(state, experiment, graph, noise, plain=plain)
 
 
 def make_plain(state: TrainState, experiment: Experiment, graph: Graph) -> Graph:
-    """Let the same weights go the straightforward way; returns the graph that does so, too."""
+    """Switch the network, optimizer and moving average in `state` to the plain code.
+
+    Returns the plain graph.
+    """
     state.model.forward = functools.partial(plain_forward, state.model)
     state.model.trunk = functools.partial(plain_trunk, state.model)
     state.optimizer = plain_optimizer(experiment, state.model)
@@ -54,33 +65,33 @@ def make_plain(state: TrainState, experiment: Experiment, graph: Graph) -> Graph
 
 
 def random_tokens(experiment: Experiment, vocab_size: int) -> torch.Tensor:
-    """Clean tokens (B, L)."""
+    """Draw clean tokens (B, L)."""
     shape = experiment.training.batch_size, experiment.data.length
     return torch.randint(vocab_size, shape, generator=generator(experiment.seed, "tokens"))
 
 
-def training(
+def train_steps(
     state: TrainState, experiment: Experiment, graph: Graph, noise: Noise, *, plain: bool
 ) -> Steps:
-    """Optimiser steps on one batch."""
+    """Optimizer steps on one batch."""
     x0 = random_tokens(experiment, state.vocab_size)
-    law = build_token_proposal(experiment, np.ones(state.vocab_size))
-    objective = ScoreEntropy(graph, noise, law, fused=False if plain else None)
+    proposal = build_token_proposal(experiment, np.ones(state.vocab_size))
+    objective = ScoreEntropy(graph, noise, proposal, fused=False if plain else None)
 
-    here = World(next(state.model.parameters()).device)
+    world = World(next(state.model.parameters()).device)
     module = TrainingLoss(state.model, objective)
 
     def run(steps: int) -> None:
         for _ in range(steps):
-            train_step(state, experiment, objective, module, x0, here)
+            train_step(state, experiment, objective, module, x0, world)
 
     return run
 
 
-def heading(
+def head_steps(
     state: TrainState, experiment: Experiment, graph: Graph, noise: Noise, *, plain: bool
 ) -> Steps:
-    """Training losses and their gradients, with a trunk that costs nothing: it returns the same numbers always."""
+    """Training losses and their gradients, with a free trunk that returns fixed features."""
     model, device = state.model, next(state.model.parameters()).device
     draws = generator(experiment.seed, "head")
     x0 = random_tokens(experiment, state.vocab_size)
@@ -100,16 +111,16 @@ def heading(
                     model, graph, sigma, dsigma, xt, x0, fused=False if plain else None
                 )
             nats.mean().backward()
-            model.zero_grad(set_to_none=True)  # so that the gradients count as memory of the step
+            model.zero_grad(set_to_none=True)  # so that each step allocates its gradients
             hidden.grad = None
 
     return run
 
 
-def sampling(
+def sample_steps(
     state: TrainState, experiment: Experiment, graph: Graph, noise: Noise, *, plain: bool
 ) -> Steps:
-    """One batch of texts in so many denoising steps, and the last one that removes the noise that is left."""
+    """Samples of one batch, plus the last step that removes the remaining noise."""
     model, device = state.model.eval(), next(state.model.parameters()).device
     shape = experiment.training.batch_size, experiment.data.length
     sampler = SAMPLERS[experiment.sampling.sampler].load()
@@ -134,10 +145,10 @@ def sampling(
     return run
 
 
-def bounding(
+def perplexity_steps(
     state: TrainState, experiment: Experiment, graph: Graph, noise: Noise, *, plain: bool
 ) -> Steps:
-    """The bound of one batch at so many random times."""
+    """Likelihood bounds of one batch; a step is one random time."""
     model, device = state.model.eval(), next(state.model.parameters()).device
     x0 = random_tokens(experiment, state.vocab_size).to(device)
 

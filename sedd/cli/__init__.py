@@ -1,8 +1,10 @@
-"""The `sedd` command: one verb for each arrow from raw text to tables and reports.
+"""The command `sedd`: one file per verb, and the program that runs them.
 
-The heavy imports stand inside the verbs, so that `--help`, a configuration check and a table take a second.
-Exit codes: 0 done; 1 a broken invariant, with a traceback; 2 a mistake that the user can mend; 128 + N stopped
-by signal N.
+A verb imports torch and the libraries of the extras inside its function, so that `--help`, `sedd
+config check` and `sedd table` start in a second.
+
+Exit codes: 0 success; 1 internal error, with a traceback; 2 user error, with a message; 128 + N
+stopped by signal N.
 """
 
 from __future__ import annotations
@@ -11,39 +13,52 @@ import sys
 
 import typer
 
-from sedd.cli import configuration, jobs, results, runs, tools
-from sedd.cli import evaluate as judged
-from sedd.cli import tokenize as texts
-from sedd.cli.dvc import dvc
+from sedd.cli import (
+    bench,
+    configuration,
+    dvc,
+    estimators,
+    evaluate,
+    export,
+    generative,
+    jobs,
+    mauve,
+    perplexity,
+    results,
+    sample,
+    tokenize,
+    train,
+)
 from sedd.errors import SeddError
+from sedd.runtime.extras import missing_library
 from sedd.runtime.memory import keep_freed_memory
 
 app = typer.Typer(
     name="sedd",
     help="Score Entropy Discrete Diffusion, from raw text to the paper's tables.\n\n"
-    "Each verb makes one family of files under results/; `snakemake` runs them all in order.",
+    "Each verb writes one kind of file under results/; `snakemake` runs all of them in order.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 config_app = typer.Typer(
-    help="Check the configuration, show a resolved experiment, or write the reference.",
+    help="Check the configuration, show an experiment with all defaults filled in, or write the reference.",
     no_args_is_help=True,
 )
 app.add_typer(config_app, name="config")
 for command in (configuration.check, configuration.show, configuration.reference):
     config_app.command()(command)
-for command in (
-    texts.tokenize,
-    runs.train,
+for command in (  # in the order of --help: data, training, measurements, tables and pages, the rest
+    tokenize.tokenize,
+    train.train,
     jobs.status,
     jobs.cancel,
-    runs.sample,
-    runs.perplexity,
-    judged.generative,
-    judged.mauve,
-    judged.evaluate,
+    sample.sample,
+    perplexity.perplexity,
+    generative.generative,
+    mauve.mauve,
+    evaluate.evaluate,
     results.curves,
     results.table,
     results.figure,
@@ -51,22 +66,28 @@ for command in (
     results.figures,
     results.compare,
     results.overview,
-    dvc,
-    tools.export,
-    tools.bench,
-    tools.estimators,
+    dvc.dvc,
+    export.export,
+    bench.bench,
+    estimators.estimators,
 ):
     app.command()(command)
 
 
 def main() -> None:
-    """Run a verb; say what the user can mend in plain words."""
+    """Run the verb on the command line; report user errors without a traceback."""
     keep_freed_memory()
     try:
         app()
     except SeddError as error:
         typer.echo(f"sedd: {error}", err=True)
         sys.exit(error.exit_code)
-    except BrokenPipeError:  # the reader of the output went away, e.g. `| head`
+    except ModuleNotFoundError as error:
+        message = missing_library(error)
+        if message is None:
+            raise
+        typer.echo(f"sedd: {message}", err=True)
+        sys.exit(2)
+    except BrokenPipeError:  # the reader of standard output has closed it, e.g. `| head`
         sys.stderr.close()
         sys.exit(141)

@@ -1,4 +1,4 @@
-"""`sedd tokenize`: from text to packed tokens."""
+"""`sedd tokenize`: text to packed tokens."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from sedd.config import load_dataset, load_subject, needed_tokens
 def tokenize(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="An experiment: tokenise all that it needs."),
+        typer.Argument(metavar="[NAME]", help="Experiment whose data sets to tokenize."),
     ] = None,
     overrides: Overrides = None,
     dataset: Annotated[
-        str | None, typer.Option(help="Instead of NAME: one of config/datasets/.")
+        str | None, typer.Option(help="Instead of NAME: a data set in config/datasets/.")
     ] = None,
     tokenizer: Annotated[
         str | None,
-        typer.Option(help="With --dataset: gpt2 (the default), text8, a hub id or a folder."),
+        typer.Option(help="With --dataset: gpt2, text8, a hub id or a folder.  [default: gpt2]"),
     ] = None,
     split: Annotated[
         list[str] | None,
         typer.Option(
-            help="With --dataset: train, validation, test, or paper (what the paper measured); may be repeated."
+            help="With --dataset: train, validation, test or paper (the text of the paper);"
+            " repeatable.  [default: all of its splits]"
         ),
     ] = None,
-    processes: Annotated[
-        int, typer.Option(min=1, help="Processes that tokenise side by side.")
-    ] = 1,
+    processes: Annotated[int, typer.Option(min=1, help="Number of tokenizing processes.")] = 1,
     force: Annotated[
-        bool, typer.Option("--force", help="Again, even if it is there and current.")
+        bool, typer.Option("--force", help="Tokenize again even if the tokens are up to date.")
     ] = False,
 ) -> None:
     """Turn texts into packed tokens.
 
-    Writes results/data/DATASET/TOKENIZER/SPLIT/. Detokenises, encodes, closes each document with the separator, and
-    packs the whole split without padding.
+    Reads the texts that config/datasets/DATASET.yaml names and writes
+    results/data/DATASET/TOKENIZER/SPLIT/: detokenized (markup of the corpus undone), encoded, one
+    separator after each document, and packed without padding.
 
     \b
     Examples: sedd tokenize tiny_absorb
@@ -52,18 +52,20 @@ def tokenize(
     if (name is None) == (dataset is None):
         raise typer.BadParameter("give either an experiment's NAME or --dataset, not both")
     if dataset is None and (tokenizer or split):
-        raise typer.BadParameter("--tokenizer and --split go with --dataset; NAME says its own")
+        raise typer.BadParameter("--tokenizer and --split require --dataset instead of NAME")
     if dataset is not None:
-        parts = split or load_dataset(dataset).splits_there()
-        jobs = [(dataset, tokenizer or "gpt2", part) for part in parts]
+        splits = split or load_dataset(dataset).splits_there()
+        jobs = [(dataset, tokenizer or "gpt2", one) for one in splits]
     else:
         jobs = needed_tokens(load_subject(name or "", overrides or [], writes=False))
     for job in jobs:
-        text = load_dataset(job[0])
-        typer.echo(f"{text.name}: {text.description}; licence: {text.licence}; {text.homepage}")
+        config = load_dataset(job[0])
+        typer.echo(
+            f"{config.name}: {config.description}; license: {config.licence}; {config.homepage}"
+        )
         with progress(f"tokenize {'/'.join(job)}", None, "document") as bar:
             meta = tokenize_split(
-                text,
+                config,
                 job[1],
                 job[2],
                 tokens_dir(*job),
@@ -72,5 +74,6 @@ def tokenize(
                 force=force,
             )
         typer.echo(
-            f"{tokens_dir(*job)}: {meta['num_documents']:,} documents, {meta['num_tokens']:,} tokens"
+            f"{tokens_dir(*job)}: {meta['num_documents']:,} documents, "
+            f"{meta['num_tokens']:,} tokens"
         )

@@ -1,1 +1,1 @@
-"""From raw text to packed blocks of tokens."""
+"""Raw text to packed blocks of tokens: sources, detokenizers, tokenizers, token folders."""

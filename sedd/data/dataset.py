@@ -1,6 +1,6 @@
-"""Training data as blocks of tokens, and the endless shuffled order in which they are read.
+"""Blocks of tokens, and the endless shuffled order in which training reads them.
 
-L length of a block in tokens, N number of blocks in the split, V entries of the vocabulary.
+L block length in tokens, N number of blocks in the split, V vocabulary size.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from sedd.data.token_folder import open_tokens
 from sedd.errors import DataError
 from sedd.runtime.seeds import derive_seed
 
-STRETCH = 1 << 24  # tokens counted at a time: bincount widens them to int64
+CHUNK_TOKENS = 1 << 24  # bincount converts its input to int64: 128 MiB per chunk
 
 
 class TokenBlocks:
-    """A split packed once into blocks of `length` tokens: block i holds tokens i L .. (i + 1) L - 1.
+    """A split as consecutive blocks of `length` tokens: block i holds tokens i L .. (i + 1) L - 1.
 
-    Blocks run across documents. Only the remainder behind the last whole block is left out. The file is
-    memory-mapped: a block is read from disk when it is asked for.
+    Blocks ignore document boundaries. An incomplete last block is dropped. The file is
+    memory-mapped, so a block is read from disk when it is indexed. Raises DataError if the split is
+    shorter than one block.
     """
 
     def __init__(self, folder: Path, length: int):
@@ -34,7 +35,7 @@ class TokenBlocks:
         if num_blocks == 0:
             raise DataError(
                 f"{folder}: {len(self._tokens)} tokens are too few for one block of {length}; "
-                "shorten data.length or take more text"
+                "reduce data.length or use more text"
             )
         self._blocks = self._tokens[: num_blocks * length].reshape(num_blocks, length)
 
@@ -42,40 +43,42 @@ class TokenBlocks:
         return len(self._blocks)
 
     def __getitem__(self, indices: torch.Tensor | ArrayLike) -> torch.Tensor:
-        """indices: (n,) integers in 0 .. N - 1, repeats allowed. Returns (n, L) int64."""
+        """Blocks (n, L), int64, at `indices` (n,), integers in 0 .. N - 1 with repeats allowed."""
         if isinstance(indices, torch.Tensor):
             indices = indices.numpy()
         return torch.from_numpy(self._blocks[np.atleast_1d(indices)].astype(np.int64))
 
 
 def shuffled_indices(num_blocks: int, seed: int, first: int, count: int) -> np.ndarray:
-    """Blocks number `first` .. `first` + `count` - 1 of an endless stream of epochs. Returns (count,) int64.
+    """Block indices (count,), int64, at positions `first` ..
 
-    The n-th block of the stream belongs to epoch n // num_blocks, whose order is a permutation drawn from (seed,
-    epoch). So a position in the data is one integer: a run resumes from it exactly, and any number of processes
-    read the same stream by taking their own part of each stretch.
+    `first` + `count` - 1 of an endless stream of epochs.
+
+    Position n belongs to epoch n // num_blocks, whose order is a permutation seeded by (seed,
+    epoch). One integer therefore describes the state of the data: a run resumes from it exactly,
+    and several ranks read disjoint slices of the same stream.
     """
-    pieces = []
+    slices = []
     position, end = first, first + count
     while position < end:
         epoch, offset = divmod(position, num_blocks)
         taken = min(num_blocks - offset, end - position)
-        pieces.append(_epoch_order(num_blocks, seed, epoch)[offset : offset + taken])
+        slices.append(_epoch_order(num_blocks, seed, epoch)[offset : offset + taken])
         position += taken
-    return np.concatenate(pieces) if pieces else np.empty(0, dtype=np.int64)
+    return np.concatenate(slices) if slices else np.empty(0, dtype=np.int64)
 
 
 def unigram_counts(folder: Path) -> np.ndarray:
-    """How often each entry of the vocabulary occurs in a split, separators included. Returns (V,) int64."""
+    """Number of occurrences of each token in a split, separators included. Returns (V,) int64."""
     tokens, meta = open_tokens(folder)
     counts = np.zeros(meta["vocab_size"], dtype=np.int64)
 
-    for start in range(0, len(tokens), STRETCH):
-        counts += np.bincount(tokens[start : start + STRETCH], minlength=meta["vocab_size"])
+    for start in range(0, len(tokens), CHUNK_TOKENS):
+        counts += np.bincount(tokens[start : start + CHUNK_TOKENS], minlength=meta["vocab_size"])
     return counts
 
 
-@functools.lru_cache(maxsize=2)  # a batch may straddle two epochs
+@functools.lru_cache(maxsize=2)  # a batch can span two epochs
 def _epoch_order(num_blocks: int, seed: int, epoch: int) -> np.ndarray:
     generator = np.random.Generator(np.random.PCG64(derive_seed(seed, "epoch", epoch)))
     return generator.permutation(num_blocks)

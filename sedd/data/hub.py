@@ -1,6 +1,7 @@
-"""The Hugging Face hub: files of a repository, and rows of a data set as a stream.
+"""The Hugging Face hub: files from a repository, and rows of a data set as a stream.
 
-`HF_ENDPOINT`, `HF_HOME`, `HF_HUB_OFFLINE` and the proxy variables mean what they mean to `huggingface_hub`.
+The environment variables of `huggingface_hub` apply: HF_ENDPOINT, HF_HOME, HF_HUB_OFFLINE and the
+proxies.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, R
 
 from sedd.data.readers import text_of
 from sedd.errors import DataError
+from sedd.runtime.extras import missing_library
 
 TIMEOUT_SECONDS = 3.0
 
 
 def is_reachable() -> bool:
-    """Whether a server answers. Asked first because the client itself tries for half a minute before giving up."""
+    """Whether the hub answers. `huggingface_hub` itself would retry for half a minute."""
     if constants.HF_HUB_OFFLINE:
         return False
     request = urllib.request.Request(constants.ENDPOINT, method="HEAD")
@@ -30,24 +32,30 @@ def is_reachable() -> bool:
         with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):
             return True
     except urllib.error.HTTPError:
-        return True  # it answered
+        return True  # an error status is an answer
     except (OSError, http.client.HTTPException):
         return False
 
 
 def hub_file(repository: str, path: str) -> Path:
-    """The file in the local cache, fetched or brought up to date where the hub can be reached.
+    """Path of a hub file in the local cache, downloaded or updated if the hub is reachable.
 
-    Raises what `hf_hub_download` raises: `LocalEntryNotFoundError` when it is in neither place.
+    Raises the errors of `hf_hub_download`, such as `LocalEntryNotFoundError` if the hub is
+    unreachable and the cache has no copy.
     """
     return Path(hf_hub_download(repository, path, local_files_only=not is_reachable()))
 
 
 def dataset_commit(repository: str, revision: str | None) -> str:
-    """The commit that a tag or branch (null: main) stands for now; a full commit stands for itself."""
+    """Current commit of a tag or branch (None: main). A full commit hash is returned unchanged.
+
+    Raises DataError if the hub is unreachable, or has no such data set or revision.
+    """
     if revision is not None and re.fullmatch("[0-9a-f]{40}", revision):
         return revision
-    _require_hub(repository, "give source.revision as a full commit once the data is here")
+    _require_hub(
+        repository, "set source.revision to a full commit hash to use a downloaded copy offline"
+    )
     try:
         commit = HfApi().dataset_info(repository, revision=revision).sha
     except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError) as error:
@@ -56,7 +64,7 @@ def dataset_commit(repository: str, revision: str | None) -> str:
             "correct source.repo or source.revision, and log in with `hf auth login` if it is gated"
         ) from error
     except OSError as error:
-        raise DataError(f"hub data set {repository}: the hub refused: {error}") from error
+        raise DataError(f"hub data set {repository}: request to the hub failed: {error}") from error
     assert commit is not None
     return commit
 
@@ -64,15 +72,17 @@ def dataset_commit(repository: str, revision: str | None) -> str:
 def rows(
     repository: str, name: str | None, revision: str | None, part: str, field: str
 ) -> Iterator[str]:
-    """Yield column `field` of each row of the hub's split `part`, also where it is empty."""
+    """Yield column `field` of each row of the hub's split `part`, including empty texts.
+
+    Raises DataError if the library `datasets` is missing, the hub is unreachable or a row is
+    malformed.
+    """
     try:
         import datasets
-    except ImportError as error:
-        raise DataError(
-            f"hub data set {repository}: needs the library `datasets`; install it with: pip install 'sedd[hub]'"
-        ) from error
-    _require_hub(repository, "run this once where the hub can be reached")
-    place = f"hub data set {repository}, split {part}"
+    except ModuleNotFoundError as error:
+        raise DataError(f"hub data set {repository}: {missing_library(error)}") from error
+    _require_hub(repository, "run this on a machine with access to the hub")
+    location = f"hub data set {repository}, split {part}"
     try:
         stream = datasets.load_dataset(
             repository,
@@ -82,14 +92,15 @@ def rows(
             streaming=True,
         )
         for number, row in enumerate(stream):
-            yield text_of(row, field, f"{place}, row {number}")
+            yield text_of(row, field, f"{location}, row {number}")
     except (OSError, ValueError) as error:
-        raise DataError(f"{place}: cannot be read: {error}") from error
+        raise DataError(f"{location}: cannot be read: {error}") from error
 
 
-def _require_hub(repository: str, way_out: str) -> None:
+def _require_hub(repository: str, remedy: str) -> None:
     if not is_reachable():
-        state = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else "it does not answer"
+        reason = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else "no answer"
         raise DataError(
-            f"hub data set {repository}: the hub {constants.ENDPOINT} cannot be reached ({state}); {way_out}"
+            f"hub data set {repository}: the hub {constants.ENDPOINT} is unreachable ({reason}); "
+            f"{remedy}"
         )

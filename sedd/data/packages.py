@@ -1,4 +1,4 @@
-"""Files that an installed Python distribution carries. The distribution is never imported."""
+"""Data files inside installed Python packages. The packages are never imported."""
 
 from __future__ import annotations
 
@@ -10,34 +10,42 @@ from sedd.runtime.provenance import file_sha256
 
 
 def package_file(package: str, version: str, path: str, sha256: str) -> Path:
-    """Where `path` of a distribution lies; version and hash are checked."""
+    """Path of a data file in an installed package.
+
+    Raises DataError unless version and sha256 match.
+    """
     try:
         distribution = importlib.metadata.distribution(package)
     except importlib.metadata.PackageNotFoundError as error:
         raise DataError(
             f"package {package}: not installed, so {path} cannot be read; "
-            "install it with: pip install 'sedd[quickstart]'"
+            "to install it: pip install 'sedd[quickstart]'"
         ) from error
     if distribution.version != version:
         raise DataError(
-            f"package {package}: version {distribution.version} is installed, {version} is wanted; "
-            f"install it with: pip install '{package}=={version}'"
+            f"package {package}: version {distribution.version} is installed, "
+            f"{version} is required; "
+            f"to install it: pip install '{package}=={version}'"
         )
-    located = Path(str(distribution.locate_file(path)))
-    if not located.is_file():
+    file = Path(str(distribution.locate_file(path)))
+    if not file.is_file():
         raise DataError(
-            f"package {package} {distribution.version}: has no file {path}; install it again with: "
+            f"package {package} {distribution.version}: file {path} is missing; to reinstall: "
             f"pip install --force-reinstall '{package}=={distribution.version}'"
         )
-    check_sha256(located, sha256)
-    return located
+    check_sha256(file, sha256)
+    return file
 
 
 def check_sha256(path: Path, expected: str, name: str | None = None) -> None:
-    """DataError where the file, called `name` in the message, is not the one that was pinned."""
-    found = file_sha256(path)
-    if found != expected:
+    """Raise DataError unless the file has the expected sha256.
+
+    `name` replaces the path in the message.
+    """
+    actual = file_sha256(path)
+    if actual != expected:
         raise DataError(
-            f"{name or path}: sha256 is {found}, but {expected} is pinned: the file was changed or damaged; "
-            "fetch it again, or pin the new hash if the change is meant"
+            f"{name or path}: sha256 is {actual}, expected {expected}; "
+            "the file was changed or damaged: "
+            "get it again, or set the new sha256 if the change is intended"
         )

@@ -1,6 +1,6 @@
-"""Documents out of one file of text, JSON or JSON lines, plain or gzipped.
+"""Read documents from a text, JSON or JSON-lines file, plain or gzipped.
 
-Text and JSON lines are read as a stream; JSON, whose end must be known, as a whole.
+Text and JSON-lines files are streamed; a JSON file is read into memory.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ FileFormat = JsonFormat | JsonLinesFormat | TextFormat
 
 
 def read_documents(path: Path, form: FileFormat) -> Iterator[str]:
-    """Yield the documents of one file, in its order; DataError tells the place of whatever is malformed."""
+    """Yield the documents of one file, in order.
+
+    Raises DataError with the location of malformed content.
+    """
     try:
         with _open(path) as file:
             if isinstance(form, JsonFormat):
@@ -32,7 +35,7 @@ def read_documents(path: Path, form: FileFormat) -> Iterator[str]:
                 lines = _between(path, file, form.start_after, form.end_before)
                 yield from _text_documents(lines, form.document)
     except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file; put it there or correct the path") from error
+        raise DataError(f"{path}: no such file; add the file or correct the path") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 text: {error}; convert it to UTF-8") from error
     except (json.JSONDecodeError, gzip.BadGzipFile, EOFError) as error:
@@ -46,13 +49,13 @@ def _open(path: Path) -> IO[str]:
 
 
 def _json_documents(path: Path, content: Any, field: str | None) -> Iterator[str]:
-    """A list of documents, or a mapping of titles to documents."""
+    """Yield the documents of a list, or of a mapping from titles to documents."""
     if isinstance(content, dict):
         entries: Iterable[tuple[Any, Any]] = content.items()
     elif isinstance(content, list):
         entries = enumerate(content)
     else:
-        raise DataError(f"{path}: holds a {type(content).__name__}, not a list or mapping of texts")
+        raise DataError(f"{path}: must be a list or mapping of texts, got {type(content).__name__}")
     for key, entry in entries:
         yield text_of(entry, field, f"{path}, entry {key!r}")
 
@@ -61,34 +64,41 @@ def _json_lines(path: Path, lines: Iterable[str], field: str | None) -> Iterator
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
-        place = f"{path}, line {number}"
+        location = f"{path}, line {number}"
         try:
             entry = json.loads(line)
         except json.JSONDecodeError as error:
-            raise DataError(f"{place}: not valid JSON: {error}") from error
-        yield text_of(entry, field, place)
+            raise DataError(f"{location}: not valid JSON: {error}") from error
+        yield text_of(entry, field, location)
 
 
-def text_of(entry: Any, field: str | None, place: str) -> str:
-    """The text of one entry: itself, or what stands under `field`."""
+def text_of(entry: Any, field: str | None, location: str) -> str:
+    """Text of one entry: the entry itself, or its value for the key `field`.
+
+    Raises DataError if it is no text.
+    """
     text = entry
     if field is not None:
         if not isinstance(entry, dict) or field not in entry:
             known = ", ".join(map(repr, entry)) if isinstance(entry, dict) else "none"
-            raise DataError(f"{place}: has no field {field!r}; its fields: {known}")
+            raise DataError(f"{location}: has no field {field!r}; its fields: {known}")
         text = entry[field]
     if not isinstance(text, str):
         raise DataError(
-            f"{place}: is a {type(text).__name__}, not text; name the text by format.field"
+            f"{location}: must be text, got {type(text).__name__}; "
+            "set format.field to the key of the text"
         )
-    # JSON can spell half a surrogate pair, which no encoding and no vocabulary knows
+    # JSON can contain half a surrogate pair, which UTF-8 and tokenizers reject
     return text if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)
 
 
 def _between(
     path: Path, lines: Iterable[str], start_after: str | None, end_before: str | None
 ) -> Iterator[str]:
-    """The lines between two marks, each of which stands within one line."""
+    """Yield the text between two marks.
+
+    A mark does not span lines. Raises DataError if a mark is missing.
+    """
     inside = start_after is None
     for line in lines:
         if not inside:
@@ -102,15 +112,15 @@ def _between(
             return
         yield line
     if not inside:
-        raise DataError(f"{path}: format.start_after {start_after!r} stands in no line")
+        raise DataError(f"{path}: no line contains format.start_after {start_after!r}")
     if end_before is not None:
         raise DataError(
-            f"{path}: format.end_before {end_before!r} stands in no line after the start"
+            f"{path}: no line after the start contains format.end_before {end_before!r}"
         )
 
 
 def _text_documents(lines: Iterable[str], document: str) -> Iterator[str]:
-    """`line`: each line that is not blank; `paragraph`: lines up to a blank one; `file`: everything."""
+    """Yield each non-blank line, each paragraph (up to a blank line), or the whole file."""
     if document == "line":
         yield from (line.strip() for line in lines if line.strip())
     elif document == "paragraph":

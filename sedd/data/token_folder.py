@@ -1,6 +1,9 @@
-"""A folder of tokens: `tokens.bin`, one unsigned integer a token, and `meta.json`, which says what they are.
+"""A token folder:
 
-`meta.json` is written last and removed before the tokens are replaced, so a folder that has one is whole.
+`tokens.bin`, one unsigned integer per token, and `meta.json`, which describes them.
+
+`meta.json` is written last, and deleted before the tokens are replaced. A folder with a `meta.json`
+is complete.
 """
 
 from __future__ import annotations
@@ -14,7 +17,10 @@ import numpy as np
 from sedd.errors import DataError
 
 FORMAT = 2
-"""Raise it when the same settings give other tokens than before, e.g. after a change in a detokeniser."""
+"""Version of the format.
+
+Increase it when the same settings give other tokens, e.g. after a detokenizer change.
+"""
 _KEYS = {
     "format": int,
     "dataset": str,
@@ -44,44 +50,51 @@ def tokens_file(folder: Path) -> Path:
 
 
 def token_dtype(vocab_size: int) -> np.dtype[Any]:
-    """The smallest of uint16 and uint32 that holds every id; little-endian on every machine."""
+    """uint16 if it can hold every id, else uint32; little-endian on every machine."""
     return np.dtype("<u2" if vocab_size <= 1 << 16 else "<u4")
 
 
 def read_meta(folder: Path) -> dict[str, Any]:
-    """The checked content of `meta.json`; DataError unless the folder holds a whole split of this format."""
-    way_out = "write it again with `sedd tokenize`"
+    """Read and check `meta.json`.
+
+    Raises DataError unless the folder holds a complete split in this format.
+    """
+    remedy = "to write it again: sedd tokenize --force"
     try:
         meta = json.loads(meta_file(folder).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise DataError(f"{folder}: holds no finished tokens (no meta.json); {way_out}") from error
+        raise DataError(f"{folder}: no complete tokens (meta.json is missing); {remedy}") from error
     except ValueError as error:
-        raise DataError(f"{meta_file(folder)}: not valid JSON: {error}; {way_out}") from error
+        raise DataError(f"{meta_file(folder)}: not valid JSON: {error}; {remedy}") from error
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:
-        found = meta.get("format") if isinstance(meta, dict) else type(meta).__name__
-        raise DataError(f"{meta_file(folder)}: format is {found!r}, not {FORMAT}; {way_out}")
+        version = meta.get("format") if isinstance(meta, dict) else None
+        raise DataError(f"{meta_file(folder)}: format must be {FORMAT}, got {version!r}; {remedy}")
     wrong = [key for key, kind in _KEYS.items() if not isinstance(meta.get(key, ...), kind)]
     if wrong:
         raise DataError(
-            f"{meta_file(folder)}: missing or of a wrong type: {', '.join(wrong)}; {way_out}"
+            f"{meta_file(folder)}: missing or of the wrong type: {', '.join(wrong)}; {remedy}"
         )
     if meta["dtype"] != token_dtype(meta["vocab_size"]).name:
         raise DataError(
-            f"{meta_file(folder)}: dtype {meta['dtype']!r} does not fit vocab_size {meta['vocab_size']}; {way_out}"
+            f"{meta_file(folder)}: dtype {meta['dtype']!r} does not match vocab_size "
+            f"{meta['vocab_size']}; {remedy}"
         )
     expected = meta["num_tokens"] * token_dtype(meta["vocab_size"]).itemsize
-    found = tokens_file(folder).stat().st_size if tokens_file(folder).is_file() else None
-    if found != expected:
-        size = "missing" if found is None else f"{found} bytes"
+    size = tokens_file(folder).stat().st_size if tokens_file(folder).is_file() else None
+    if size != expected:
+        state = "missing" if size is None else f"{size} bytes"
         raise DataError(
-            f"{tokens_file(folder)}: is {size}, but meta.json tells of {meta['num_tokens']} tokens, "
-            f"{expected} bytes; {way_out}"
+            f"{tokens_file(folder)}: {state}, but meta.json lists {meta['num_tokens']} tokens, "
+            f"{expected} bytes; {remedy}"
         )
     return meta
 
 
 def open_tokens(folder: Path) -> tuple[np.ndarray, dict[str, Any]]:
-    """Memory-mapped tokens (num_tokens,), read-only, and their meta."""
+    """Memory-map the tokens (num_tokens,) read-only.
+
+    Returns them and the content of `meta.json`.
+    """
     meta = read_meta(folder)
     dtype = token_dtype(meta["vocab_size"])
     return np.memmap(tokens_file(folder), dtype=dtype, mode="r"), meta

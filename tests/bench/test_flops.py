@@ -1,11 +1,11 @@
-"""The arithmetic that a model needs, and how much of what a device can do that is."""
+"""Model FLOPs per token, and GPU utilization."""
 
 import pytest
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from sedd.bench import Settings
+from sedd.bench import BenchOptions
 from sedd.bench.benchmark import rates
 from sedd.bench.flops import forward_flops_per_token, train_flops_per_token
 from sedd.bench.measure import Seconds
@@ -21,15 +21,15 @@ TINY = {"vocab": 50, "length": 16, "batch": 2, "steps": 2, "repeats": 1, "device
 
 @pytest.mark.usefixtures("project")
 @pytest.mark.parametrize(("work", "calls"), [("train", 2), ("perplexity", 2), ("sample", 3)])
-def test_utilisation_is_what_the_model_needs_of_what_the_device_can(work, calls):
+def test_utilization_is_model_flops_over_peak_flops(work, calls):
     seconds = [Seconds(wall=wall, cpu=1.0) for wall in (0.5, 0.4, 9.0)]
     device = {"model_flops_per_token": 1000, "device_flops_per_second": 1e6}
-    found = rates(Settings(work, **TINY), seconds, device)
-    assert found["utilisation"] == pytest.approx(1000 * 2 * 16 * calls / 0.5 / 1e6)
+    result = rates(BenchOptions(work, **TINY), seconds, device)
+    assert result["utilisation"] == pytest.approx(1000 * 2 * 16 * calls / 0.5 / 1e6)
     unknown = {**device, "device_flops_per_second": None}
-    assert rates(Settings(work, **TINY), seconds, unknown)["utilisation"] is None
+    assert rates(BenchOptions(work, **TINY), seconds, unknown)["utilisation"] is None
     measured = {"settings": {"steps": 2}, "device_type": "cuda"}
-    path = {**found, "peak_memory_bytes": 2**20, "held_memory_bytes": 2**21}
+    path = {**result, "peak_memory_bytes": 2**20, "held_memory_bytes": 2**21}
     cells = columns("fast", path, measured)
     assert cells["utilisation"] == f"{3.2 * calls * 2:.1f} %"
     assert (cells["peak memory"], cells["held memory"]) == ("1.0 MiB", "2.0 MiB")
@@ -37,21 +37,21 @@ def test_utilisation_is_what_the_model_needs_of_what_the_device_can(work, calls)
 
 @pytest.mark.usefixtures("project")
 @pytest.mark.parametrize(("preset", "millions"), [("small", 854), ("medium", 2423)])
-def test_a_token_of_the_papers_models_costs_what_pen_and_paper_say(preset, millions):
+def test_flops_of_the_papers_models_match_a_hand_calculation(preset, millions):
     # small: 6 * (12 * 12 * 768^2) + 12 * 12 * 1024 * 768 + 6 * 768 * 50258
     config = load_yaml_model(model_file(preset), ModelConfig)
     assert round(train_flops_per_token(config, 1024, 50258) / 1e6) == millions
 
 
 @pytest.mark.usefixtures("project")
-def test_the_arithmetic_of_a_token_is_what_the_networks_own_operations_count():
-    experiment = Settings("train", vocab=V, length=64).experiment()
+def test_forward_flops_match_pytorchs_flop_counter():
+    experiment = BenchOptions("train", vocab=V, length=64).experiment()
     config = experiment.model.model_copy(update={"cond_dim": 1})
     model = build_model(experiment.model_copy(update={"model": config}), V)
     x, sigma = torch.zeros(2, 64, dtype=torch.long), torch.ones(2)
-    plain_products = sdpa_kernel(SDPBackend.MATH)  # the counter does not know the CPU's fused ones
+    plain_products = sdpa_kernel(SDPBackend.MATH)  # the counter ignores the CPU's fused attention
     with FlopCounterMode(display=False) as counter, torch.no_grad(), plain_products:
         model(x, sigma)
     counted = counter.get_total_flops() / x.numel()
-    # the embedding of the noise, once a sequence, is left out
+    # the formula leaves out the noise embedding, once per sequence
     assert counted == pytest.approx(forward_flops_per_token(config, 64, V + 1), rel=0.01)

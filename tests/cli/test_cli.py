@@ -1,32 +1,29 @@
-"""The command line as its users meet it: help, exit codes, overrides."""
+"""The command line: help, exit codes, overrides."""
 
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
-from helpers.project import command
+from helpers.project import ROOT, command, invoke
 
-VERBS = [
-    *("tokenize", "train", "status", "cancel", "sample", "perplexity", "curves"),
-    *("table", "report", "figures", "compare", "overview", "export", "bench"),
-]
+from sedd.cli import app
+from sedd.runtime.extras import EXTRAS
 
-
-def here(*words: str, check: bool = True):
-    return command(Path.cwd(), "sedd", *words, check=check)
+VERBS = [str(verb.callback.__name__) for verb in app.registered_commands]
 
 
-def test_help_names_every_verb_in_one_whole_sentence(project):
-    said = here("--help").stdout
+def test_help_has_one_sentence_for_every_verb():
+    said = invoke("--help").stdout
     for verb in VERBS:
         assert re.search(rf"^  {verb} +[A-Z].*\.$", said, re.MULTILINE), verb
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_each_verb_teaches_with_an_example_that_starts_with_itself(project, verb):
-    said = here(verb, "--help").stdout
+def test_help_of_each_verb_has_an_example(verb):
+    said = invoke(verb, "--help").stdout
     assert re.search(rf"Examples?: sedd {verb} ", said)
 
 
@@ -35,16 +32,16 @@ def test_help_needs_no_torch():
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
 
 
-def test_a_checked_configuration_says_how_many_files_it_read(project):
+def test_config_check_counts_the_files(project):
     count = len(list(Path("config").rglob("*.yaml")))
-    assert here("config", "check").stdout.strip() == f"{count} files, no problems"
+    assert invoke("config", "check").stdout.strip() == f"{count} files, no problems"
 
 
-def test_mistakes_of_several_files_are_told_at_once_with_exit_code_2(project):
+def test_config_check_reports_all_files_at_once_with_exit_code_2(project):
     for name, key in (("smoke_absorb", "lr:"), ("smoke_uniform", "steps: 60")):
         path = Path(f"config/experiments/{name}.yaml")
         path.write_text(path.read_text().replace(key, f"x{key}", 1))
-    result = here("config", "check", check=False)
+    result = invoke("config", "check", check=False)
     assert result.returncode == 2
     assert "config/experiments/smoke_absorb.yaml: 1 problem" in result.stderr
     assert "training.xlr: unknown key; did you mean 'lr'?" in result.stderr
@@ -52,26 +49,26 @@ def test_mistakes_of_several_files_are_told_at_once_with_exit_code_2(project):
     assert "Traceback" not in result.stderr
 
 
-def test_show_fills_in_presets_defaults_and_overrides(project):
-    said = here("config", "show", "tiny_absorb", "model=small", "training.accum=2").stdout
+def test_config_show_fills_in_presets_defaults_and_overrides(project):
+    said = invoke("config", "show", "tiny_absorb", "model=small", "training.accum=2").stdout
     assert "hidden_size: 768" in said
     assert "accum: 2" in said
     assert "beta1: 0.9" in said
 
 
 @pytest.mark.parametrize("verb", ["train", "sample", "perplexity", "report"])
-def test_a_changed_experiment_needs_a_name_of_its_own(project, verb):
-    result = here(verb, "smoke_absorb", "training.lr=0.5", check=False)
+def test_overrides_require_a_name(project, verb):
+    result = invoke(verb, "smoke_absorb", "training.lr=0.5", check=False)
     assert result.returncode == 2
     assert "--name" in result.stderr
     assert not Path("results").exists()
 
 
-def test_a_changed_table_needs_a_name_unless_it_is_only_shown(project):
-    assert here("table", "text8", "tolerance=0.5", check=False).returncode == 2
-    assert here("table", "text8", "tolerance=0.5", "--show").returncode == 0
+def test_overrides_of_a_table_require_a_name_unless_it_is_only_shown(project):
+    assert invoke("table", "text8", "tolerance=0.5", check=False).returncode == 2
+    assert invoke("table", "text8", "tolerance=0.5", "--show").returncode == 0
     assert not Path("results").exists()
-    here("table", "text8", "tolerance=0.5", "--name", "loose")
+    invoke("table", "text8", "tolerance=0.5", "--name", "loose")
     assert {path.name for path in Path("results/tables").iterdir()} == {
         "loose.md",
         "loose.csv",
@@ -80,53 +77,116 @@ def test_a_changed_table_needs_a_name_unless_it_is_only_shown(project):
     }
 
 
-def test_an_unknown_experiment_is_told_with_the_nearest_name(project):
-    result = here("train", "tiny_absorbb", check=False)
+def test_an_unknown_experiment_is_rejected_with_the_nearest_name(project):
+    result = command(project, "sedd", "train", "tiny_absorbb", check=False)
     assert result.returncode == 2
     assert "did you mean 'tiny_absorb'" in result.stderr
 
 
-def test_training_without_tokens_says_which_verb_makes_them(project):
-    result = here("train", "smoke_absorb", check=False)
+def test_training_without_tokens_names_the_verb_that_writes_them(project):
+    result = invoke("train", "smoke_absorb", check=False)
     assert result.returncode == 2
     assert "sedd tokenize" in result.stderr
 
 
-def test_tokenize_wants_either_an_experiment_or_a_data_set(project):
-    assert here("tokenize", check=False).returncode == 2
-    assert here("tokenize", "smoke_absorb", "--dataset", "wiki", check=False).returncode == 2
-    assert here("tokenize", "smoke_absorb", "--split", "test", check=False).returncode == 2
+def test_tokenize_requires_either_an_experiment_or_a_data_set(project):
+    assert invoke("tokenize", check=False).returncode == 2
+    assert invoke("tokenize", "smoke_absorb", "--dataset", "wiki", check=False).returncode == 2
+    assert invoke("tokenize", "smoke_absorb", "--split", "test", check=False).returncode == 2
 
 
-def test_tokenize_reports_licence_and_counts(project):
-    said = here("tokenize", "--dataset", "kjv", "--tokenizer", "text8", "--split", "test").stdout
+def test_tokenize_prints_license_and_counts(project):
+    said = invoke("tokenize", "--dataset", "kjv", "--tokenizer", "text8", "--split", "test").stdout
     assert "public domain" in said
     assert re.search(r"results/data/kjv/text8/test: \d+ documents, [\d,]+ tokens", said)
 
 
-def test_a_check_in_another_folder_says_that_there_is_nothing_to_check(tmp_path, monkeypatch):
+def test_config_check_outside_the_project_is_an_error(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    result = here("config", "check", check=False)
+    result = invoke("config", "check", check=False)
     assert result.returncode == 2
     assert "project's folder" in result.stderr
 
 
-def test_a_device_that_is_not_there_is_told_without_a_traceback(project):
+def test_an_unknown_device_is_a_user_error(project):
     for device in ("cuda:99", "gpuu"):
-        result = here("train", "smoke_absorb", "--device", device, check=False)
+        result = invoke("train", "smoke_absorb", "--device", device, check=False)
         assert result.returncode == 2
         assert f"--device: {device!r} cannot be used on this machine" in result.stderr
 
 
-def test_a_data_set_without_the_needed_split_is_told_before_anything_runs(project):
+def test_config_check_finds_a_data_set_without_the_needed_split(project):
     path = Path("config/experiments/smoke_absorb.yaml")
     path.write_text(path.read_text().replace("dataset: wiki", "dataset: lambada"))
-    result = here("config", "check", check=False)
+    result = invoke("config", "check", check=False)
     assert result.returncode == 2
     assert "lambada has no train and no validation split, only test" in result.stderr
 
 
-def test_a_page_of_a_run_that_is_not_there_is_refused(project):
-    result = here("report", "smoke_absorb", "seed=2", "--name", "nothing", check=False)
+def test_a_page_of_a_missing_run_is_refused(project):
+    result = invoke("report", "smoke_absorb", "seed=2", "--name", "nothing", check=False)
     assert result.returncode == 2
     assert "no run 'nothing' yet" in result.stderr
+
+
+WITHOUT_EXTRAS = f"""
+import sys
+from importlib.abc import MetaPathFinder
+
+class Missing(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {set(EXTRAS)}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Missing())
+
+import sedd
+for name in sedd.__all__:
+    getattr(sedd, name)
+import sedd.checkpoints, sedd.sampling, sedd.evaluate, sedd.data.tokenize
+from sedd.cli import main
+
+for words in sys.argv[1:]:
+    print(words, file=sys.stderr, flush=True)
+    sys.argv = ["sedd", *words.split()]
+    try:
+        main()
+    except SystemExit as exit:
+        print(exit.code, file=sys.stderr, flush=True)
+"""
+
+
+def test_without_the_extras_models_open_and_verbs_name_the_missing_extra(project):
+    verbs = {
+        "curves smoke_absorb": "report",
+        "table text8 --show": "report",
+        "report smoke_absorb": "report",
+        "overview": "report",
+        "status": "pipeline",
+        "train smoke_absorb": "pipeline",
+    }
+    result = subprocess.run(
+        [sys.executable, "-c", WITHOUT_EXTRAS, "--help", "config check", *verbs],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "Commands:" in result.stdout
+    assert "files, no problems" in result.stdout
+    message = (
+        r"sedd: the library `\w+` is not installed; to install it: pip install 'sedd\[(\w+)\]'"
+    )
+    lines = rf"^(.+)\n{message}\n2$"
+    assert dict(re.findall(lines, result.stderr, re.MULTILINE)) == verbs
+
+
+def test_each_extra_installs_the_libraries_that_the_message_promises():
+    distributions = {"PIL": "pillow", "mauve": "mauve-text", "faiss": "faiss-cpu"}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    for library, extra in EXTRAS.items():
+        names = [re.match(r"[\w-]+", line)[0] for line in extras[extra]]
+        assert distributions.get(library, library) in names, library
+    core = [re.match(r"[\w.-]+", line)[0] for line in project["dependencies"]]
+    assert not {distributions.get(library, library) for library in EXTRAS} & set(core)

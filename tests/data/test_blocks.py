@@ -1,4 +1,4 @@
-"""Blocks of tokens and the order in which they are read."""
+"""Blocks of tokens and the order of reading them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "out"
 
 
-def test_blocks_are_the_tokens_in_order_but_for_the_last_remainder(folder: Path):
+def test_blocks_are_the_tokens_in_order_without_the_remainder(folder: Path):
     tokens = torch.from_numpy(np.array(open_tokens(folder)[0], dtype=np.int64))
     length = 100
     assert len(tokens) % length != 0
@@ -34,7 +34,7 @@ def test_blocks_are_the_tokens_in_order_but_for_the_last_remainder(folder: Path)
     assert blocks.meta["num_tokens"] == len(tokens)
 
 
-def test_blocks_come_as_they_are_asked_for(folder: Path):
+def test_blocks_are_indexed_by_any_integers(folder: Path):
     blocks = TokenBlocks(folder, 7)
     whole = blocks[np.arange(len(blocks))]
     indices = np.array([5, 0, 5])
@@ -44,14 +44,14 @@ def test_blocks_come_as_they_are_asked_for(folder: Path):
         blocks[np.array([len(blocks)])]
 
 
-def test_changing_a_batch_leaves_the_data_alone(folder: Path):
+def test_changing_a_batch_does_not_change_the_data(folder: Path):
     blocks = TokenBlocks(folder, 7)
     before = blocks[np.array([0])].clone()
     blocks[np.array([0])].fill_(3)
     assert torch.equal(blocks[np.array([0])], before)
 
 
-def test_a_text_shorter_than_a_block_is_refused_with_its_length(folder: Path):
+def test_a_split_shorter_than_a_block_is_an_error_that_gives_its_length(folder: Path):
     count = len(open_tokens(folder)[0])
     assert len(TokenBlocks(folder, count)) == 1
     with pytest.raises(
@@ -60,14 +60,14 @@ def test_a_text_shorter_than_a_block_is_refused_with_its_length(folder: Path):
         TokenBlocks(folder, count + 1)
 
 
-def test_every_epoch_visits_each_block_once_in_its_own_order():
+def test_every_epoch_visits_each_block_once_in_a_new_order():
     stream = shuffled_indices(10, seed=4, first=0, count=40).reshape(4, 10)
     assert np.array_equal(np.sort(stream, axis=1), np.tile(np.arange(10), (4, 1)))
     assert len({tuple(epoch) for epoch in stream}) == 4
 
 
 @pytest.mark.parametrize("pieces", [[40], [1] * 40, [7, 3, 10, 13, 7], [25, 0, 15]])
-def test_a_position_alone_says_what_is_read(pieces: list[int]):
+def test_the_position_alone_determines_the_blocks(pieces: list[int]):
     whole = shuffled_indices(10, seed=4, first=6, count=40)
     starts = 6 + np.cumsum([0, *pieces[:-1]])
     found = [
@@ -77,13 +77,13 @@ def test_a_position_alone_says_what_is_read(pieces: list[int]):
     assert np.array_equal(np.concatenate(found), whole)
 
 
-def test_another_seed_gives_another_order():
+def test_the_seed_changes_the_order():
     assert not np.array_equal(shuffled_indices(50, 1, 0, 50), shuffled_indices(50, 2, 0, 50))
 
 
-def test_unigram_counts_are_those_of_the_text(folder: Path, monkeypatch: pytest.MonkeyPatch):
+def test_unigram_counts_match_the_text(folder: Path, monkeypatch: pytest.MonkeyPatch):
     counts = unigram_counts(folder)
     tokens = list(open_tokens(folder)[0])
     assert counts.tolist() == [tokens.count(symbol) for symbol in range(27)]
-    monkeypatch.setattr("sedd.data.dataset.STRETCH", 13)
+    monkeypatch.setattr("sedd.data.dataset.CHUNK_TOKENS", 13)
     assert np.array_equal(unigram_counts(folder), counts)

@@ -1,4 +1,4 @@
-"""Text as it would be written, from text as it was published."""
+"""Detokenizers."""
 
 from __future__ import annotations
 
@@ -67,17 +67,17 @@ CASES = [
 
 
 @pytest.mark.parametrize(("name", "published", "written"), CASES)
-def test_published_text_becomes_written_text(name: str, published: str, written: str):
-    assert DETOKENIZERS[name].load()(published) == written
+def test_published_text_is_detokenized(name: str, published: str, written: str):
+    assert DETOKENIZERS[name](published) == written
 
 
 @pytest.mark.parametrize(("name", "published", "written"), CASES)
-def test_written_text_stays_as_it_is(name: str, published: str, written: str):
-    assert DETOKENIZERS[name].load()(written) == written
+def test_ordinary_text_is_unchanged(name: str, published: str, written: str):
+    assert DETOKENIZERS[name](written) == written
 
 
 @pytest.mark.parametrize("name", DETOKENIZERS)
-def test_lines_do_not_influence_one_another(name: str):
+def test_lines_are_independent(name: str):
     """A quote that one line leaves open must not swallow the next; LAMBADA's passages have no such rule."""
     one, two = 'he said " no and ( left', "the boys ' dog : ' ran"
     if name != "lambada":

@@ -1,4 +1,4 @@
-"""The hub, by a stand-in on the loopback interface and the real client libraries in a process of their own."""
+"""The hub: the real client libraries in a separate process, against a stand-in on the loopback interface."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def dataset(split="train", **source):
         "splits": {"type": "named", "train": "train", "test": split},
     })
 
-def told(call):
+def message_of(call):
     try:
         return call()
     except SeddError as error:
@@ -61,7 +61,7 @@ def repositories(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def answers(endpoint: str, home: Path, program: str, **variables: str) -> dict[str, object]:
-    """What `program` leaves in `answer`, run with this hub and the cache folder `home`."""
+    """Run `program` with this hub and the cache folder `home`, and return its variable `answer`."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
     result = subprocess.run(
         [sys.executable, "-c", f"{PROGRAM}\n{program}\nprint(json.dumps(answer))"],
@@ -75,7 +75,7 @@ def answers(endpoint: str, home: Path, program: str, **variables: str) -> dict[s
     return json.loads(result.stdout.splitlines()[-1])
 
 
-def test_rows_are_streamed_and_tokenised_with_a_vocabulary_of_the_hub(
+def test_rows_are_streamed_and_tokenized_with_a_vocabulary_of_the_hub(
     repositories: Path, tmp_path: Path
 ):
     program = """
@@ -86,14 +86,14 @@ answer = {
     "again": tokenize_split(dataset("test"), "owner/words", "paper", Path("out")),
     "standard": tokenize_split(dataset("test"), "owner/words", "test", Path("other"))["num_documents"],
     "commit": source_sha256(dataset(), "train"), "pinned": source_sha256(dataset(revision="0" * 40), "train"),
-    "split": told(lambda: list(documents(dataset("nope"), "test"))),
-    "repo": told(lambda: list(documents(dataset(repo="owner/none"), "train"))),
-    "revision": told(lambda: list(documents(dataset(revision="v9"), "train"))),
+    "split": message_of(lambda: list(documents(dataset("nope"), "test"))),
+    "repo": message_of(lambda: list(documents(dataset(repo="owner/none"), "train"))),
+    "revision": message_of(lambda: list(documents(dataset(revision="v9"), "train"))),
 }"""
     with serve(repositories) as url:
         answer = answers(url, tmp_path / "home", program)
     assert answer["train"] == [f"train row {n}" for n in range(30) if n != 2]
-    # an empty row is a document of what the paper measured, and of nothing else
+    # only the split `paper` counts an empty row as a document
     assert answer["standard"] == 2
     assert answer["tokens"] == [4, 2, 0, 1, 4, 2, 0, 1, 1]
     assert answer["again"] == answer["meta"]
@@ -106,7 +106,7 @@ answer = {
     )
 
 
-def test_gpt2_is_the_hubs_where_it_can_be_reached_and_the_packages_elsewhere(
+def test_gpt2_comes_from_the_hub_or_from_the_package_if_the_hub_is_unreachable(
     repositories: Path, tmp_path: Path
 ):
     program = """
@@ -131,28 +131,24 @@ answer = {"package": bool(used), "sha256": gpt2.sha256, "ids": ids, "same": gpt2
     assert hub["same"] is True
 
 
-def test_no_hub_is_told_at_once_with_the_way_out(tmp_path: Path):
+def test_an_unreachable_hub_or_a_missing_library_is_reported_with_the_remedy(tmp_path: Path):
     program = """
 answer = {
-    "rows": told(lambda: list(documents(dataset(), "train"))),
-    "tokenizer": told(lambda: load_tokenizer("owner/words")),
-}"""
+    "rows": message_of(lambda: list(documents(dataset(), "train"))),
+    "tokenizer": message_of(lambda: load_tokenizer("owner/words")),
+}
+sys.modules["datasets"] = None
+answer["library"] = message_of(lambda: list(documents(dataset(), "train")))"""
     for variables, reason in (
-        ({}, "it does not answer"),
+        ({}, "no answer"),
         ({"HF_HUB_OFFLINE": "1"}, "HF_HUB_OFFLINE is set"),
     ):
         answer = answers(NO_SERVER, tmp_path / "home", program, **variables)
         assert (
-            f"DataError: hub data set owner/texts: the hub {NO_SERVER} cannot be reached ({reason})"
+            f"DataError: hub data set owner/texts: the hub {NO_SERVER} is unreachable ({reason})"
             in str(answer["rows"])
         )
-        assert "DataError: tokenizer 'owner/words': the hub cannot be reached" in str(
+        assert "DataError: tokenizer 'owner/words': the hub is unreachable" in str(
             answer["tokenizer"]
         )
-
-
-def test_a_missing_datasets_library_names_the_extra(tmp_path: Path):
-    program = """
-sys.modules["datasets"] = None
-answer = told(lambda: list(documents(dataset(), "train")))"""
-    assert "pip install 'sedd[hub]'" in str(answers(NO_SERVER, tmp_path / "home", program))
+        assert "pip install 'sedd[hub]'" in str(answer["library"])

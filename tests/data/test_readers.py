@@ -1,4 +1,4 @@
-"""Documents out of files."""
+"""Reading documents from files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_text_is_read_by_line_paragraph_or_file(tmp_path: Path):
     assert read(path, type="text", document="file") == [path.read_text()]
 
 
-def test_marks_cut_the_text_out_of_a_larger_file(tmp_path: Path):
+def test_marks_select_the_text_inside_a_larger_file(tmp_path: Path):
     path = written(tmp_path, "t.py", 'before\nx = """first\nsecond\nlast""", "after"\nmore """\n')
     assert read(path, type="text", start_after='"""', end_before='"""') == [
         "first",
@@ -44,15 +44,15 @@ def test_marks_cut_the_text_out_of_a_larger_file(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("key", "where"), [("start_after", "no line"), ("end_before", "no line after")]
+    ("key", "where"), [("start_after", "no line"), ("end_before", "no line after the start")]
 )
-def test_a_mark_that_is_missing_is_an_error(tmp_path: Path, key: str, where: str):
+def test_a_missing_mark_is_an_error(tmp_path: Path, key: str, where: str):
     path = written(tmp_path, "t.txt", "some text\n")
-    with pytest.raises(DataError, match=rf"t\.txt: format\.{key} '@@' stands in {where}"):
+    with pytest.raises(DataError, match=rf"t\.txt: {where} contains format\.{key} '@@'"):
         read(path, type="text", **{key: "@@"})
 
 
-def test_json_is_a_list_or_a_mapping_of_texts_or_objects(tmp_path: Path):
+def test_json_is_a_list_or_mapping_of_texts_or_objects(tmp_path: Path):
     assert read(written(tmp_path, "a.json", '["x", "y"]'), type="json") == ["x", "y"]
     path = written(tmp_path, "b.json", '{"X": {"extract": "x"}, "A": {"extract": "y"}}')
     assert read(path, type="json", field="extract") == ["x", "y"]
@@ -81,21 +81,21 @@ def test_half_a_surrogate_pair_becomes_the_replacement_character(tmp_path: Path)
         (
             '{"b": 1}\n',
             {"type": "jsonl", "field": "b"},
-            r"line 1: is a int, not text; name the text by format.field",
+            r"line 1: must be text, got int; set format.field",
         ),
-        ('{"k": {"b": "x"}}', {"type": "json"}, r"entry 'k': is a dict, not text"),
-        ("3", {"type": "json"}, r"holds a int, not a list or mapping"),
+        ('{"k": {"b": "x"}}', {"type": "json"}, r"entry 'k': must be text, got dict"),
+        ("3", {"type": "json"}, r"must be a list or mapping of texts, got int"),
         ("[1,", {"type": "json"}, r"not valid json"),
     ],
 )
-def test_malformed_content_is_told_with_its_place(
+def test_malformed_content_is_an_error_with_its_location(
     tmp_path: Path, content: str, form: dict[str, Any], message: str
 ):
     with pytest.raises(DataError, match=message):
         read(written(tmp_path, "t", content), **form)
 
 
-def test_bytes_that_are_not_utf8_and_files_that_are_not_there_are_told(tmp_path: Path):
+def test_missing_files_and_bytes_that_are_not_utf8_are_errors(tmp_path: Path):
     path = tmp_path / "t.txt"
     with pytest.raises(DataError, match="no such file"):
         read(path, type="text")

@@ -1,4 +1,4 @@
-"""Files behind a data set: in packages, in the project, on the web."""
+"""Source files: in packages, in the project, downloaded."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def shipped(name: str, **source: Any) -> DatasetConfig:
         ),
     ],
 )
-def test_the_embedded_texts_are_read_whole_and_divided(
+def test_the_packaged_texts_are_read_completely_and_split(
     name: str, count: int, beginning: str, ending: str | None
 ):
     dataset = shipped(name)
@@ -62,21 +62,23 @@ def test_the_embedded_texts_are_read_whole_and_divided(
         ),
         (
             {"version": "9.9"},
-            r"version 0\.0\.7 is installed, 9\.9 is wanted.*pip install '.*==9\.9'",
+            r"version 0\.0\.7 is installed, 9\.9 is required.*pip install '.*==9\.9'",
         ),
-        ({"path": "nowhere.json"}, r"has no file nowhere\.json"),
+        ({"path": "nowhere.json"}, r"file nowhere\.json is missing"),
         (
             {"sha256": "0" * 64},
-            r"summaries_en-us\.json: sha256 is 05ed445d\w+, but 0{64} is pinned",
+            r"summaries_en-us\.json: sha256 is 05ed445d\w+, expected 0{64}",
         ),
     ],
 )
-def test_a_package_that_is_not_the_one_named_is_refused(change: dict[str, str], message: str):
+def test_a_package_other_than_the_configured_one_is_rejected(change: dict[str, str], message: str):
     with pytest.raises(DataError, match=message):
         documents(shipped("wiki", **change), "train")
 
 
-def test_a_relative_file_stays_inside_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_relative_path_must_stay_inside_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     (tmp_path / "project/texts").mkdir(parents=True)
     (tmp_path / "project/texts/t.txt").write_text("inside\n")
     (tmp_path / "t.txt").write_text("outside\n")
@@ -87,7 +89,7 @@ def test_a_relative_file_stays_inside_the_project(tmp_path: Path, monkeypatch: p
     ]
     assert list(documents(local(tmp_path / "t.txt", TEXT, splits=whole), "train")) == ["outside"]
     for path in ("../t.txt", "texts/../../t.txt"):
-        with pytest.raises(DataError, match="leaves the project's folder"):
+        with pytest.raises(DataError, match="is outside the project folder"):
             documents(local(Path(path), TEXT), "train")
     with pytest.raises(DataError, match="no such file"):
         documents(local(Path("texts/u.txt"), TEXT), "train")
@@ -97,14 +99,14 @@ class Web:
     """A web server of one page, which counts its visitors."""
 
     def __init__(self) -> None:
-        self.content, self.promised, self.visits = b"one\ntwo\n", None, 0
+        self.content, self.announced, self.visits = b"one\ntwo\n", None, 0
         web = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 web.visits += 1
                 self.send_response(200 if self.path == "/t.txt" else 404)
-                self.send_header("Content-Length", str(web.promised or len(web.content)))
+                self.send_header("Content-Length", str(web.announced or len(web.content)))
                 self.end_headers()
                 self.wfile.write(web.content)
 
@@ -137,7 +139,7 @@ def downloads(folder: Path) -> list[str]:
     return [path.name for path in (folder / "results/data/.downloads").iterdir()]
 
 
-def test_a_file_on_the_web_is_fetched_once(web: Web, tmp_path: Path):
+def test_a_file_is_downloaded_once(web: Web, tmp_path: Path):
     sha256 = hashlib.sha256(web.content).hexdigest()
     dataset = web.dataset(sha256)
     assert list(documents(dataset, "train")) == list(documents(dataset, "train")) == ["one", "two"]
@@ -146,13 +148,13 @@ def test_a_file_on_the_web_is_fetched_once(web: Web, tmp_path: Path):
     assert len(downloads(tmp_path)) == 1
 
 
-def test_a_file_with_another_hash_is_not_kept_and_not_read(web: Web, tmp_path: Path):
-    with pytest.raises(DataError, match=rf"{web.url}: sha256 is \w+, but 0{{64}} is pinned"):
+def test_a_download_with_another_hash_is_neither_kept_nor_read(web: Web, tmp_path: Path):
+    with pytest.raises(DataError, match=rf"{web.url}: sha256 is \w+, expected 0{{64}}"):
         documents(web.dataset("0" * 64), "train")
     assert downloads(tmp_path) == []
 
 
-def test_a_new_pin_asks_the_web_again(web: Web):
+def test_a_new_hash_in_the_configuration_downloads_again(web: Web):
     documents(web.dataset(None), "train")
     web.content = b"three\n"
     assert list(documents(web.dataset(None), "train")) == ["one", "two"]
@@ -161,12 +163,12 @@ def test_a_new_pin_asks_the_web_again(web: Web):
     ]
 
 
-def test_a_broken_connection_and_a_missing_page_are_told(web: Web, tmp_path: Path):
-    web.promised = 100
-    with pytest.raises(DataError, match="broke off after 8 of 100 bytes"):
+def test_interrupted_and_failed_downloads_are_errors(web: Web, tmp_path: Path):
+    web.announced = 100
+    with pytest.raises(DataError, match="download stopped after 8 of 100 bytes"):
         documents(web.dataset(None), "train")
-    with pytest.raises(DataError, match="cannot be downloaded: HTTP Error 404"):
+    with pytest.raises(DataError, match="download failed: HTTP Error 404"):
         documents(web.dataset(None, f"{web.url}x"), "train")
     assert downloads(tmp_path) == []
-    with pytest.raises(DataError, match=r"cannot be downloaded: .*refused"):
+    with pytest.raises(DataError, match=r"download failed: .*refused"):
         documents(web.dataset(None, "http://127.0.0.1:9/t.txt"), "train")

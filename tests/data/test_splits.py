@@ -1,4 +1,4 @@
-"""Which documents belong to which split."""
+"""Assignment of documents to splits."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_copies_of_a_document_are_in_the_same_split(tmp_path: Path):
         assert part[: len(part) // 2] == part[len(part) // 2 :][::-1]
 
 
-def test_shares_are_those_of_the_configuration():
+def test_split_fractions_match_the_configuration():
     rule = HashSplits(type="hash", seed=3, validation=0.1, test=0.3)
     count = 20_000
     found = [hashed_split(f"text {n}", rule) for n in range(count)]
@@ -36,21 +36,21 @@ def test_shares_are_those_of_the_configuration():
         assert abs(found.count(split) / count - share) < 5 * math.sqrt(share * (1 - share) / count)
 
 
-def test_another_seed_divides_otherwise():
+def test_the_seed_changes_the_split():
     one, other = (HashSplits(type="hash", seed=seed, validation=0.2, test=0.2) for seed in (0, 1))
     assert [hashed_split(text, one) for text in TEXTS] != [
         hashed_split(text, other) for text in TEXTS
     ]
 
 
-def test_the_division_is_the_same_in_every_version():
+def test_the_split_of_a_text_never_changes():
     rule = HashSplits(type="hash", seed=0, validation=0.25, test=0.25)
     assert [hashed_split(text, rule) for text in ("a", "b", "c", "d", "é", "")] == [
         "train", "train", "test", "test", "test", "train",
     ]  # fmt: skip
 
 
-def test_named_splits_are_files_of_their_own(tmp_path: Path):
+def test_named_splits_are_separate_files(tmp_path: Path):
     for name in ("a", "b"):
         (tmp_path / f"{name}.txt").write_text(f"text {name}\n")
     source = {"type": "file", "files": {name: str(tmp_path / f"{name}.txt") for name in ("a", "b")}}
@@ -63,13 +63,13 @@ def test_named_splits_are_files_of_their_own(tmp_path: Path):
     assert list(documents(dataset, "train")) == ["text a"]
     assert list(documents(dataset, "test")) == ["text b"]
     assert source_sha256(dataset, "train") != source_sha256(dataset, "test")
-    with pytest.raises(DataError, match=r"local: has no validation split; its splits: train, test"):
+    with pytest.raises(DataError, match=r"local: no validation split; its splits: train, test"):
         documents(dataset, "validation")
 
 
-def test_a_split_without_a_share_or_a_name_is_refused(tmp_path: Path):
+def test_missing_and_unknown_splits_are_errors(tmp_path: Path):
     dataset = json_lines(tmp_path, TEXTS, splits={"type": "hash", "validation": 0.1, "test": 0.0})
     with pytest.raises(DataError, match=r"splits\.test is 0"):
         documents(dataset, "test")
-    with pytest.raises(DataError, match=r"'valid' is unknown; allowed: train, validation, test"):
+    with pytest.raises(DataError, match=r"unknown split 'valid'; allowed: train, validation, test"):
         documents(dataset, "valid")

@@ -1,4 +1,4 @@
-"""A split as a folder of tokens."""
+"""Tokenizing a split into a token folder."""
 
 from __future__ import annotations
 
@@ -31,15 +31,14 @@ def tokens_of(folder: Path) -> np.ndarray:
     return np.asarray(open_tokens(folder)[0])
 
 
-def test_gpt2_tokens_are_the_documents_each_closed_by_the_separator(tmp_path: Path):
+def test_gpt2_tokens_are_the_documents_with_a_separator_after_each(tmp_path: Path):
     dataset = json_lines(tmp_path, [*TEXTS, "odd<|endoftext|>text", ""])
     meta = tokenize_split(dataset, "gpt2", "train", tmp_path / "out")
     texts, tokens = list(documents(dataset, "train")), tokens_of(tmp_path / "out")
     ends = np.flatnonzero(tokens == meta["separator_id"])
     assert tokens[-1] == meta["separator_id"]
     gpt2 = load_tokenizer("gpt2")
-    found = [gpt2.decode(piece[:-1]) for piece in np.split(tokens, ends + 1)[:-1]]
-    assert found == texts
+    assert [gpt2.decode(ids[:-1]) for ids in np.split(tokens, ends + 1)[:-1]] == texts
     assert meta["num_documents"] == len(texts)
     assert meta["num_characters"] == sum(map(len, texts))
     assert meta["num_tokens"] == len(tokens)
@@ -51,7 +50,7 @@ def test_gpt2_tokens_are_the_documents_each_closed_by_the_separator(tmp_path: Pa
     assert meta == read_meta(tmp_path / "out")
 
 
-def test_text8_is_one_text_in_which_every_token_is_a_character(tmp_path: Path):
+def test_text8_tokens_are_the_characters_of_one_text(tmp_path: Path):
     dataset = json_lines(
         tmp_path,
         ["One.", "日本", "Two 2", "Three"],
@@ -63,7 +62,7 @@ def test_text8_is_one_text_in_which_every_token_is_a_character(tmp_path: Path):
     assert meta["num_documents"] == 3
 
 
-def test_documents_are_detokenised_before_they_are_encoded(tmp_path: Path):
+def test_documents_are_detokenized_before_encoding(tmp_path: Path):
     text = "the N companies ' shares fell $ N <unk>"
     dataset = json_lines(
         tmp_path, [text], splits={"type": "hash", "validation": 0.0, "test": 0.0}, detokenizer="ptb"
@@ -74,8 +73,9 @@ def test_documents_are_detokenised_before_they_are_encoded(tmp_path: Path):
     assert meta["detokenizer"] == "ptb"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["text8", "gpt2"])
-def test_several_processes_give_the_same_tokens_as_one(
+def test_several_processes_write_the_same_tokens_as_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ):
     dataset = json_lines(tmp_path, TEXTS + [f"<|endoftext|>{text}" for text in TEXTS])
@@ -95,16 +95,16 @@ def test_several_processes_give_the_same_tokens_as_one(
     assert one == two
 
 
-def test_progress_is_told_in_documents(tmp_path: Path):
-    dataset, told = json_lines(tmp_path, TEXTS), []
-    tokenize_split(dataset, "text8", "train", tmp_path / "out", on_progress=told.append)
-    assert sum(told) == len(list(documents(dataset, "train")))
+def test_progress_counts_documents(tmp_path: Path):
+    dataset, counts = json_lines(tmp_path, TEXTS), []
+    tokenize_split(dataset, "text8", "train", tmp_path / "out", on_progress=counts.append)
+    assert sum(counts) == len(list(documents(dataset, "train")))
 
 
 @pytest.mark.parametrize(
     ("vocab_size", "name"), [(27, "uint16"), (65536, "uint16"), (65537, "uint32")]
 )
-def test_tokens_take_the_smallest_type_that_holds_every_id(vocab_size: int, name: str):
+def test_token_dtype_is_the_smallest_that_holds_every_id(vocab_size: int, name: str):
     assert token_dtype(vocab_size).name == name
     assert np.array([vocab_size - 1], token_dtype(vocab_size))[0] == vocab_size - 1
 
@@ -125,7 +125,7 @@ def test_a_large_vocabulary_is_written_and_read_as_uint32(
     assert tokens_of(tmp_path / "out").tolist() == [70_001, 70_002, 0]
 
 
-def test_a_second_run_with_the_same_settings_reads_no_document(
+def test_tokenizing_again_with_the_same_settings_reads_no_document(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     dataset = json_lines(tmp_path, TEXTS)
@@ -139,7 +139,7 @@ def test_a_second_run_with_the_same_settings_reads_no_document(
 
 
 @pytest.mark.parametrize("change", ["text", "splits", "detokenizer", "format", "tokenizer"])
-def test_other_settings_or_another_text_are_tokenised_anew(tmp_path: Path, change: str):
+def test_changed_settings_or_text_are_tokenized_again(tmp_path: Path, change: str):
     first = tokenize_split(json_lines(tmp_path, TEXTS), "text8", "train", tmp_path / "out")
     settings = {
         "splits": {"splits": {"type": "hash", "seed": 1, "validation": 0.2, "test": 0.2}},
@@ -157,19 +157,19 @@ def test_other_settings_or_another_text_are_tokenised_anew(tmp_path: Path, chang
     assert second["tokenizer"] == ("gpt2" if change == "tokenizer" else "text8")
 
 
-def test_a_licence_or_a_description_is_no_reason_to_tokenise_anew(tmp_path: Path):
+def test_a_changed_license_or_description_is_not_tokenized_again(tmp_path: Path):
     first = tokenize_split(json_lines(tmp_path, TEXTS), "text8", "train", tmp_path / "out")
     edited = json_lines(tmp_path, TEXTS, description="edited", licence="CC0")
     assert tokenize_split(edited, "text8", "train", tmp_path / "out") == first
 
 
 class Killed(BaseException):
-    """As sudden as a signal: no handler of ordinary errors sees it."""
+    """Like a signal, not caught by `except Exception`."""
 
 
 @pytest.mark.parametrize("moment", ["among the tokens", "before meta.json"])
 @pytest.mark.parametrize("had_older", [False, True])
-def test_a_split_that_was_killed_half_way_is_never_taken_for_whole(
+def test_a_split_killed_half_way_is_never_read_as_complete(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str, had_older: bool
 ):
     dataset, out = json_lines(tmp_path, TEXTS), tmp_path / "out"
@@ -197,9 +197,9 @@ def test_a_split_that_was_killed_half_way_is_never_taken_for_whole(
         with pytest.raises(Killed):
             tokenize_split(dataset, "text8", "train", out)
     if older is not None and moment == "among the tokens":
-        assert read_meta(out) == older  # untouched: the whole older split is still there
+        assert read_meta(out) == older  # the older split is still complete
     else:
-        with pytest.raises(DataError, match="holds no finished tokens"):
+        with pytest.raises(DataError, match="no complete tokens"):
             read_meta(out)
     again = tokenize_split(dataset, "text8", "train", out)
     assert again == tokenize_split(dataset, "text8", "train", tmp_path / "fresh")
@@ -214,45 +214,45 @@ def edit_meta(folder: Path, **changes: object) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": 1}, "format is 1, not 2"),
+        ({"format": 1}, "format must be 2, got 1"),
         ({"num_tokens": "many"}, "wrong type: num_tokens"),
-        ({"dtype": "uint32"}, "dtype 'uint32' does not fit vocab_size 27"),
+        ({"dtype": "uint32"}, "dtype 'uint32' does not match vocab_size 27"),
         (
             {"num_tokens": 5},
-            r"tokens\.bin: is \d+ bytes, but meta\.json tells of 5 tokens, 10 bytes",
+            r"tokens\.bin: \d+ bytes, but meta\.json lists 5 tokens, 10 bytes",
         ),
     ],
 )
-def test_a_folder_whose_files_disagree_is_refused_and_written_anew(
+def test_an_inconsistent_folder_is_rejected_and_tokenized_again(
     tmp_path: Path, changes: dict[str, object], message: str
 ):
     dataset, out = json_lines(tmp_path, TEXTS), tmp_path / "out"
     whole = tokenize_split(dataset, "text8", "train", out)
     edit_meta(out, **changes)
-    with pytest.raises(DataError, match=message + ".*; write it again with `sedd tokenize`"):
+    with pytest.raises(DataError, match=message + ".*; to write it again: sedd tokenize --force"):
         read_meta(out)
     assert tokenize_split(dataset, "text8", "train", out) == whole == read_meta(out)
 
 
-def test_cut_tokens_and_meta_without_tokens_are_refused(tmp_path: Path):
+def test_truncated_or_missing_tokens_are_rejected(tmp_path: Path):
     tokenize_split(json_lines(tmp_path, TEXTS), "text8", "train", tmp_path / "out")
     path = tmp_path / "out/tokens.bin"
     path.write_bytes(path.read_bytes()[:-2])
-    with pytest.raises(DataError, match=r"tokens\.bin: is \d+ bytes"):
+    with pytest.raises(DataError, match=r"tokens\.bin: \d+ bytes"):
         read_meta(tmp_path / "out")
     path.unlink()
-    with pytest.raises(DataError, match=r"tokens\.bin: is missing"):
+    with pytest.raises(DataError, match=r"tokens\.bin: missing"):
         read_meta(tmp_path / "out")
 
 
-def test_an_empty_split_is_refused_and_leaves_no_file(tmp_path: Path):
+def test_an_empty_split_is_an_error_and_leaves_no_file(tmp_path: Path):
     dataset = json_lines(tmp_path, [], splits={"type": "hash", "validation": 0.0, "test": 0.0})
-    with pytest.raises(DataError, match="split train holds no text"):
+    with pytest.raises(DataError, match="split train has no text"):
         tokenize_split(dataset, "text8", "train", tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_memory_does_not_grow_with_the_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_memory_does_not_grow_with_the_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def many(dataset: DatasetConfig, split: str) -> Iterator[str]:
         return (f"{'word ' * 200}{n}" for n in range(4_000))  # 4 million characters
 
@@ -268,8 +268,9 @@ def test_memory_does_not_grow_with_the_text(tmp_path: Path, monkeypatch: pytest.
     assert peak < 1_000_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_processes", [1, 2])
-def test_only_a_few_batches_are_read_ahead_of_a_slow_reader(
+def test_only_a_few_batches_are_read_ahead_of_a_slow_consumer(
     monkeypatch: pytest.MonkeyPatch, num_processes: int
 ):
     monkeypatch.setattr(encoding, "BATCH_CHARACTERS", 10)

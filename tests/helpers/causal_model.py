@@ -1,4 +1,4 @@
-"""Small causal models of the Hugging Face library in folders of their own: random, or with a likelihood known in closed form."""
+"""Small causal models of the Hugging Face library: random, or with a likelihood in closed form."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LETTERS = [*" abcdefghijklmnopqrstuvwxyz", SEPARATOR]
 
 
 def letter_tokenizer(folder: Path) -> None:
-    """A vocabulary of 28 tokens: space, letters, separator."""
+    """Write a vocabulary of 28 tokens to `folder`: space, letters, separator."""
     tokenizer = Tokenizer(models.WordLevel({letter: i for i, letter in enumerate(LETTERS)}, " "))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
     tokenizer.decoder = decoders.Fuse()
@@ -25,9 +25,9 @@ def letter_tokenizer(folder: Path) -> None:
 def causal_model(
     folder: Path, log_probabilities: Sequence[float] | None = None, *, length: int = 32
 ) -> Path:
-    """A GPT-2 of 28 tokens that reads `length` at once.
+    """Write a GPT-2 with 28 tokens and context length `length` to `folder`, and return the folder.
 
-    log_probabilities: (28,) those that it gives to the next token, whatever came before; None: random weights.
+    log_probabilities: (28,) log probabilities of the next token, in every context; None: random weights.
     """
     from transformers import GPT2Config, GPT2LMHeadModel
 
@@ -38,7 +38,8 @@ def causal_model(
     if log_probabilities is not None:
         for parameter in model.parameters():
             parameter.data.zero_()
-        # the last layer norm puts out its bias, (1, 0, 0, ...), at every place; the head turns it into the first column
+        # the last layer norm outputs its bias (1, 0, 0, ...) at every position; the head maps it to
+        # the first column of its weights
         model.transformer.wte.weight.data[:, 0] = torch.tensor(log_probabilities)
         model.transformer.ln_f.bias.data[0] = 1.0
     model.save_pretrained(folder)

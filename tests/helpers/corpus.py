@@ -1,4 +1,4 @@
-"""Small token folders for tests of what comes after tokenising: real files, made by the real verb."""
+"""A small tokenized data set for tests of later steps, written by the real tokenizer code."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WORDS = [
 
 
 def write_corpus(path: Path, documents: int = 120) -> None:
-    """Lines of words in changing order, so that a model can learn spelling but not the text by heart."""
+    """Write lines of words in varying order: a model can learn the spelling but cannot memorize the text."""
     lines = [
         " ".join(WORDS[(i * j + i) % len(WORDS)] for j in range(1, 30)) for i in range(documents)
     ]
@@ -36,10 +36,10 @@ def write_corpus(path: Path, documents: int = 120) -> None:
 
 
 def tokenize_corpus(tokenizer: str = "text8") -> None:
-    """A data set `corpus` of a local file, its three splits tokenised below the current folder."""
+    """Add a data set `corpus` to the project in the current folder, and tokenize its three splits."""
     write_corpus(Path("corpus.txt"))
     Path("config/datasets/corpus.yaml").write_text(
-        "description: words in changing order\n"
+        "description: words in varying order\n"
         "licence: made for tests\n"
         "source: {type: file, files: {all: corpus.txt}}\n"
         "format: {type: text, document: line}\n"

@@ -1,10 +1,11 @@
-"""A small read-only stand-in for the Hugging Face hub, on the loopback interface.
+"""A small read-only substitute for the Hugging Face hub, on the loopback interface.
 
     with serve(root) as url:                 # root/models/ID/FILE, root/datasets/OWNER/NAME/FILE
-        subprocess.run(..., env=asking(url, fresh_folder))
+        subprocess.run(..., env=asking(url, cache))
 
-It speaks as much of the protocol as `huggingface_hub`, `tokenizers` and `datasets` need to find a repository, list its files
-and read them, whole or in ranges. There is one revision, `main`, whose commit is the hash of the files.
+It implements the requests of `huggingface_hub`, `tokenizers` and `datasets` that find a repository,
+list its files and read them, completely or in ranges. Its only revision is `main`, whose commit is a
+hash of the files.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _FILE = re.compile(r"/(datasets/)?([^/]+(?:/[^/]+)?)/resolve/([^/]+)/(.+)")
 
 @contextlib.contextmanager
 def serve(root: Path) -> Iterator[str]:
-    """Serve the repositories under `root` from a thread of this process; yields the address."""
+    """Serve the repositories under `root` from a thread of this process. Yields the address."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"root": root}))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -42,7 +43,7 @@ def serve(root: Path) -> Iterator[str]:
 
 
 def asking(url: str, home: Path) -> dict[str, str]:
-    """The environment of a process that is to ask the stand-in, with a cache of its own."""
+    """Environment of a process that uses the hub at `url`, with the cache folder `home`."""
     return {**os.environ, "HF_ENDPOINT": url, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0"}
 
 
@@ -71,9 +72,9 @@ class _Handler(BaseHTTPRequestHandler):
         if not match or match[3] != "paths-info" or folder is None:
             return self._missing("RepoNotFound")
         is_json = "json" in self.headers.get("Content-Type", "")
-        wanted = (json.loads(body) if is_json else urllib.parse.parse_qs(body)).get("paths", [])
-        found = [folder / name for name in wanted if (folder / name).exists()]
-        return self._json([_entry(folder, path) for path in found])
+        names = (json.loads(body) if is_json else urllib.parse.parse_qs(body)).get("paths", [])
+        paths = [folder / name for name in names if (folder / name).exists()]
+        return self._json([_entry(folder, path) for path in paths])
 
     def _api(
         self,
@@ -128,10 +129,10 @@ class _Handler(BaseHTTPRequestHandler):
             "X-Repo-Commit": commit,
             "Accept-Ranges": "bytes",
         }
-        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
-        if asked is None:
+        byte_range = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        if byte_range is None:
             return self._send(200, content, headers)
-        first, last = int(asked[1]), min(int(asked[2] or len(content)), len(content) - 1)
+        first, last = int(byte_range[1]), min(int(byte_range[2] or len(content)), len(content) - 1)
         headers["Content-Range"] = f"bytes {first}-{last}/{len(content)}"
         return self._send(206, content[first : last + 1], headers)
 
@@ -156,7 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Silent: a test reads the client's output."""
+        """Print nothing: tests read the client's output."""
 
 
 def _files(folder: Path) -> list[Path]:

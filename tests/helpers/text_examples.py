@@ -1,4 +1,4 @@
-"""Small data sets of local files, for the tests of this folder."""
+"""Small data sets from local files."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ TEXTS = [
 
 
 def json_lines(folder: Path, texts: list[str], **settings: Any) -> DatasetConfig:
-    """A data set of one .jsonl file that holds `texts`; settings replace those of the configuration."""
+    """A data set with `texts` in one .jsonl file. Keyword arguments replace keys of its configuration."""
     path = folder / "texts.jsonl"
     path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
     return local(path, {"type": "jsonl", "field": "text"}, **settings)
 
 
 def local(path: Path, form: dict[str, Any], **settings: Any) -> DatasetConfig:
-    """A data set of one local file, a fifth of it for validation and a fifth for testing."""
+    """A data set from one local file, with 20 % validation and 20 % test documents."""
     values: dict[str, Any] = {
         "name": "local",
         "description": "a test's own text",

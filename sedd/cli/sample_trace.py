@@ -1,4 +1,4 @@
-"""`sedd sample --trace` and `--watch`: one text, followed from noise to its end."""
+"""`sedd sample --trace` and `--watch`: record or show every denoising step of one text."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from sedd.cli.watch import Watch
 from sedd.config import sampling_steps
 from sedd.evaluate import Run, draw_trace
 from sedd.paths import trace_stem
-from sedd.registry import SAMPLERS
-from sedd.report.figure.gif import write_gif
 from sedd.results.trace import write_trace
 from sedd.runtime.progress import progress
 
 
-def follow(
+def sample_trace(
     run: Run,
     *,
     prefix: str,
     suffix: str,
     seed: int,
-    is_kept: bool,
+    is_saved: bool,
     is_watched: bool,
 ) -> None:
-    """Draw a text; show it as it comes, keep it as JSON and GIF, or both."""
+    """Draw one text.
+
+    Show its steps in the terminal (is_watched), save them as JSON and GIF (is_saved), or both.
+    """
     name, settings = run.experiment.name, run.experiment.sampling
     steps = sampling_steps(run.experiment)
     with contextlib.ExitStack() as stack:
@@ -42,7 +43,10 @@ def follow(
             seed=seed,
             on_state=on_state,
         )
-    if is_kept:
+    if is_saved:
+        from sedd.registry import SAMPLERS
+from sedd.report.figure.gif import write_gif
+
         stem = trace_stem(name, run.step, settings.sampler, steps)
         write_trace(trace, stem.with_suffix(".json"))
         typer.echo(stem.with_suffix(".json"))

@@ -1,0 +1,24 @@
+"""The list of slow tests."""
+
+from pathlib import Path
+
+TESTS = Path(__file__).parents[1]
+SLOW = (
+    "bench/test_bench.py",
+    "bench/test_measure.py",
+    "checkpoints",
+    "data/test_hub.py",
+    "evaluate",
+    "launch",
+    "report/test_figures.py",
+    "report/test_in_a_browser.py",
+    "report/test_pages_of_all_runs.py",
+    "report/test_report_page.py",
+    "report/test_table_forms.py",
+    "runtime/test_memory.py",
+    "sampling",
+    "slurm",
+    "train",
+    "workflow",
+)
+"""Folders and files that take more than about 10 seconds of CPU time. `make check` leaves them out."""
