@@ -8,7 +8,7 @@ import typer
 
 from sedd.cli.watch import Watch
 from sedd.config import sampling_steps
-from sedd.evaluate import Run, draw_trace
+from sedd.evaluate import LanguageModel, draw_trace
 from sedd.paths import trace_stem
 from sedd.report.figure.gif import write_gif
 from sedd.results.trace import write_trace
@@ -16,7 +16,7 @@ from sedd.runtime.progress import progress
 
 
 def follow(
-    run: Run,
+    run: LanguageModel,
     *,
     prefix: str,
     suffix: str,

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sedd.checkpoints.language_model import NetworkRun, Run
+from sedd.checkpoints.language_model import LanguageModel, NetworkModel
 from sedd.config import changed_only_in_use
 from sedd.diffusion.bound import Estimator
 from sedd.errors import DataError
@@ -25,7 +25,7 @@ ESTIMATORS: tuple[Estimator, ...] = typing.get_args(Estimator)
 
 
 def compare_estimators(
-    run: Run, dataset: str, *, sequences: int, draws: int, repeats: int, seed: int
+    run: LanguageModel, dataset: str, *, sequences: int, draws: int, repeats: int, seed: int
 ) -> dict[str, Any]:
     """Mean, scatter and standard error of each estimator on the test split of a dataset, in nats a token.
 
@@ -35,7 +35,7 @@ def compare_estimators(
     variance_ratio: paper's divided by stratified's, that is, how many times more network calls the paper's needs for
     the same scatter; its standard error in proportion is ratio_error.
     """
-    if not isinstance(run, NetworkRun) or run.exact:
+    if not isinstance(run, NetworkModel) or run.exact:
         raise DataError(
             f"{run.experiment.name}: has an exact likelihood, which takes no estimator; compare them on a diffusion model"
         )
@@ -68,7 +68,7 @@ def compare_estimators(
 
 
 def estimates(
-    run: NetworkRun, x0: Tensor, estimator: Estimator, draws: int, repeats: int, seed: int
+    run: NetworkModel, x0: Tensor, estimator: Estimator, draws: int, repeats: int, seed: int
 ) -> Tensor:
     """(R, S) float64, nats a token."""
     found = []
@@ -79,7 +79,7 @@ def estimates(
             with run.autocast():
                 draws_of_part = generator(seed, "estimators", estimator, index)
                 nats = run.objective.negative_log_likelihood(
-                    run.model, part.to(run.device), estimate, draws_of_part
+                    run.network, part.to(run.device), estimate, draws_of_part
                 )
             found.append(nats.cpu() / x0.shape[1])
             bar.update()

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sedd.checkpoints.language_model import Run
+from sedd.checkpoints.language_model import LanguageModel
 from sedd.checkpoints.open import open_run
 from sedd.config import (
     Drawn,
@@ -56,7 +56,7 @@ def evaluate_all(
     step = measured_steps(experiment)[-1] if step is None else step
     run = open_run(experiment, step, world.device)
 
-    def leave(path: Path, made_by: Run = run) -> bool:
+    def leave(path: Path, made_by: LanguageModel = run) -> bool:
         return world.broadcast(missing_only and is_current(path, made_by))
 
     def finish(path: Path, content: dict[str, Any]) -> None:
@@ -94,7 +94,9 @@ def tokenize_missing(experiment: Measured) -> None:
             tokenize_split(load_dataset(dataset), tokenizer, split, folder, on_progress=bar.update)
 
 
-def draw_missing(run: Run, point: Drawn, world: World, leave: Callable[[Path, Run], bool]) -> None:
+def draw_missing(
+    run: LanguageModel, point: Drawn, world: World, leave: Callable[[Path, LanguageModel], bool]
+) -> None:
     """The texts of one point of the grid."""
     sampler, steps, precision = point
     experiment = with_sampling(run.experiment, sampler=sampler, steps=steps, precision=precision)
@@ -108,7 +110,7 @@ def draw_missing(run: Run, point: Drawn, world: World, leave: Callable[[Path, Ru
     world.broadcast(None)  # that they are there, before any process judges them
 
 
-def is_current(path: Path, run: Run) -> bool:
+def is_current(path: Path, run: LanguageModel) -> bool:
     """Whether a JSON, or the first line of a file of them, was made with this run's weights and settings."""
     if not path.is_file():
         return False

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from sedd.checkpoints.language_model import Run
+from sedd.checkpoints.language_model import LanguageModel
 from sedd.evaluate.measured_text import MeasuredText, open_text, unigram_baselines
 from sedd.paths import evaluation_file
 from sedd.runtime.distributed import World
@@ -23,7 +23,7 @@ from sedd.runtime.resumable import parts_folder, run_resumable
 from sedd.runtime.seeds import generator
 
 
-def measure(run: Run, dataset: str, world: World | None = None) -> dict[str, Any]:
+def measure(run: LanguageModel, dataset: str, world: World | None = None) -> dict[str, Any]:
     """The perplexity of a run on a data set, with everything that its JSON says; the same in every process.
 
     Parts are kept beside the JSON's place until they are removed.
@@ -71,7 +71,9 @@ def measure(run: Run, dataset: str, world: World | None = None) -> dict[str, Any
     }
 
 
-def sequence_nats(run: Run, text: MeasuredText, world: World) -> tuple[torch.Tensor, float]:
+def sequence_nats(
+    run: LanguageModel, text: MeasuredText, world: World
+) -> tuple[torch.Tensor, float]:
     """Nats of each sequence, (N,) float64, in the order of the text, and the seconds they took, of all processes together."""
     experiment = run.experiment
     batches = text.x0.split(experiment.evaluation.batch_size)
@@ -94,7 +96,7 @@ def sequence_nats(run: Run, text: MeasuredText, world: World) -> tuple[torch.Ten
     return nats, sum(part.seconds for part in parts)
 
 
-def identity(run: Run, text: MeasuredText) -> dict[str, Any]:
+def identity(run: LanguageModel, text: MeasuredText) -> dict[str, Any]:
     """All that the nats of a batch depend on."""
     return {
         "checkpoint": run.checkpoint_sha256,

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from sedd.checkpoints.causal import INSTALL
-from sedd.checkpoints.language_model import Run
+from sedd.checkpoints.language_model import LanguageModel
 from sedd.config import Measured, reference_dataset
 from sedd.errors import CheckpointError, DataError
 from sedd.evaluate.generative import standard_error
@@ -52,7 +52,7 @@ def real_texts(experiment: Measured) -> Tensor:
 
 
 def measure_mauve(
-    run: Run, task: str, featurizer: Judge, world: World | None = None
+    run: LanguageModel, task: str, featurizer: Judge, world: World | None = None
 ) -> dict[str, Any]:
     """The score of a model with everything that its JSON says; the same in every process.
 
@@ -93,14 +93,14 @@ def measure_mauve(
     }
 
 
-def steps_of(run: Run) -> int:
+def steps_of(run: LanguageModel) -> int:
     """A step a token for what writes from left to right; a text is shorter here than elsewhere."""
     sampling, mauve = run.experiment.sampling, run.experiment.mauve
     token_by_token = sampling.sampler in ("ancestral", "first_hitting")
     return mauve.length if token_by_token else sampling.steps
 
 
-def write_around(run: Run, task: str, real: Tensor, world: World) -> list[Tensor]:
+def write_around(run: LanguageModel, task: str, real: Tensor, world: World) -> list[Tensor]:
     """S times (R, L): texts with the given tokens of the real ones."""
     experiment, size = run.experiment, run.experiment.sampling.batch_size
     samples, given = experiment.mauve.samples, given_positions(task, real.shape[1])
@@ -134,7 +134,7 @@ def write_around(run: Run, task: str, real: Tensor, world: World) -> list[Tensor
     return list(drawn.split(len(real)))
 
 
-def features(featurizer: Judge, texts: Tensor, run: Run, what: str) -> np.ndarray:
+def features(featurizer: Judge, texts: Tensor, run: LanguageModel, what: str) -> np.ndarray:
     """The state after each text's last token, (R, H) float32; texts are read anew in the featurizer's vocabulary."""
     read = [list(row) for row in texts.tolist()]
     if featurizer.tokenizer.sha256 != run.tokenizer.sha256:

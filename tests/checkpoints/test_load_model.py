@@ -200,7 +200,7 @@ def test_a_run_loads_by_name_folder_and_checkpoint_alike(corpus):
     train(experiment)
     run = open_run(experiment, device="cpu")
     x, sigma = torch.full((1, 5), 27), torch.tensor([0.5])
-    wanted = run.model(x, sigma)
+    wanted = run.network(x, sigma)
     for source in ("mine", "results/runs/mine", "results/runs/mine/checkpoints/step_60.pt"):
         model, graph, _ = load_on_cpu(source)
         assert torch.equal(model(x, sigma), wanted)

@@ -1,7 +1,7 @@
-"""The configuration of a published model: what its loader reads, and what else stands in it.
+"""`config.json` of an export: the configuration of a published model, with every key of the official code.
 
-The official code rebuilds the network from `tokens`, `graph`, `noise` and `model`; the other sections tell how it
-was trained. All keys are there, also those that nothing of ours answers to, for a loader that asks for them.
+The official code rebuilds the network from `tokens`, `graph`, `noise` and `model`; the other sections record the training.
+Keys without a counterpart in this project are written too, for loaders that read them.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sedd.checkpoints.load_model import LOGLINEAR_EPS
-from sedd.checkpoints.run_checkpoint import Trained
+from sedd.checkpoints.official import LOGLINEAR_EPS
+from sedd.checkpoints.run_checkpoint import TrainedNetwork
 from sedd.config import Experiment
 from sedd.diffusion import Geometric
 from sedd.errors import CheckpointError
 
 
-def official_config(trained: Trained) -> dict[str, Any]:
-    """`config.json` of a trained network. Raises CheckpointError if the published form cannot say what it is."""
+def official_config(trained: TrainedNetwork) -> dict[str, Any]:
+    """`config.json` of a trained network. Raises CheckpointError if the published form cannot express it."""
     experiment = trained.experiment
     check_expressible(experiment, trained.path)
     assert experiment.graph is not None, "score entropy has a graph"
@@ -45,7 +45,7 @@ def official_config(trained: Trained) -> dict[str, Any]:
         "graph": {"type": experiment.graph.type, "file": "data", "report_all": False},
         "noise": noise_section(experiment),
         "sampling": {
-            # the form knows no other samplers
+            # the published form has these two only
             "predictor": "euler" if sampling.sampler == "euler" else "analytic",
             "steps": sampling.steps,
             "noise_removal": sampling.denoise,
@@ -73,32 +73,32 @@ def official_config(trained: Trained) -> dict[str, Any]:
             "length": experiment.data.length,
             "n_blocks": experiment.model.n_blocks,
             "n_heads": experiment.model.n_heads,
-            "scale_by_sigma": trained.model.scale_by_sigma,
+            "scale_by_sigma": trained.network.scale_by_sigma,
             "dropout": experiment.model.dropout,
         },
     }
 
 
 def noise_section(experiment: Experiment) -> dict[str, Any]:
-    """The published log-linear models hold the two values as well, which nothing reads."""
+    """The noise schedule; published log-linear models hold the two values of the geometric one, too, which are not read."""
     noise = experiment.noise
     assert noise is not None, "score entropy has noise"
-    range_of = noise if noise.type == "geometric" else Geometric()
-    return {"type": noise.type, "sigma_min": range_of.sigma_min, "sigma_max": range_of.sigma_max}
+    limits = noise if noise.type == "geometric" else Geometric()
+    return {"type": noise.type, "sigma_min": limits.sigma_min, "sigma_max": limits.sigma_max}
 
 
 def check_expressible(experiment: Experiment, path: Path) -> None:
-    """Raise CheckpointError if a loader would rebuild another model from the published form."""
+    """Raise CheckpointError if a loader would build another model from the published form."""
     if experiment.objective.type != "score_entropy":
         raise CheckpointError(
-            f"{path}: the published form is that of score entropy models, and its loaders would take this "
-            f"{experiment.objective.type} model for one; share the checkpoint file itself"
+            f"{path}: a {experiment.objective.type} model; loaders of the published form expect score entropy. "
+            "Share the checkpoint file itself"
         )
     noise = experiment.noise
     assert noise is not None, "score entropy has noise"
     if noise.type == "loglinear" and noise.eps != LOGLINEAR_EPS:
         raise CheckpointError(
-            f"{path}: the published form has no key for noise.eps, and its loaders take {LOGLINEAR_EPS:g}; "
+            f"{path}: the published form has no key for noise.eps, and its loaders use {LOGLINEAR_EPS:g}; "
             f"this model was trained with {noise.eps:g}. Share the checkpoint file itself, or train with "
             f"noise.eps={LOGLINEAR_EPS:g}"
         )
