@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
+from sedd.checkpoints.causal import CausalModel
 from sedd.checkpoints.language_model import LanguageModel, NetworkModel
 from sedd.checkpoints.open import open_language_model
 from sedd.config import Experiment, Pretrained, changed_only_in_use
@@ -49,24 +51,26 @@ class Model:
     @property
     def network(self) -> torch.nn.Module:
         """The network, in evaluation mode with its averaged weights; its inputs depend on the kind of model."""
-        network = self.language_model.network
-        return network if isinstance(network, torch.nn.Module) else network.network
+        inner = self.language_model
+        if isinstance(inner, NetworkModel):
+            return inner.network
+        assert isinstance(inner, CausalModel), "there are two kinds of models"
+        return inner.network.network
 
     @property
     def graph(self) -> Graph | None:
         """The graph of a diffusion; None for other models."""
-        return None if (diffusion := self._diffusion) is None else diffusion.graph
+        return self._diffusion.graph if self._diffusion else None
 
     @property
     def noise(self) -> Noise | None:
         """The noise schedule of a diffusion; None for other models."""
-        return None if (diffusion := self._diffusion) is None else diffusion.noise
+        return self._diffusion.noise if self._diffusion else None
 
     @property
     def _diffusion(self) -> Diffusion | None:
-        inner = self.language_model
-        is_diffusion = isinstance(inner, NetworkModel) and isinstance(inner.objective, Diffusion)
-        return inner.objective if is_diffusion else None
+        objective = getattr(self.language_model, "objective", None)
+        return objective if isinstance(objective, Diffusion) else None
 
     def sample(
         self,
@@ -145,15 +149,29 @@ class Model:
                     f"text {index} has {len(tokens)} tokens, more than the {self.length} of this model: cut it, or open "
                     "the model with a larger length=..."
                 )
-        # one text at a time: random draws that do not depend on the other texts; the draws of a text share batches
-        return [
-            float(
-                model.negative_log_likelihood(torch.tensor([tokens]), generator(seed, "nll", index))
-            )
-            if tokens
-            else 0.0
-            for index, tokens in enumerate(token_ids)
-        ]
+        nats = [0.0] * len(texts)
+        for batch in self._batches(token_ids):
+            x0 = torch.tensor([token_ids[index] for index in batch])
+            values = model.negative_log_likelihood(x0, generator(seed, "nll", batch[0]))
+            for index, value in zip(batch, values.tolist(), strict=True):
+                nats[index] = value
+        return nats
+
+    def _batches(self, token_ids: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+        """Indices of texts that are scored together: texts of one length or, for a bound, a single text.
+
+        A bound's random draws would depend on the other texts of a batch, and the draws of one text fill a batch by themselves.
+        """
+        indices = [index for index, tokens in enumerate(token_ids) if tokens]
+        if not self.is_exact:
+            yield from ([index] for index in indices)
+            return
+        size = self.language_model.experiment.evaluation.batch_size
+        indices.sort(key=lambda index: len(token_ids[index]))
+        for _, group in itertools.groupby(indices, lambda index: len(token_ids[index])):
+            same_length = list(group)
+            for at in range(0, len(same_length), size):
+                yield same_length[at : at + size]
 
 
 def open_model(
@@ -176,7 +194,7 @@ def open_model(
     device: None: the GPU if there is one.
     step: which checkpoint of a run; None: the newest.
     tokenizer, length: in place of those that the source records. The published SEDD models read with gpt2.
-    Raises CheckpointError that lists what was tried, or says what does not fit. Nothing is unpickled but tensors and plain values.
+    Raises CheckpointError that lists what was tried, or says what does not fit. Only tensors and plain values are unpickled.
     """
     opened = open_language_model(source, step, device, tokenizer=tokenizer, length=length)
     return Model(opened)

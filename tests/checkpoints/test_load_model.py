@@ -238,7 +238,7 @@ def test_weights_that_do_not_fit_are_told_by_name_and_shape(tmp_path):
     (tmp_path / "model.safetensors").write_bytes(
         (GOLDEN / "absorb/hub/model.safetensors").read_bytes()
     )
-    with pytest.raises(CheckpointError, match=r"blocks\.0\..*wants .*found"):
+    with pytest.raises(CheckpointError, match=r"blocks\.0\..*expected .*found"):
         load_on_cpu(tmp_path)
 
 
@@ -282,7 +282,7 @@ def test_weights_that_are_no_tensors_are_told(tmp_path):
 def test_a_folder_with_a_foreign_configuration_is_told(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
     (tmp_path / "model.safetensors").write_bytes(b"")
-    with pytest.raises(CheckpointError, match="'tokens' is missing or not known"):
+    with pytest.raises(CheckpointError, match=r"config\.json has no key `graph`"):
         load_on_cpu(tmp_path)
     (tmp_path / "config.json").write_text((GOLDEN / "absorb/hub/config.json").read_text())
     with pytest.raises(CheckpointError, match=r"model\.safetensors: cannot be read as weights"):
