@@ -17,9 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sedd.checkpoints.hub import first_line, weights_sha256
+from sedd.checkpoints.hub import first_line, folder_tokenizer, weights_sha256
 from sedd.checkpoints.language_model import LanguageModel
-from sedd.data.tokenizers import Tokenizer, load_tokenizer
+from sedd.data.tokenizers import Tokenizer
 from sedd.diffusion.categorical import draw, exponential_race, nucleus
 from sedd.errors import CheckpointError, DataError
 from sedd.objective import Drawing
@@ -121,9 +121,7 @@ def load_causal(folder: Path, name: str, device: torch.device) -> CausalTransfor
         max_length=getattr(config, "max_position_embeddings", None) or sys.maxsize,
         sha256=weights_sha256(folder),
         device=device,
-        own_tokenizer=load_tokenizer(str(folder))
-        if (folder / "tokenizer.json").is_file()
-        else None,
+        own_tokenizer=folder_tokenizer(folder, name),
     )
     check_head(causal)
     return causal

@@ -34,4 +34,4 @@ def default_settings(
 
 def plain_name(text: str) -> str:
     """A hub id or path as a name of letters, digits and _ . - only: its last 100 characters."""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", text)[-100:].lstrip("_.-") or "model"
+    return re.sub(r"[^A-Za-z0-9_.]+", "-", text)[-100:].lstrip("_.-") or "model"

@@ -1,4 +1,4 @@
-"""A model repository of the Hugging Face hub: its download, its weight files, and their hash."""
+"""A published model: its download from the Hugging Face hub, and the tokenizer and weights in its folder."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from sedd.data.hub import is_reachable
+from sedd.data.tokenizers import Tokenizer, load_tokenizer
 from sedd.errors import CheckpointError
 from sedd.runtime.provenance import file_sha256
 
@@ -38,6 +39,15 @@ def download_model(repository: str) -> Path:
         )
     except Exception as error:  # the hub's client raises many kinds: names, network, access
         raise CheckpointError(f"{type(error).__name__}: {first_line(error)}") from error
+
+
+def folder_tokenizer(folder: Path, name: str) -> Tokenizer | None:
+    """The tokenizer in a model's folder, under the model's name; None if there is no `tokenizer.json`."""
+    if not (folder / "tokenizer.json").is_file():
+        return None
+    tokenizer = load_tokenizer(str(folder))
+    tokenizer.name = name
+    return tokenizer
 
 
 def weights_file(folder: Path) -> Path:

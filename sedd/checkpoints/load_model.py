@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from sedd.checkpoints.build import build_objective
-from sedd.checkpoints.official import is_official, load_official
+from sedd.checkpoints.official import LENGTH, TOKENIZER, is_official, load_official
 from sedd.checkpoints.recognize import (
     Source,
     checkpoint_path,
@@ -31,7 +31,10 @@ class LoadedModel(tuple[ScoreFunction, Graph, Noise]):
     length: int
 
     def __new__(
-        cls, parts: tuple[ScoreFunction, Graph, Noise], tokenizer_name: str, length: int
+        cls,
+        parts: tuple[ScoreFunction, Graph, Noise],
+        tokenizer_name: str = TOKENIZER,
+        length: int = LENGTH,
     ) -> LoadedModel:
         self = super().__new__(cls, parts)
         self.tokenizer_name = tokenizer_name

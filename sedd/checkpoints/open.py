@@ -10,7 +10,7 @@ import torch
 from sedd.checkpoints.build import build_objective
 from sedd.checkpoints.causal import CausalModel, load_causal
 from sedd.checkpoints.default_settings import default_settings
-from sedd.checkpoints.hub import weights_sha256
+from sedd.checkpoints.hub import folder_tokenizer, weights_sha256
 from sedd.checkpoints.language_model import LanguageModel, NetworkModel
 from sedd.checkpoints.official import LENGTH, is_official, load_official
 from sedd.checkpoints.recognize import (
@@ -152,11 +152,13 @@ def published_model(
         tokenizer, length = subject.data.tokenizer, subject.data.length
     if is_official(folder):
         official = load_official(folder, device)
-        words = load_tokenizer(tokenizer or official.tokenizer or str(folder))
+        tokenizer = tokenizer or official.tokenizer
+        words = load_tokenizer(tokenizer) if tokenizer else folder_tokenizer(folder, name)
+        assert words is not None, "official.tokenizer is None only for a folder with its own"
         check_vocabulary(name, official.graph.vocab_size, words)
-        label = tokenizer or official.tokenizer or name
+        length = length or official.length
         return NetworkModel(
-            experiment=subject or default_settings(name, label, length or official.length),
+            experiment=subject or default_settings(name, tokenizer or name, length),
             step=STEP,
             tokenizer=words,
             device=device,
