@@ -1,4 +1,4 @@
-"""From configuration to objects: the only place where a string chooses a class."""
+"""Objects built from an experiment's settings: objective, graph, noise schedule and network."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from sedd.objective.score_entropy import TokenProposal
 def build_objective(
     experiment: Experiment, vocab_size: int, token_counts: np.ndarray | None = None
 ) -> Objective:
-    """What the experiment's network is trained for.
+    """The objective of an experiment.
 
-    token_counts: (V,) how often each token occurs in the training split: for a loss that is estimated from drawn tokens,
-        in training; None: for all other uses.
+    token_counts: (V,) number of occurrences of each token in the training split, for a training loss that is estimated from
+        sampled tokens; None for all other uses.
     """
     objective = experiment.objective
     if objective.type == "autoregressive":
@@ -31,25 +31,29 @@ def build_objective(
             eps = experiment.training.time_eps
             return D3PM(graph, noise, objective.num_steps, objective.cross_entropy, eps)
         case "lambda_dce":
-            assert isinstance(graph, Absorb), "the configuration's rules see to it"
+            assert isinstance(graph, Absorb), "checked by the configuration"
             return LambdaDCE(graph, noise, objective.time_conditioning)
 
 
 def build_token_proposal(
     experiment: Experiment, token_counts: np.ndarray | None
 ) -> TokenProposal | None:
-    """Half as often as in the text, half uniform: so no weight 1 / q exceeds 2 V, and common tokens have little noise."""
+    """The proposal distribution of `training.vocabulary_draws`; None for the full sum over the vocabulary.
+
+    It is the mean of the unigram and the uniform distribution. So no importance weight 1 / q exceeds 2 V, and common tokens
+    have a small variance.
+    """
     count = experiment.training.vocabulary_draws
     if count is None or token_counts is None:
         return None
-    share = torch.from_numpy(token_counts / token_counts.sum())
-    # float64, in which torch adds it up to draw: in float32 chances of a large vocabulary would be off by up to a per cent
-    return TokenProposal((share + 1 / len(token_counts)) / 2, count)
+    # float64: torch draws from cumulative sums, which in float32 are off by up to a percent for a large vocabulary
+    unigram = torch.from_numpy(token_counts / token_counts.sum())
+    return TokenProposal((unigram + 1 / len(token_counts)) / 2, count)
 
 
 def build_graph(experiment: Experiment, vocab_size: int) -> Graph:
-    """The graph of an experiment that has one: of any but an autoregressive model."""
-    assert experiment.graph is not None, "the configuration's rules see to it"
+    """The graph of a diffusion experiment."""
+    assert experiment.graph is not None, "checked by the configuration"
     match experiment.graph.type:
         case "absorb":
             return Absorb(vocab_size)
@@ -58,9 +62,9 @@ def build_graph(experiment: Experiment, vocab_size: int) -> Graph:
 
 
 def build_noise(experiment: Experiment) -> Noise:
-    """The noise schedule, as `build_graph`."""
+    """The noise schedule of a diffusion experiment."""
     noise = experiment.noise
-    assert noise is not None, "the configuration's rules see to it"
+    assert noise is not None, "checked by the configuration"
     match noise.type:
         case "loglinear":
             return LogLinear(noise.eps)
@@ -71,17 +75,17 @@ def build_noise(experiment: Experiment) -> Noise:
 def build_model(
     experiment: Experiment, vocab_size: int, generator: torch.Generator | None = None
 ) -> DiffusionTransformer:
-    """The network with fresh weights, drawn from `generator`; None: for weights that are loaded next, any will do."""
-    model, wanted = experiment.model, build_objective(experiment, vocab_size).network
+    """A network with initial weights from `generator`; None: arbitrary weights, to be overwritten."""
+    model, kind = experiment.model, build_objective(experiment, vocab_size).network
     return DiffusionTransformer(
         vocab_size=vocab_size,
-        absorb=wanted.extra_state,
+        absorb=kind.extra_state,
         hidden_size=model.hidden_size,
         n_blocks=model.n_blocks,
         n_heads=model.n_heads,
-        cond_dim=model.cond_dim if wanted.told_noise else None,
+        cond_dim=model.cond_dim if kind.told_noise else None,
         dropout=model.dropout,
         scale_by_sigma=scales_by_sigma(experiment),
-        causal=wanted.causal,
-        generator=generator or torch.Generator(),  # never the global one: loading must not move it
+        causal=kind.causal,
+        generator=generator or torch.Generator(),  # not the global one: loading must not advance it
     )
