@@ -1,4 +1,4 @@
-"""The Python interface: `open_model` opens a model from any source, and `Model` samples texts and scores them."""
+"""The Python interface: `open_model` for any source, and `Model`, which samples and scores texts."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Model:
 
     @property
     def network(self) -> torch.nn.Module:
-        """The network, in evaluation mode with its averaged weights; its inputs depend on the kind of model."""
+        """The network, in evaluation mode with its averaged weights."""
         inner = self.language_model
         if isinstance(inner, NetworkModel):
             return inner.network
@@ -91,9 +91,10 @@ class Model:
 
         prefix, suffix: text that every sample begins and ends with.
         parts: texts inside every sample, by the position (in tokens) of their first token.
-        steps, sampler, top_p, temperature, precision, length, seed: None: as in the experiment's settings.
-        Raises ConfigError for settings that contradict each other or the model; DataError if the given text does not fit, or if
-        the model does not support it: autoregressive and causal models take a prefix only.
+        All other parameters: None: as in the experiment's settings.
+        Raises ConfigError for settings that contradict each other or the model; DataError if the
+        given text does not fit, or if the model does not support it: autoregressive and causal
+        models take a prefix only.
         """
         experiment = with_sampling(
             self.language_model.experiment,
@@ -117,18 +118,20 @@ class Model:
     def nll(
         self, texts: Sequence[str], *, num_draws: int | None = None, seed: int | None = None
     ) -> list[float]:
-        """Negative log likelihood of each text, in nats, for the text as a whole (divide by its tokens for a mean).
+        """Negative log likelihood of each text, in nats: the sum over its tokens.
 
-        A text is tokenized without a separator and scored at its own number of tokens, which is at most `length`; the
-        empty text has 0 nats. What is computed depends on the model:
+        A text is tokenized without a separator and scored at its own number of tokens, which is at
+        most `length`; the empty text has 0 nats. What is computed depends on the model:
 
         autoregressive runs: the exact value, -log p of every token given those before it.
-        causal models of the Hugging Face library: the exact value, given a separator before the text.
-        diffusions: an unbiased estimate of an upper bound, from `num_draws` random times by the experiment's
-            `evaluation.estimator`, as `sedd perplexity` computes it. A text's draws depend on `seed` and on its position in
-            `texts` only.
+        causal models of the Hugging Face library: the exact value, given a separator before the
+        text.
+        diffusions: an unbiased estimate of an upper bound, from `num_draws` random times by the
+            experiment's `evaluation.estimator`, as `sedd perplexity` computes it. A text's draws
+            depend on `seed` and on its position in `texts` only.
 
-        num_draws: None: evaluation.num_draws; exact models make no draws. seed: None: the experiment's.
+        num_draws: None: evaluation.num_draws; exact models make no draws.
+        seed: None: the experiment's.
         Raises DataError for a text of more than `length` tokens.
         """
         if isinstance(texts, str):
@@ -158,9 +161,10 @@ class Model:
         return nats
 
     def _batches(self, token_ids: Sequence[Sequence[int]]) -> Iterator[list[int]]:
-        """Indices of texts that are scored together: texts of one length or, for a bound, a single text.
+        """Indices of texts that are scored together: of one length, or a single text for a bound.
 
-        A bound's random draws would depend on the other texts of a batch, and the draws of one text fill a batch by themselves.
+        A bound's random draws would depend on the other texts of a batch, and the draws of one text
+        fill a batch by themselves.
         """
         indices = [index for index, tokens in enumerate(token_ids) if tokens]
         if not self.is_exact:
@@ -184,17 +188,22 @@ def open_model(
 ) -> Model:
     """Open a model with its tokenizer.
 
-    source: one of
-        the name of an experiment, such as tiny_absorb: the newest checkpoint of its run, or its pretrained model
-        the folder of a run, such as results/runs/x, or one of its checkpoints, such as step_400.pt
-        the hub id of a published SEDD model or of a causal model, such as louaaron/sedd-small or gpt2
-        a folder in the hub's form, also one that `sedd export` wrote
-        an experiment folder of the official training code
-        an experiment, from `sedd.config.load_subject`
+    source: one of these.
+
+    - an experiment's name, such as tiny_absorb: the newest checkpoint of its run, or the pretrained
+      model that it measures
+    - a run's folder, such as results/runs/x, or one of its checkpoints, such as step_400.pt
+    - the hub id of a published SEDD model or a causal model, such as louaaron/sedd-small or gpt2
+    - a folder in the hub's form, such as one that `sedd export` wrote
+    - an experiment folder of the official training code
+    - an experiment, as `sedd.config.load_subject` returns it
+
     device: None: the GPU if there is one.
     step: which checkpoint of a run; None: the newest.
-    tokenizer, length: in place of those that the source records. The published SEDD models read with gpt2.
-    Raises CheckpointError that lists what was tried, or says what does not fit. Only tensors and plain values are unpickled.
+    tokenizer, length: in place of those that the source records. The published SEDD models read
+        with gpt2.
+    Raises CheckpointError that lists what was tried, or says what does not fit. Only tensors and
+    plain values are unpickled.
     """
     opened = open_language_model(source, step, device, tokenizer=tokenizer, length=length)
     return Model(opened)

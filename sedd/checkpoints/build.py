@@ -17,8 +17,8 @@ def build_objective(
 ) -> Objective:
     """The objective of an experiment.
 
-    token_counts: (V,) number of occurrences of each token in the training split, for a training loss that is estimated from
-        sampled tokens; None for all other uses.
+    token_counts: (V,) number of occurrences of each token in the training split, for a training
+        loss that is estimated from sampled tokens; None for all other uses.
     """
     objective = experiment.objective
     if objective.type == "autoregressive":
@@ -38,10 +38,10 @@ def build_objective(
 def build_token_proposal(
     experiment: Experiment, token_counts: np.ndarray | None
 ) -> TokenProposal | None:
-    """The proposal distribution of `training.vocabulary_draws`; None for the full sum over the vocabulary.
+    """The proposal distribution of sampled tokens; None for the full sum over the vocabulary.
 
-    It is the mean of the unigram and the uniform distribution. So no importance weight 1 / q exceeds 2 V, and common tokens
-    have a small variance.
+    It is the mean of the unigram and the uniform distribution. So no importance weight 1 / q
+    exceeds 2 V, and common tokens have a small variance.
     """
     count = experiment.training.vocabulary_draws
     if count is None or token_counts is None:

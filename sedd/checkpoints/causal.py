@@ -1,7 +1,8 @@
-"""Causal language models of the Hugging Face library: exact likelihoods, samples, and features of texts.
+"""Causal language models of the Hugging Face library: likelihoods, samples and features.
 
-They need the extra `evaluate` (transformers), which is imported when a model is opened. Arithmetic is float32. Logits are
-computed for a few rows at a time, so that no table (B, L, V) is held in memory.
+They need the extra `evaluate` (transformers), which is imported when a model is opened. Arithmetic
+is float32. Logits are computed for a few rows at a time, so that no table (B, L, V) is held in
+memory.
 
 B texts, n or L tokens, H width, V vocabulary.
 """
@@ -32,7 +33,9 @@ INSTALL = "pip install -c constraints.txt 'sedd[evaluate]'"
 def nats_of(
     features: Tensor, head: Callable[[Tensor], Tensor], targets: Tensor, states: int
 ) -> Tensor:
-    """-log p of each target, (m,) float64, from the inputs (m, H) of the layer `head` that makes logits of `states` tokens."""
+    """-log p of each target, (m,) float64, from the inputs (m, H) of the layer `head` that makes
+    logits of `states` tokens.
+    """
     rows = max(1, LOGITS_HELD // states)
     parts = []
     for some, wanted in zip(features.split(rows), targets.split(rows), strict=True):
@@ -59,7 +62,7 @@ class CausalTransformer:
     own_tokenizer: Tokenizer | None
 
     def features(self, tokens: Tensor) -> Tensor:
-        """Last hidden states (B, n, H) of tokens (B, n). Padding on the right changes no state before it."""
+        """Last hidden states (B, n, H) of tokens (B, n); padding on the right does not matter."""
         with torch.no_grad():
             return self.network.base_model(input_ids=tokens.to(self.device)).last_hidden_state
 
@@ -68,7 +71,7 @@ class CausalTransformer:
         return self.network.get_output_embeddings()(features)
 
     def next_nats(self, tokens: Tensor) -> Tensor:
-        """-log p of tokens 1 .. n-1 of (B, n), each given all tokens before it: (B, n - 1) float64 on the CPU."""
+        """-log p of tokens 1 .. n-1 of (B, n), given those before: (B, n - 1) float64, CPU."""
         with torch.no_grad():
             features = self.features(tokens[:, :-1])
             targets = tokens[:, 1:].to(self.device)
@@ -95,7 +98,7 @@ class CausalTransformer:
 
 
 def load_causal(folder: Path, name: str, device: torch.device) -> CausalTransformer:
-    """The causal model of a folder. Raises CheckpointError if it cannot be loaded, or has an unusual last layer."""
+    """The causal model of a folder. Raises CheckpointError if it cannot be loaded or used."""
     try:
         import transformers
     except ImportError as error:
@@ -128,7 +131,7 @@ def load_causal(folder: Path, name: str, device: torch.device) -> CausalTransfor
 
 
 def check_head(causal: CausalTransformer) -> None:
-    """Raise CheckpointError unless the logits are those of the network's last layer, with nothing applied after it."""
+    """Raise CheckpointError unless the logits are the output of the last layer, unchanged."""
     size = min(8, causal.max_length, causal.vocab_size)
     tokens = torch.arange(size, device=causal.device)[None]
     with torch.no_grad():
@@ -142,7 +145,7 @@ def check_head(causal: CausalTransformer) -> None:
 
 @dataclass(frozen=True)
 class CausalModel(LanguageModel):
-    """A causal model of the Hugging Face library; the likelihood of a text is exact, given a separator before it."""
+    """A causal model of the Hugging Face library: exact likelihoods, given a separator."""
 
     network: CausalTransformer
 
@@ -191,7 +194,7 @@ class CausalModel(LanguageModel):
         return text[:, 1:]
 
     def _prefix(self, size: int, length: int, clamp: Clamp | None) -> Tensor:
-        """The clamped tokens (B, n). Raises DataError unless they are a prefix of the same length in each text."""
+        """The clamped tokens (B, n). Raises DataError unless they are a prefix of one length."""
         if clamp is None:
             return torch.empty(size, 0, dtype=torch.long)
         tokens, mask = (part.expand(size, length) for part in clamp)

@@ -1,4 +1,4 @@
-"""A published model: its download from the Hugging Face hub, and the tokenizer and weights in its folder."""
+"""A published model: its download from the hub, and the tokenizer and weights in its folder."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ PATTERNS = ("model*.safetensors*", "pytorch_model*.bin*")  # one file, or shards
 
 
 def download_model(repository: str) -> Path:
-    """Folder of a hub repository in the local cache; only configuration, tokenizer and weights are downloaded.
+    """Download configuration, tokenizer and weights of a hub repository; return their folder.
 
-    Without a connection, an earlier download is used. Raises CheckpointError with the hub's reason on one line.
+    Without a connection, an earlier download is used. Raises CheckpointError with the hub's reason
+    on one line.
     """
     from huggingface_hub import list_repo_files, snapshot_download
 
@@ -42,7 +43,7 @@ def download_model(repository: str) -> Path:
 
 
 def folder_tokenizer(folder: Path, name: str) -> Tokenizer | None:
-    """The tokenizer in a model's folder, under the model's name; None if there is no `tokenizer.json`."""
+    """The tokenizer of a model's folder, named as the model; None without `tokenizer.json`."""
     if not (folder / "tokenizer.json").is_file():
         return None
     tokenizer = load_tokenizer(str(folder))

@@ -1,4 +1,4 @@
-"""A model that is open for use: its network, tokenizer and settings, with likelihoods and samples in one form.
+"""The common interface of all models: tokenizer, settings, likelihoods and samples.
 
 B texts, L tokens.
 """
@@ -26,7 +26,8 @@ from sedd.runtime.seeds import sampler_generator
 class LanguageModel:
     """Base class of all models: likelihoods of texts, and samples.
 
-    experiment: the settings for sampling and evaluation. step: of the checkpoint; 0 for a published model.
+    experiment: the settings for sampling and evaluation. step: of the checkpoint; 0 for a published
+        model.
     """
 
     experiment: Measured
@@ -51,7 +52,7 @@ class LanguageModel:
         return True
 
     def negative_log_likelihood(self, x0: Tensor, generator: torch.Generator) -> Tensor:
-        """-log p of each text x0 (B, L), or an estimate of an upper bound on it: (B,) nats, float64, on the CPU.
+        """-log p of each text x0 (B, L), or an estimated upper bound: (B,) nats, float64, CPU.
 
         generator: for the random draws of the estimate; an exact model makes none.
         """
@@ -69,7 +70,8 @@ class LanguageModel:
     ) -> Tensor:
         """Token ids (size, length) of new texts.
 
-        clamp: (tokens, mask), each (L,) or (B, L): where the mask is true, a text keeps these tokens.
+        clamp: (tokens, mask), each (L,) or (B, L): where the mask is true, a text keeps these
+            tokens.
         on_step: called with the number of each step and the states after it.
         Raises DataError for a sampler or a clamp that the model does not support.
         """
@@ -120,7 +122,7 @@ class NetworkModel(LanguageModel):
         return self.objective.exact
 
     def autocast(self) -> torch.autocast:
-        """The precision of the network's arithmetic: that of its training, or `auto` for a published model."""
+        """The precision of the network: as in training, or `auto` for a published model."""
         experiment = self.experiment
         precision = experiment.training.precision if isinstance(experiment, Experiment) else "auto"
         return autocast(precision, self.device)

@@ -45,16 +45,19 @@ class LoadedModel(tuple[ScoreFunction, Graph, Noise]):
 def load_model(
     source: str | Path, device: torch.device | str | None = None, *, step: int | None = None
 ) -> LoadedModel:
-    """`(network, graph, noise)`, where `network(x, sigma)` is log_score (B, L, V) for states x (B, L) and sigma (B,).
+    """Load `(network, graph, noise)` of a run or a published SEDD model.
 
-    The network is in evaluation mode, with its averaged weights. Gradients stay enabled: call it within
+    `network(x, sigma)` is log_score (B, L, V) for states x (B, L) and total noise sigma (B,). The
+    network is in evaluation mode, with its averaged weights. Gradients stay enabled: call it within
     `torch.no_grad()` unless you train it further.
 
-    source: a run's name, its folder, or one of its checkpoints; the folder of a published SEDD model, in the hub's form or
-        as the official code writes it; or the id of a hub repository, such as louaaron/sedd-small.
+    source: a run's name, its folder, or one of its checkpoints; the folder of a published SEDD
+        model, in the hub's form or as the official code writes it; or the id of a hub repository,
+        such as louaaron/sedd-small.
     device: None: the GPU if there is one.
     step: which checkpoint of a run; None: the newest.
-    Raises CheckpointError that lists what was tried. Nothing is unpickled but tensors and plain values.
+    Raises CheckpointError that lists what was tried. Nothing is unpickled but tensors and plain
+    values.
     """
     device = choose_device() if device is None else device
     found = recognize(source)

@@ -1,7 +1,8 @@
-"""Published SEDD models: a network with its diffusion, from the files that the official code writes.
+"""Published SEDD models: network, graph and noise from the files of the official code.
 
-In the hub's form a folder holds `config.json` and `model.safetensors` (older: `pytorch_model.bin`). An experiment folder
-of the official training code holds `.hydra/config.yaml` and `checkpoints-meta/checkpoint.pth`.
+In the hub's form a folder holds `config.json` and `model.safetensors` (older: `pytorch_model.bin`).
+An experiment folder of the official training code holds `.hydra/config.yaml` and
+`checkpoints-meta/checkpoint.pth`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ TOKENIZER_KEY = "sedd.tokenizer"  # metadata of the weights that `sedd export` w
 class OfficialModel:
     """A published SEDD model, in evaluation mode with its averaged weights.
 
-    length: tokens of a text in training. tokenizer: name of the vocabulary; None: that of `tokenizer.json` in the folder.
+    length: tokens of a text in training. tokenizer: name of the vocabulary; None: that of
+        `tokenizer.json` in the folder.
     """
 
     network: DiffusionTransformer
@@ -51,7 +53,7 @@ def is_official(folder: Path) -> bool:
 
 
 def load_official(folder: Path, device: torch.device | str) -> OfficialModel:
-    """The SEDD model in a folder of either form. Raises CheckpointError if a file is missing or does not fit."""
+    """The SEDD model in a folder of either form. Raises CheckpointError."""
     if is_official_experiment(folder):
         config = folder / ".hydra" / "config.yaml"
         weights_path = folder / "checkpoints-meta" / "checkpoint.pth"
@@ -75,7 +77,7 @@ def load_official(folder: Path, device: torch.device | str) -> OfficialModel:
 
 
 def tokenizer_name(weights: Path) -> str:
-    """The vocabulary's name: recorded in the weights by `sedd export`, and gpt2 for all other published models."""
+    """The tokenizer's name, as `sedd export` records it; gpt2 for all other models."""
     if weights.suffix != ".safetensors":
         return TOKENIZER
     with safe_open(weights, framework="pt") as file:
@@ -85,7 +87,7 @@ def tokenizer_name(weights: Path) -> str:
 def averaged_weights(
     content: Any, network: DiffusionTransformer, path: Path
 ) -> dict[str, torch.Tensor]:
-    """The averaged weights of an official checkpoint, which lists them in the order of the parameters."""
+    """The averaged weights of an official checkpoint, a list in the order of parameters."""
     names = [name for name, _ in network.named_parameters()]
     ema = content.get("ema") if isinstance(content, dict) else None
     shadow = ema.get("shadow_params") if isinstance(ema, dict) else None
@@ -138,7 +140,7 @@ def with_weights(
     path: Path,
     device: torch.device | str,
 ) -> DiffusionTransformer:
-    """The network with these weights, in evaluation mode. Raises CheckpointError if they do not fit.
+    """The network with these weights, in evaluation mode. Raises CheckpointError.
 
     path: their file, for the message.
     """

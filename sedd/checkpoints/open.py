@@ -44,12 +44,13 @@ def open_language_model(
 ) -> LanguageModel:
     """Open a model.
 
-    source: an experiment, which must have the settings that its run was trained with; or the name of one; or a run's
-        folder or checkpoint, which is opened with the settings recorded in it; or a published model (SEDD, or a causal
-        model of the Hugging Face library) by its folder or hub id, with default settings.
+    source: an experiment, which must have the settings that its run was trained with; or the name
+        of one; or a run's folder or checkpoint, which is opened with the settings recorded in it;
+        or a published model (SEDD, or a causal model of the Hugging Face library) by its folder or
+        hub id, with default settings.
     step: which checkpoint of a run; None: the newest. device: None: the GPU if there is one.
-    tokenizer, length: in place of those that the source records; a published SEDD model reads with gpt2 by default, and a
-        causal model has at most 1024 tokens.
+    tokenizer, length: in place of those that the source records; a published SEDD model reads with
+        gpt2 by default, and a causal model has at most 1024 tokens.
     Raises CheckpointError that lists what was tried, or says what does not fit.
     """
     place = device if isinstance(device, torch.device) else choose_device(device)
@@ -69,7 +70,7 @@ def open_language_model(
 
 
 def look_up(source: Measured | Source | str | Path) -> Measured | Source:
-    """The experiment that a source names, or what else the source is. Raises CheckpointError or ConfigError."""
+    """The experiment that a source names, or the recognized source of another kind."""
     if isinstance(source, str | Path):
         source = recognize(source)
     if isinstance(source, Source) and source.kind == "experiment":
@@ -85,7 +86,7 @@ def open_run(
 
 
 def open_experiment(experiment: Experiment, step: int | None, device: torch.device) -> NetworkModel:
-    """A checkpoint of the experiment's run or, if it has none, of the run that the experiment derives from.
+    """A checkpoint of the experiment's run or, if it has none, of the run it derives from.
 
     Raises CheckpointError if there is none, or if it was trained with other settings.
     """

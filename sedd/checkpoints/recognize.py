@@ -1,6 +1,7 @@
-"""What a source of a model is: an experiment, a run, a checkpoint, a published model's folder, or a hub id.
+"""Kinds of model sources: experiment, run, checkpoint, published model's folder, hub id.
 
-Every caller that takes a source asks `recognize`. It looks at names and files only, and reads none of them.
+Every caller that takes a source asks `recognize`. It looks at names and files only, and reads none
+of them.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Source:
 
 
 def recognize(source: str | Path) -> Source:
-    """Recognize a source. The name of an experiment or run comes before a file or folder of that name.
+    """Recognize a source. An experiment's or run's name comes before a file or folder.
 
     Raises CheckpointError that lists what was looked for.
     """
@@ -74,7 +75,7 @@ def recognize_published(source: str | Path) -> Source:
 
 
 def checkpoint_path(source: Source, step: int | None) -> Path:
-    """The checkpoint of a run, an experiment, or a file; step: which one of several, None for the newest.
+    """The checkpoint file of a run. step: which one; None: the newest.
 
     Raises CheckpointError if there is none of that step.
     """
@@ -104,7 +105,7 @@ def refuse_step(source: Source, step: int | None) -> None:
 
 
 def not_a_model(name: str, path: Path, hub_error: str | None = None) -> str:
-    """One line that says where a model was looked for. hub_error: why the hub has none; None: it was not asked."""
+    """A message that lists every place tried. hub_error: None if the hub was not asked."""
     content = "no such folder"
     if path.is_dir():
         names = sorted(entry.name for entry in path.iterdir())

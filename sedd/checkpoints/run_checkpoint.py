@@ -1,6 +1,7 @@
 """Checkpoints of the runs of this project: written atomically, verified by hash, loaded strictly.
 
-A checkpoint is one file, `step_N.pt`, a plain dictionary that `torch.load(weights_only=True)` reads:
+A checkpoint is one file, `step_N.pt`, a plain dictionary that `torch.load(weights_only=True)`
+reads:
 
     format      1
     step        number of optimizer steps
@@ -9,8 +10,8 @@ A checkpoint is one file, `step_N.pt`, a plain dictionary that `torch.load(weigh
     vocab_size  tokens of the vocabulary, without the mask
     model, ema  weights, and their exponential moving average
 
-The file `step_N.pt.sha256` beside it holds its hash in the format of `sha256sum`. A training state has more keys, see
-`sedd.train.state`.
+The file `step_N.pt.sha256` beside it holds its hash in the format of `sha256sum`. A training state
+has more keys, see `sedd.train.state`.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ KEYS = {"format", "step", "identity", "experiment", "vocab_size", "model", "ema"
 
 
 class _HashingFile:
-    """A writable file that hashes its content while it is written, so that no second read is needed."""
+    """A writable file that hashes its content while it is written: no second read is needed."""
 
     def __init__(self, file: IO[bytes]):
         self._file = file
@@ -53,7 +54,7 @@ class _HashingFile:
 
 
 def save(content: dict[str, Any], path: Path) -> None:
-    """Write a checkpoint and its hash atomically: temporary name, sync to disk, hash file, rename. Raises OSError."""
+    """Write a checkpoint and its hash atomically, synced to disk. Raises OSError."""
     missing = KEYS - content.keys()
     assert not missing, f"the checkpoint lacks {sorted(missing)}"
     with replacing(path) as temporary:
@@ -70,7 +71,7 @@ def save(content: dict[str, Any], path: Path) -> None:
 
 
 def verified_sha256(path: Path) -> str:
-    """SHA-256 of a checkpoint. Raises CheckpointError if it is missing, or differs from the hash beside it."""
+    """SHA-256 of a checkpoint. Raises CheckpointError if it is missing or damaged."""
     if not path.is_file():
         raise CheckpointError(
             f"{path}: no such checkpoint; train it with: sedd train NAME, or list checkpoints/ of the run"
@@ -140,7 +141,7 @@ def steps_present(run: Path) -> list[int]:
 
 
 def load_trained(path: Path, device: torch.device | str = "cpu") -> TrainedNetwork:
-    """The network of one checkpoint, in evaluation mode with its averaged weights. Raises CheckpointError."""
+    """A checkpoint's network in evaluation mode, averaged weights. Raises CheckpointError."""
     sha256 = verified_sha256(path)
     content = read(path, mapped=True)
     try:
@@ -161,7 +162,7 @@ def load_trained(path: Path, device: torch.device | str = "cpu") -> TrainedNetwo
 
 
 def find_checkpoint(runs: Sequence[Path], step: int | None = None) -> Path:
-    """A checkpoint in the first of these run folders that has any: the one of `step`, or the newest.
+    """The checkpoint of `step`, or the newest, in the first of these runs that has any.
 
     Raises CheckpointError that lists the steps of that run.
     """

@@ -25,7 +25,7 @@ CAUSAL = (
 
 
 class Judge(Protocol):
-    """The interface of a judge. Padding on the right of a text does not change the results before it."""
+    """The interface of a judge. Padding on the right of a text does not matter."""
 
     name: str
     tokenizer: Tokenizer
@@ -34,7 +34,7 @@ class Judge(Protocol):
     device: torch.device
 
     def next_nats(self, tokens: Tensor) -> Tensor:
-        """-log p of tokens 1 .. n-1 of (B, n), each given all tokens before it: (B, n - 1) float64 on the CPU."""
+        """-log p of tokens 1 .. n-1 of (B, n), given those before: (B, n - 1) float64, CPU."""
         ...
 
     def features(self, tokens: Tensor) -> Tensor:
@@ -89,7 +89,8 @@ class RunJudge:
 def open_judge(name: str, device: torch.device) -> Judge:
     """Open a judge: an experiment's name, or anything else that `sedd.open_model` takes.
 
-    Raises CheckpointError if it cannot be opened, is not causal, or has no tokenizer. An experiment must be trained to its end.
+    Raises CheckpointError if it cannot be opened, is not causal, or has no tokenizer. An experiment
+    must be trained to its end.
     """
     source, step = look_up(name), None
     if isinstance(source, Experiment):

@@ -22,8 +22,9 @@ def markdown_table(
 ) -> str:
     """A table of pipes, without a newline at its end.
 
-    rows: cells in Markdown, as many in each row as there are headings. Line breaks become spaces, and a pipe that is
-        not escaped yet is escaped; nothing else is, so that a cell may hold a link or bold text.
+    rows: cells in Markdown, as many in each row as there are headings. Line breaks become spaces,
+        and a pipe that is not escaped yet is escaped; nothing else is, so that a cell may hold a
+        link or bold text.
     align: one for each column; None: all left.
     """
     rules = [RULES[one] for one in align] if align else [RULES["left"]] * len(headings)

@@ -1,4 +1,4 @@
-"""Samples of a model as JSON lines: free, or around a prompt; in resumable batches, over several devices."""
+"""Samples of a model as JSON lines, in resumable batches that several devices share."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def with_sampling(
     temperature: float | None = None,
     length: int | None = None,
 ) -> M:
-    """The experiment with these values in its `sampling` section; None keeps a value. Raises ConfigError."""
+    """Change the `sampling` section; None keeps a value. Raises ConfigError."""
     values = {
         "count": count,
         "sampler": sampler,
@@ -61,11 +61,13 @@ def draw_samples(
     out: Path | None = None,
     world: World | None = None,
 ) -> list[dict[str, Any]]:
-    """Samples by the experiment's `sampling` section, each as the content of its JSON line; the same on every rank.
+    """Sample by the experiment's settings; return the content of each JSON line, on every rank.
 
     pieces: texts that every sample keeps, by the position of their first token.
-    out: the file that the samples are for; finished batches are kept beside it until `write_samples`. None: nothing is kept.
-    Raises DataError if the prompt does not fit or leaves no token to sample, or if the model does not support it.
+    out: the file that the samples are for; finished batches are kept beside it until
+        `write_samples`. None: nothing is kept.
+    Raises DataError if the prompt does not fit or leaves no token to sample, or if the model does
+    not support it.
     """
     settings, steps = model.experiment.sampling, sampling_steps(model.experiment)
     tokenizer, length, count = model.tokenizer, model.length, settings.count
@@ -129,6 +131,6 @@ def draw_samples(
 
 
 def write_samples(texts: list[dict[str, Any]], path: Path) -> None:
-    """Write samples, one JSON a line, and remove the finished batches that `draw_samples` kept beside the file."""
+    """Write samples, one JSON a line, and remove the batches that were kept beside the file."""
     write_text(path, "".join(json.dumps(text, ensure_ascii=False) + "\n" for text in texts))
     remove_parts(path)

@@ -23,10 +23,11 @@ def draw_trace(
     seed: int,
     on_state: Callable[[list[str | None]], None] | None = None,
 ) -> Trace:
-    """Sample one text by the experiment's `sampling` section, and record the token at each position after each step.
+    """Sample one text and record the token at each position after each step.
 
     on_state: called with each state, as the texts of its tokens; None is the mask.
-    Raises DataError if prefix and suffix leave no token to sample, or if the model is not a diffusion.
+    Raises DataError if prefix and suffix leave no token to sample, or if the model is not a
+    diffusion.
     """
     if not (isinstance(model, NetworkModel) and isinstance(model.objective, Diffusion)):
         raise DataError(

@@ -39,7 +39,8 @@ class Prompt:
     def clamp(self, length: int) -> Clamp | None:
         """Tokens and the mask of the positions that hold them, each (L,); None for an empty prompt.
 
-        Raises DataError if a part reaches outside the text, if two overlap, or if no position is left to sample.
+        Raises DataError if a part reaches outside the text, if two overlap, or if no position is
+        left to sample.
         """
         tokens, mask = torch.zeros(length, dtype=torch.long), torch.zeros(length, dtype=torch.bool)
         if len(self.prefix) + len(self.suffix) >= length:

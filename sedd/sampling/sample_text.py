@@ -31,8 +31,10 @@ def sample_text(
     loaded: what `load_model` returned, or another tuple of network, graph and noise.
     length, tokenizer: None: those of the loaded model; for a plain tuple, 1024 tokens of gpt2.
     tokenizer: gpt2, text8, a hub id or a folder.
-    steps, sampler, top_p: as in `sedd.diffusion.sample`. Runs on the network's device, in bfloat16 on a GPU.
-    Raises DataError if the tokenizer has another vocabulary than the network, or if the prompt leaves no token to sample.
+    steps, sampler, top_p: as in `sedd.diffusion.sample`. Runs on the network's device, in bfloat16
+        on a GPU.
+    Raises DataError if the tokenizer has another vocabulary than the network, or if the prompt
+    leaves no token to sample.
     """
     network, graph, noise = loaded
     if isinstance(loaded, LoadedModel):

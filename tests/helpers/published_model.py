@@ -21,7 +21,7 @@ def word_tokenizer(folder: Path) -> None:
 
 
 def published_model(folder: Path, form: str = "hub", *, kind: str = "absorb") -> Path:
-    """A copy of a stored model. form: hub, or experiment for the folder of the official training code."""
+    """A copy of a stored model. form: hub, or experiment, as the official training code writes."""
     shutil.copytree(GOLDEN / kind / form, folder)
     word_tokenizer(folder)
     return folder

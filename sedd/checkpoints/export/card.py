@@ -20,7 +20,7 @@ tags:
 
 
 def model_card(trained: TrainedNetwork, evaluations: list[Evaluation]) -> str:
-    """README.md of an export. Raises ConfigError if the dataset's file, which states its licence, is missing."""
+    """README.md of an export. Raises ConfigError without the dataset's file and its licence."""
     return HEAD + "\n".join(
         [
             description_section(trained),

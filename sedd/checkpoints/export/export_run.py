@@ -23,8 +23,8 @@ from sedd.runtime.atomic import replacing, write_json, write_text
 class Exported:
     """Content of an export.
 
-    evaluations: results in its model card. stale: data sets whose results were left out, because an earlier checkpoint of
-        this step was measured.
+    evaluations: results in its model card. stale: data sets whose results were left out, because an
+        earlier checkpoint of this step was measured.
     """
 
     folder: Path
@@ -39,8 +39,9 @@ def export(run: str, folder: Path, step: int | None = None, *, force: bool = Fal
 
     run: its name, its folder, or one of its checkpoints. step: which checkpoint; None: the newest.
     force: replace an earlier export.
-    Raises CheckpointError if there is no such checkpoint, if the published form cannot express the model, or if `folder`
-    holds anything but an earlier export; ConfigError without the file of the dataset, whose licence the card states.
+    Raises CheckpointError if there is no such checkpoint, if the published form cannot express the
+    model, or if `folder` holds anything but an earlier export; ConfigError without the file of the
+    dataset, whose licence the card states.
     """
     check_free(folder, force)
     source = recognize(run)

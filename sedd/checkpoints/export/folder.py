@@ -48,7 +48,7 @@ def is_export(folder: Path) -> bool:
 
 @contextlib.contextmanager
 def replacing_folder(folder: Path) -> Iterator[Path]:
-    """Yield an empty temporary folder that replaces `folder` on success; on an error `folder` is left unchanged.
+    """Yield an empty temporary folder that replaces `folder` on success, and only then.
 
     The caller syncs the files that it writes.
     """

@@ -1,7 +1,8 @@
-"""`config.json` of an export: the configuration of a published model, with every key of the official code.
+"""`config.json` of an export: a published model's configuration, with every official key.
 
-The official code rebuilds the network from `tokens`, `graph`, `noise` and `model`; the other sections record the training.
-Keys without a counterpart in this project are written too, for loaders that read them.
+The official code rebuilds the network from `tokens`, `graph`, `noise` and `model`; the other
+sections record the training. Keys without a counterpart in this project are written too, for
+loaders that read them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from sedd.errors import CheckpointError
 
 
 def official_config(trained: TrainedNetwork) -> dict[str, Any]:
-    """`config.json` of a trained network. Raises CheckpointError if the published form cannot express it."""
+    """`config.json` of a network. Raises CheckpointError if the form cannot express it."""
     experiment = trained.experiment
     check_expressible(experiment, trained.path)
     assert experiment.graph is not None, "score entropy has a graph"
@@ -80,7 +81,7 @@ def official_config(trained: TrainedNetwork) -> dict[str, Any]:
 
 
 def noise_section(experiment: Experiment) -> dict[str, Any]:
-    """The noise schedule; published log-linear models hold the two values of the geometric one, too, which are not read."""
+    """The noise schedule, with sigma_min and sigma_max, which log-linear models do not use."""
     noise = experiment.noise
     assert noise is not None, "score entropy has noise"
     limits = noise if noise.type == "geometric" else Geometric()
