@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sedd.api import open_model
     from sedd.checkpoints.load_model import load_model
     from sedd.sampling.sample_text import sample_text
 
-__all__ = ["load_model", "sample_text"]
+__all__ = ["load_model", "open_model", "sample_text"]
+
+_MODULES = {
+    "load_model": "sedd.checkpoints.load_model",
+    "open_model": "sedd.api",
+    "sample_text": "sedd.sampling.sample_text",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """`from sedd import load_model` brings in torch; `import sedd` does not."""
-    if name == "load_model":
-        from sedd.checkpoints.load_model import load_model
-
-        return load_model
-    if name == "sample_text":
-        from sedd.sampling.sample_text import sample_text
-
-        return sample_text
-    raise AttributeError(f"module 'sedd' has no attribute {name!r}")
+    """Import a public function on first use: `import sedd` alone does not import torch."""
+    if name not in _MODULES:
+        raise AttributeError(f"module 'sedd' has no attribute {name!r}")
+    return getattr(importlib.import_module(_MODULES[name]), name)

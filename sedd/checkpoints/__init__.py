@@ -1,1 +1,1 @@
-"""Where weights come from and go to: runs, published models, causal models of the hub, and exports."""
+"""Model weights from any source, opened for use, and the export of a run in the published form."""

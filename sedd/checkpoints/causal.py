@@ -1,7 +1,10 @@
-"""Causal language models of the Hugging Face library: exact likelihoods, texts, and features of texts.
+"""Causal language models of the Hugging Face library: likelihoods, samples and features.
 
-They need the extra `evaluate` (transformers), which is imported when a model is opened. B texts, n or L tokens, H width,
-V vocabulary. Arithmetic is float32. Logits are made for a few rows at a time: none of (B, L, V) is ever held.
+They need the extra `evaluate` (transformers), which is imported when a model is opened. Arithmetic
+is float32. Logits are computed for a few rows at a time, so that no table (B, L, V) is held in
+memory.
+
+B texts, n or L tokens, H width, V vocabulary.
 """
 
 from __future__ import annotations
@@ -14,9 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sedd.checkpoints.language_model import Run
-from sedd.checkpoints.load_model import weights_sha256
-from sedd.data.tokenizers import Tokenizer, load_tokenizer
+from sedd.checkpoints.hub import first_line, folder_tokenizer, weights_sha256
+from sedd.checkpoints.language_model import LanguageModel
+from sedd.data.tokenizers import Tokenizer
 from sedd.diffusion import sample_left_to_right
 from sedd.diffusion.fast.row_chunks import row_cross_entropy
 from sedd.errors import CheckpointError, DataError
@@ -28,10 +31,11 @@ INSTALL = "pip install -c constraints.txt 'sedd[evaluate]'"
 
 
 @dataclass(frozen=True)
-class CausalNetwork:
-    """A network that predicts each token from those before it.
+class CausalTransformer:
+    """A network that predicts each token from the tokens before it.
 
-    name: as the user gave it. max_length: tokens that it can read at once.
+    name: hub id or folder, as the user gave it. max_length: largest number of tokens in one input.
+    own_tokenizer: that of the model's folder; None if it holds no `tokenizer.json`.
     """
 
     name: str
@@ -43,7 +47,7 @@ class CausalNetwork:
     own_tokenizer: Tokenizer | None
 
     def features(self, tokens: Tensor) -> Tensor:
-        """Last states (B, n, H) of tokens (B, n). What is padded on the right changes nothing before it."""
+        """Last hidden states (B, n, H) of tokens (B, n); padding on the right does not matter."""
         with torch.no_grad():
             return self.network.base_model(input_ids=tokens.to(self.device)).last_hidden_state
 
@@ -52,7 +56,7 @@ class CausalNetwork:
         return self.network.get_output_embeddings()(features)
 
     def next_nats(self, tokens: Tensor) -> Tensor:
-        """-log p of tokens 1 .. n-1 of (B, n), each given all before it: (B, n - 1) float64."""
+        """-log p of tokens 1 .. n-1 of (B, n), given those before: (B, n - 1) float64, CPU."""
         with torch.no_grad():
             features = self.features(tokens[:, :-1])
             targets = tokens[:, 1:].to(self.device)
@@ -63,12 +67,12 @@ class CausalNetwork:
         return flat.view(targets.shape).double().cpu()
 
     def check(self, tokenizer: Tokenizer, length: int) -> None:
-        """Raise CheckpointError if it cannot read `length` tokens of that vocabulary."""
+        """Raise CheckpointError unless the network reads `length` tokens of this vocabulary."""
         own = self.own_tokenizer
         if own is not None and own.sha256 != tokenizer.sha256:
             raise CheckpointError(
-                f"{self.name}: reads another vocabulary, {own.vocab_size} tokens with hash {own.sha256[:12]}, than "
-                f"data.tokenizer {tokenizer.name!r}, {tokenizer.vocab_size} with hash {tokenizer.sha256[:12]}"
+                f"{self.name}: reads another vocabulary ({own.vocab_size} tokens, hash {own.sha256[:12]}) than "
+                f"data.tokenizer {tokenizer.name!r} ({tokenizer.vocab_size} tokens, hash {tokenizer.sha256[:12]})"
             )
         if self.vocab_size < tokenizer.vocab_size:
             raise CheckpointError(
@@ -81,8 +85,8 @@ class CausalNetwork:
             )
 
 
-def load_causal(folder: Path, name: str, device: torch.device) -> CausalNetwork:
-    """The causal model of a folder. Raises CheckpointError."""
+def load_causal(folder: Path, name: str, device: torch.device) -> CausalTransformer:
+    """The causal model of a folder. Raises CheckpointError if it cannot be loaded or used."""
     try:
         import transformers
     except ImportError as error:
@@ -97,46 +101,45 @@ def load_causal(folder: Path, name: str, device: torch.device) -> CausalNetwork:
         )
     except Exception as error:  # the library and the readers under it raise many kinds
         raise CheckpointError(
-            f"{name}: {folder} cannot be loaded as a causal language model: {str(error).splitlines()[0]}"
+            f"{name}: {folder} cannot be loaded as a causal language model: {first_line(error)}"
         ) from error
     network.to(device).eval().requires_grad_(False)
     config = network.config
-    made = CausalNetwork(
+    causal = CausalTransformer(
         name=name,
         network=network,
         vocab_size=network.get_output_embeddings().weight.shape[0],
         max_length=getattr(config, "max_position_embeddings", None) or sys.maxsize,
         sha256=weights_sha256(folder),
         device=device,
-        own_tokenizer=load_tokenizer(str(folder))
-        if (folder / "tokenizer.json").is_file()
-        else None,
+        own_tokenizer=folder_tokenizer(folder, name),
     )
-    check_head(made)
-    return made
+    check_head(causal)
+    return causal
 
 
-def check_head(made: CausalNetwork) -> None:
-    """Raise CheckpointError if the logits of the network are not those of its last layer alone, as in most they are."""
-    tokens = torch.arange(min(8, made.max_length, made.vocab_size), device=made.device)[None]
+def check_head(causal: CausalTransformer) -> None:
+    """Raise CheckpointError unless the logits are the output of the last layer, unchanged."""
+    size = min(8, causal.max_length, causal.vocab_size)
+    tokens = torch.arange(size, device=causal.device)[None]
     with torch.no_grad():
-        whole = made.network(input_ids=tokens).logits
-        ours = made.head(made.features(tokens))
-    if not torch.allclose(whole, ours, rtol=1e-3, atol=1e-3):
+        expected = causal.network(input_ids=tokens).logits
+        logits = causal.head(causal.features(tokens))
+    if not torch.allclose(expected, logits, rtol=1e-3, atol=1e-3):
         raise CheckpointError(
-            f"{made.name}: {type(made.network).__name__} does more to its logits than its last layer, which is not supported"
+            f"{causal.name}: {type(causal.network).__name__} changes its logits after the last layer, which is not supported"
         )
 
 
 @dataclass(frozen=True)
-class CausalRun(Run):
-    """A causal model as a run: its likelihood is exact, each text following a separator."""
+class CausalModel(LanguageModel):
+    """A causal model of the Hugging Face library: exact likelihoods, given a separator."""
 
-    network: CausalNetwork
+    network: CausalTransformer
 
     def negative_log_likelihood(self, x0: Tensor, generator: torch.Generator) -> Tensor:
         before = torch.full_like(x0[:, :1], self.tokenizer.separator_id)
-        # the last token is predicted, never read: L tokens are within the network's reach
+        # the last token is predicted but not read, so that the network reads L tokens
         return self.network.next_nats(torch.cat([before, x0], 1)).sum(1)
 
     def draw(
@@ -151,9 +154,9 @@ class CausalRun(Run):
     ) -> Tensor:
         if not SAMPLERS[drawing.sampler].left_to_right or drawing.steps != length:
             raise DataError(
-                f"{self.experiment.name}: writes token by token: sampling.sampler must be "
-                f"{', '.join(SAMPLERS.names(left_to_right=True))} and steps {length}, the length "
-                f"of a text; got {drawing.sampler} and {drawing.steps}"
+                f"{self.name}: samples one token a step: sampling.sampler must be "
+                f"{', '.join(SAMPLERS.names(left_to_right=True))} and steps {length}, the length of a text; "
+                f"got {drawing.sampler} and {drawing.steps}"
             )
         cache = None
 
@@ -179,13 +182,13 @@ class CausalRun(Run):
         ).cpu()
 
     def _prefix(self, size: int, length: int, clamp: Clamp | None) -> Tensor:
-        """The given tokens (B, n), which must stand at the beginning."""
+        """The clamped tokens (B, n). Raises DataError unless they are a prefix of one length."""
         if clamp is None:
             return torch.empty(size, 0, dtype=torch.long)
         tokens, mask = (part.expand(size, length) for part in clamp)
         count = int(mask[0].sum())
         if not bool(mask[:, :count].all()) or bool(mask[:, count:].any()):
             raise DataError(
-                f"{self.experiment.name}: writes from left to right: only a prefix can be given, the same length in each text"
+                f"{self.name}: samples from left to right: only a prefix can be given, of the same length in each text"
             )
         return tokens[:, :count].cpu()

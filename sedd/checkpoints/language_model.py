@@ -1,4 +1,7 @@
-"""A model, opened for sampling and measuring: a run of ours, or one that others trained."""
+"""The common interface of all models: tokenizer, settings, likelihoods and samples.
+
+B texts, L tokens.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sedd.config import Experiment, Identity, Measured, section_sha256
+from sedd.config import Experiment, Identity, Measured, section_sha256, text_length
 from sedd.data.tokenizers import Tokenizer
 from sedd.errors import DataError
 from sedd.model import DiffusionTransformer
@@ -20,8 +23,12 @@ from sedd.runtime.seeds import sampler_generator
 
 
 @dataclass(frozen=True)
-class Run:
-    """What is asked of every model: nats of given texts, and texts of its own. B texts, L tokens."""
+class LanguageModel:
+    """Base class of all models: likelihoods of texts, and samples.
+
+    experiment: the settings for sampling and evaluation. step: of the checkpoint; 0 for a published
+        model.
+    """
 
     experiment: Measured
     step: int
@@ -30,12 +37,25 @@ class Run:
     checkpoint_sha256: str
 
     @property
+    def name(self) -> str:
+        """The name of the model's settings, as in the names of its results."""
+        return self.experiment.name
+
+    @property
+    def length(self) -> int:
+        """Tokens of a text that is sampled."""
+        return text_length(self.experiment)
+
+    @property
     def exact(self) -> bool:
-        """Whether `nats` is the negative log likelihood itself, not an upper bound on it."""
+        """Whether `negative_log_likelihood` is exact; if not, it estimates an upper bound."""
         return True
 
     def negative_log_likelihood(self, x0: Tensor, generator: torch.Generator) -> Tensor:
-        """Of each text x0 (B, L): (B,) float64 on the CPU."""
+        """-log p of each text x0 (B, L), or an estimated upper bound: (B,) nats, float64, CPU.
+
+        generator: for the random draws of the estimate; an exact model makes none.
+        """
         raise NotImplementedError
 
     def draw(
@@ -48,14 +68,17 @@ class Run:
         generator: torch.Generator,
         on_step: OnStep | None = None,
     ) -> Tensor:
-        """Texts (size, length). clamp: tokens and where they stand, each (L,) or (B, L).
+        """Token ids (size, length) of new texts.
 
-        Raises DataError for a drawing that the model cannot do.
+        clamp: (tokens, mask), each (L,) or (B, L): where the mask is true, a text keeps these
+            tokens.
+        on_step: called with the number of each step and the states after it.
+        Raises DataError for a sampler or a clamp that the model does not support.
         """
         raise NotImplementedError
 
     def drawing(self, steps: int) -> Drawing:
-        """How texts are drawn: as the experiment says, in so many steps."""
+        """Settings of the sampler from the experiment, with this number of steps."""
         settings = self.experiment.sampling
         return Drawing(
             settings.sampler,
@@ -67,7 +90,10 @@ class Run:
         )
 
     def generator(self, seed: int, *name: str | int) -> torch.Generator:
-        """For `draw`; of the use called `name`."""
+        """The random generator for `draw`, on the device that the experiment's precision requires.
+
+        name: what it is used for; each use has its own generator.
+        """
         precision = self.experiment.sampling.precision
         return sampler_generator(seed, *name, precision=precision, device=self.device)
 
@@ -86,10 +112,10 @@ class Run:
 
 
 @dataclass(frozen=True)
-class NetworkRun(Run):
-    """A network of this project, with averaged weights, and what it was trained for."""
+class NetworkModel(LanguageModel):
+    """A network of this project with averaged weights, and the objective it was trained with."""
 
-    model: DiffusionTransformer
+    network: DiffusionTransformer
     objective: Objective
 
     @property
@@ -97,8 +123,9 @@ class NetworkRun(Run):
         return self.objective.exact
 
     def autocast(self) -> torch.autocast:
-        made = self.experiment
-        precision = made.training.precision if isinstance(made, Experiment) else "auto"
+        """The precision of the network: as in training, or `auto` for a published model."""
+        experiment = self.experiment
+        precision = experiment.training.precision if isinstance(experiment, Experiment) else "auto"
         return autocast(precision, self.device)
 
     def negative_log_likelihood(self, x0: Tensor, generator: torch.Generator) -> Tensor:
@@ -106,7 +133,7 @@ class NetworkRun(Run):
         estimate = Estimate(settings.num_draws, settings.estimator, settings.time_eps)
         with self.autocast():
             return self.objective.negative_log_likelihood(
-                self.model, x0.to(self.device), estimate, generator
+                self.network, x0.to(self.device), estimate, generator
             ).cpu()
 
     def draw(
@@ -122,7 +149,7 @@ class NetworkRun(Run):
         try:
             with self.autocast():
                 return self.objective.sample(
-                    self.model,
+                    self.network,
                     (size, length),
                     drawing,
                     clamp=clamp,
@@ -131,4 +158,4 @@ class NetworkRun(Run):
                     on_step=on_step,
                 )
         except ValueError as error:
-            raise DataError(f"{self.experiment.name}: {error}") from error
+            raise DataError(f"{self.name}: {error}") from error

@@ -1,115 +1,208 @@
-"""From an experiment to its model: the checkpoint of a run, or the weights that others published."""
+"""Opening a model: from an experiment or any source that `recognize` knows to a `LanguageModel`."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
 
 import torch
 
 from sedd.checkpoints.build import build_objective
-from sedd.checkpoints.causal import CausalRun, load_causal
-from sedd.checkpoints.language_model import NetworkRun, Run
-from sedd.checkpoints.load_model import fetch_model, is_diffusion, load_model, weights_sha256
-from sedd.checkpoints.run_checkpoint import find_checkpoint, load_trained
-from sedd.config import Experiment, Measured, Pretrained, differences, training_identity
+from sedd.checkpoints.causal import CausalModel, load_causal
+from sedd.checkpoints.default_settings import default_settings
+from sedd.checkpoints.hub import folder_tokenizer, weights_sha256
+from sedd.checkpoints.language_model import LanguageModel, NetworkModel
+from sedd.checkpoints.official import LENGTH, is_official, load_official
+from sedd.checkpoints.recognize import (
+    Source,
+    checkpoint_path,
+    model_folder,
+    recognize,
+    recognize_published,
+)
+from sedd.checkpoints.run_checkpoint import TrainedNetwork, find_checkpoint, load_trained
+from sedd.config import (
+    Experiment,
+    Measured,
+    Pretrained,
+    differences,
+    load_subject,
+    training_identity,
+)
 from sedd.config.pretrained import STEP
-from sedd.data.tokenizers import load_tokenizer
+from sedd.data.tokenizers import Tokenizer, load_tokenizer
 from sedd.errors import CheckpointError
-from sedd.model import DiffusionTransformer
 from sedd.objective import ScoreEntropy
 from sedd.paths import run_dir
+from sedd.registry import SAMPLERS
 from sedd.runtime.device import choose_device
 
-# what a network must have been trained with, to be used as the configuration says
-NETWORK = ("objective", "model", "graph", "noise", "data")
+M = TypeVar("M", bound=Measured)
+# settings that a network must have been trained with; `training` too for the run of another name
+SECTIONS = ("objective", "model", "graph", "noise", "data")
+
+
+def open_language_model(
+    source: Measured | Source | str | Path,
+    step: int | None = None,
+    device: torch.device | str | None = None,
+    *,
+    tokenizer: str | None = None,
+    length: int | None = None,
+) -> LanguageModel:
+    """Open a model.
+
+    source: an experiment, which must have the settings that its run was trained with; or the name
+        of one; or a run's folder or checkpoint, which is opened with the settings recorded in it;
+        or a published model (SEDD, or a causal model of the Hugging Face library) by its folder or
+        hub id, with default settings.
+    step: which checkpoint of a run; None: the newest. device: None: the GPU if there is one.
+    tokenizer, length: in place of those that the source records; a published SEDD model reads with
+        gpt2 by default, and a causal model has at most 1024 tokens.
+    Raises CheckpointError that lists what was tried, or says what does not fit.
+    """
+    place = device if isinstance(device, torch.device) else choose_device(device)
+    found = look_up(source)
+    if isinstance(found, Source):
+        if found.kind in ("run", "checkpoint"):
+            trained = load_trained(checkpoint_path(found, step), place)
+            settings = with_reading(trained.experiment, tokenizer, length)
+            return trained_model(trained, settings, place)
+        folder = model_folder(found, step)
+        return published_model(found.name, folder, place, tokenizer=tokenizer, length=length)
+    subject = with_reading(found, tokenizer, length)
+    if isinstance(subject, Experiment):
+        return open_experiment(subject, step, place)
+    folder = model_folder(recognize_published(subject.pretrained), step)
+    return published_model(subject.pretrained, folder, place, subject)
+
+
+def look_up(source: Measured | Source | str | Path) -> Measured | Source:
+    """The experiment that a source names, or the recognized source of another kind."""
+    if isinstance(source, str | Path):
+        source = recognize(source)
+    if isinstance(source, Source) and source.kind == "experiment":
+        return load_subject(source.name, writes=False)
+    return source
 
 
 def open_run(
     experiment: Measured, step: int | None = None, device: torch.device | str | None = None
-) -> Run:
-    """Open a pretrained model, or a checkpoint of the experiment or, for a renamed one with none of its own, of the one it
-    derives from.
+) -> LanguageModel:
+    """`open_language_model` for an experiment."""
+    return open_language_model(experiment, step, device)
 
-    Raises CheckpointError if there is none, or if it was trained with another network, diffusion or vocabulary.
+
+def open_experiment(experiment: Experiment, step: int | None, device: torch.device) -> NetworkModel:
+    """A checkpoint of the experiment's run or, if it has none, of the run it derives from.
+
+    Raises CheckpointError if there is none, or if it was trained with other settings.
     """
-    place = device if isinstance(device, torch.device) else choose_device(device)
-    if isinstance(experiment, Pretrained):
-        return open_pretrained(experiment, step, place)
-    return open_trained(experiment, step, place)
+    runs = [run_dir(name) for name in (experiment.name, experiment.base) if name]
+    trained = load_trained(find_checkpoint(runs, step), device)
+    check_settings(trained, experiment)
+    return trained_model(trained, experiment, device)
 
 
-def open_trained(experiment: Experiment, step: int | None, place: torch.device) -> NetworkRun:
-    """A checkpoint of our own."""
-    path = find_checkpoint(
-        [run_dir(name) for name in (experiment.name, experiment.base) if name], step
-    )
-    tokenizer = load_tokenizer(experiment.data.tokenizer)
-    trained = load_trained(path, place)
-    own = path.is_relative_to(run_dir(experiment.name))
-    compared = NETWORK if own else (*NETWORK, "training")
+def check_settings(trained: TrainedNetwork, experiment: Experiment) -> None:
+    """Raise CheckpointError, with each difference, if a network was trained with other settings."""
+    own = trained.path.is_relative_to(run_dir(experiment.name))
+    sections = SECTIONS if own else (*SECTIONS, "training")
     before, now = (
         {
             key: value
             for key, value in training_identity(one).items()
-            if key.split(".")[0] in compared
+            if key.split(".")[0] in sections
         }
         for one in (trained.experiment, experiment)
     )
     if changed := differences(before, now):
         raise CheckpointError(
-            f"{path}: trained with other settings:\n  "
+            f"{trained.path}: trained with other settings:\n  "
             + "\n  ".join(changed)
             + f"\nset them back, or train again: sedd train {experiment.name}"
         )
-    check_vocabulary(str(path), trained.vocab_size, experiment)
-    return NetworkRun(
+
+
+def trained_model(
+    trained: TrainedNetwork, experiment: Experiment, device: torch.device
+) -> NetworkModel:
+    """A network of this project with the settings of an experiment."""
+    tokenizer = load_tokenizer(experiment.data.tokenizer)
+    check_vocabulary(str(trained.path), trained.vocab_size, tokenizer)
+    return NetworkModel(
         experiment=experiment,
         step=trained.step,
         tokenizer=tokenizer,
-        device=place,
+        device=device,
         checkpoint_sha256=trained.sha256,
-        model=trained.model,
+        network=trained.network,
         objective=build_objective(experiment, trained.vocab_size),
     )
 
 
-def open_pretrained(experiment: Pretrained, step: int | None, place: torch.device) -> Run:
-    """A published model: one of ours in kind, or a causal one of the Hugging Face library."""
-    if step not in (None, STEP):
-        raise CheckpointError(
-            f"{experiment.name}: a pretrained model has no checkpoint of step {step}, only {STEP}"
-        )
-    name = experiment.pretrained
-    folder = fetch_model(name)
-    tokenizer = load_tokenizer(experiment.data.tokenizer)
-    if not is_diffusion(folder):
-        network = load_causal(folder, name, place)
-        network.check(tokenizer, experiment.data.length)
-        return CausalRun(
-            experiment=experiment,
+def published_model(
+    name: str,
+    folder: Path,
+    device: torch.device,
+    subject: Pretrained | None = None,
+    *,
+    tokenizer: str | None = None,
+    length: int | None = None,
+) -> LanguageModel:
+    """The model of a folder: a published SEDD model, or a causal one of the Hugging Face library.
+
+    name: the hub id or the folder, as the user gave it.
+    subject: settings; None: defaults, with what the folder says of its tokenizer and length.
+    """
+    if subject is not None:
+        tokenizer, length = subject.data.tokenizer, subject.data.length
+    if is_official(folder):
+        official = load_official(folder, device)
+        tokenizer = tokenizer or official.tokenizer
+        words = load_tokenizer(tokenizer) if tokenizer else folder_tokenizer(folder, name)
+        assert words is not None, "official.tokenizer is None only for a folder with its own"
+        check_vocabulary(name, official.graph.vocab_size, words)
+        length = length or official.length
+        return NetworkModel(
+            experiment=subject or default_settings(name, tokenizer or name, length),
             step=STEP,
-            tokenizer=tokenizer,
-            device=place,
-            checkpoint_sha256=network.sha256,
-            network=network,
+            tokenizer=words,
+            device=device,
+            checkpoint_sha256=weights_sha256(folder),
+            network=official.network,
+            objective=ScoreEntropy(official.graph, official.noise),
         )
-    model, graph, noise = load_model(folder, place)
-    assert isinstance(model, DiffusionTransformer), "published models are score networks"
-    check_vocabulary(name, graph.vocab_size, experiment)
-    return NetworkRun(
-        experiment=experiment,
+    network = load_causal(folder, name, device)
+    words = load_tokenizer(tokenizer) if tokenizer else network.own_tokenizer
+    if words is None:
+        raise CheckpointError(
+            f"{name}: {folder} has no tokenizer.json, which says how the model reads texts; add one, or name a tokenizer"
+        )
+    length = length or min(network.max_length, LENGTH)
+    network.check(words, length)
+    return CausalModel(
+        experiment=subject
+        or default_settings(name, tokenizer or name, length, SAMPLERS.names(left_to_right=True)[0]),
         step=STEP,
-        tokenizer=tokenizer,
-        device=place,
-        checkpoint_sha256=weights_sha256(folder),
-        model=model,
-        objective=ScoreEntropy(graph, noise),
+        tokenizer=words,
+        device=device,
+        checkpoint_sha256=network.sha256,
+        network=network,
     )
 
 
-def check_vocabulary(place: str, vocab_size: int, experiment: Measured) -> None:
-    """Raise CheckpointError if a network has not as many tokens as its experiment's vocabulary."""
-    tokenizer = load_tokenizer(experiment.data.tokenizer)
+def with_reading(subject: M, tokenizer: str | None, length: int | None) -> M:
+    """The settings with another tokenizer or length, where one is given."""
+    given = {"tokenizer": tokenizer, "length": length}
+    changes = {key: value for key, value in given.items() if value is not None}
+    return subject.model_copy(update={"data": subject.data.model_copy(update=changes)})
+
+
+def check_vocabulary(name: str, vocab_size: int, tokenizer: Tokenizer) -> None:
+    """Raise CheckpointError unless a network has as many tokens as its tokenizer."""
     if vocab_size != tokenizer.vocab_size:
         raise CheckpointError(
-            f"{place}: a network of {vocab_size} tokens, but data.tokenizer {tokenizer.name!r} has "
+            f"{name}: a network of {vocab_size} tokens, but data.tokenizer {tokenizer.name!r} has "
             f"{tokenizer.vocab_size}; name the vocabulary that it was trained with"
         )

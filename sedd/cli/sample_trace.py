@@ -8,14 +8,15 @@ import typer
 
 from sedd.cli.watch import Watch
 from sedd.config import sampling_steps
-from sedd.evaluate import Run, draw_trace
+from sedd.evaluate import LanguageModel, draw_trace
 from sedd.paths import trace_stem
+from sedd.registry import SAMPLERS
 from sedd.results.trace import write_trace
 from sedd.runtime.progress import progress
 
 
 def sample_trace(
-    run: Run,
+    run: LanguageModel,
     *,
     prefix: str,
     suffix: str,
@@ -44,8 +45,7 @@ def sample_trace(
             on_state=on_state,
         )
     if is_saved:
-        from sedd.registry import SAMPLERS
-from sedd.report.figure.gif import write_gif
+        from sedd.report.figure.gif import write_gif
 
         stem = trace_stem(name, run.step, settings.sampler, steps)
         write_trace(trace, stem.with_suffix(".json"))

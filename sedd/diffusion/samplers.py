@@ -99,6 +99,10 @@ def reverse_step(
     return PlainReverseStep(model, graph, generator, precision)
 
 
+sample_euler = functools.partial(sample, sampler="euler")
+sample_analytic = functools.partial(sample, sampler="analytic")
+
+
 def check_settings(
     graph: Graph, steps: int, sampler: str, precision: str, top_p: float | None, fused: bool
 ) -> None:

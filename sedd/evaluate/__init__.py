@@ -1,6 +1,6 @@
 """Numbers from a model: perplexity, generative perplexity, MAUVE, and the variance of estimators."""
 
-from sedd.checkpoints.language_model import NetworkRun, Run
+from sedd.checkpoints.language_model import LanguageModel, NetworkModel
 from sedd.checkpoints.open import open_run
 from sedd.evaluate.estimators import compare_estimators, estimators_table
 from sedd.evaluate.likelihood import measure
@@ -10,8 +10,8 @@ from sedd.sampling.draw import draw_samples, with_sampling, write_samples
 from sedd.sampling.draw_trace import draw_trace
 
 __all__ = [
-    "NetworkRun",
-    "Run",
+    "LanguageModel",
+    "NetworkModel",
     "compare_estimators",
     "draw_samples",
     "draw_trace",

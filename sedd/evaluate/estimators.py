@@ -13,7 +13,7 @@ import torch
 from rich.table import Table
 from torch import Tensor
 
-from sedd.checkpoints.language_model import NetworkRun, Run
+from sedd.checkpoints.language_model import LanguageModel, NetworkModel
 from sedd.config import changed_only_in_use
 from sedd.diffusion.bound import Estimator
 from sedd.errors import DataError
@@ -26,7 +26,7 @@ ESTIMATORS: tuple[Estimator, ...] = typing.get_args(Estimator)
 
 
 def compare_estimators(
-    run: Run, dataset: str, *, sequences: int, draws: int, repeats: int, seed: int
+    run: LanguageModel, dataset: str, *, sequences: int, draws: int, repeats: int, seed: int
 ) -> dict[str, Any]:
     """Mean, variance and standard error of each estimator on the measured split of a dataset, in nats per token.
 
@@ -35,7 +35,7 @@ def compare_estimators(
     variance_ratio: variance of `paper` divided by that of `stratified`: the factor by which `stratified` needs fewer network
     calls for the same variance. ratio_error: relative standard error of the ratio.
     """
-    if not isinstance(run, NetworkRun) or run.exact:
+    if not isinstance(run, NetworkModel) or run.exact:
         raise DataError(
             f"{run.experiment.name}: its likelihood is exact, so there is no estimator; compare them on a diffusion model"
         )
@@ -69,7 +69,7 @@ def compare_estimators(
 
 
 def estimates(
-    run: NetworkRun, x0: Tensor, estimator: Estimator, draws: int, repeats: int, seed: int
+    run: NetworkModel, x0: Tensor, estimator: Estimator, draws: int, repeats: int, seed: int
 ) -> Tensor:
     """Estimates (R, S), float64, in nats per token."""
     batches = []
@@ -79,7 +79,7 @@ def estimates(
         for index, batch in enumerate(rows):
             with run.autocast():
                 nats = run.objective.negative_log_likelihood(
-                    run.model,
+                    run.network,
                     batch.to(run.device),
                     estimate,
                     generator(seed, "estimators", estimator, index),

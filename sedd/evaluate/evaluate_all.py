@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from sedd.checkpoints.language_model import Run
+from sedd.checkpoints.language_model import LanguageModel
 from sedd.checkpoints.open import open_run
 from sedd.config import (
     Drawn,
@@ -101,7 +101,7 @@ def tokenize_missing(experiment: Measured) -> None:
             tokenize_split(load_dataset(dataset), tokenizer, split, folder, on_progress=bar.update)
 
 
-def draw_point(run: Run, point: Drawn, path: Path, world: World) -> None:
+def draw_point(run: LanguageModel, point: Drawn, path: Path, world: World) -> None:
     """Draw and write the texts of one point of the grid."""
     sampler, steps, precision = point
     experiment = with_sampling(run.experiment, sampler=sampler, steps=steps, precision=precision)

@@ -1,32 +1,32 @@
-"""A causal language model that reads texts: it says how likely each token is, and what state a text leaves it in.
+"""Causal language models as readers of texts: the likelihood of each token, and hidden states.
 
 B texts, n tokens, H width.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from sedd.checkpoints.causal import CausalNetwork, load_causal
-from sedd.checkpoints.language_model import NetworkRun
-from sedd.checkpoints.load_model import fetch_model, is_diffusion
-from sedd.checkpoints.open import open_trained
-from sedd.config import Experiment, Pretrained, checkpoint_steps, load_subject
-from sedd.data.tokenizers import Tokenizer, load_tokenizer
+from sedd.checkpoints.causal import CausalModel
+from sedd.checkpoints.language_model import NetworkModel
+from sedd.checkpoints.open import look_up, open_language_model
+from sedd.config import Experiment, checkpoint_steps
+from sedd.data.tokenizers import Tokenizer
 from sedd.diffusion.fast.row_chunks import row_cross_entropy
 from sedd.errors import CheckpointError
-from sedd.paths import experiment_file, run_dir
+from sedd.objective import Autoregressive
 from sedd.registry import OBJECTIVES
 
-CAUSAL = "a judge must be causal: an autoregressive run of ours, or a causal language model's folder or hub id"
+CAUSAL = (
+    "a judge must be causal: an autoregressive run, or a causal language model's folder or hub id"
+)
 
 
 class Judge(Protocol):
-    """What is asked of a judge. Texts are padded on the right, which changes nothing for what stands before."""
+    """The interface of a judge. Padding on the right of a text does not matter."""
 
     name: str
     tokenizer: Tokenizer
@@ -35,91 +35,72 @@ class Judge(Protocol):
     device: torch.device
 
     def next_nats(self, tokens: Tensor) -> Tensor:
-        """-log p of tokens 1 .. n-1 of (B, n), each given all before it: (B, n - 1) float64 on the CPU."""
+        """-log p of tokens 1 .. n-1 of (B, n), given those before: (B, n - 1) float64, CPU."""
         ...
 
     def features(self, tokens: Tensor) -> Tensor:
-        """State (B, n, H) at each token."""
+        """Last hidden states (B, n, H) of tokens (B, n)."""
         ...
 
 
 class HubJudge:
-    """A model of the Hugging Face library."""
+    """A causal model of the Hugging Face library."""
 
-    def __init__(self, name: str, network: CausalNetwork, tokenizer: Tokenizer):
+    def __init__(self, name: str, model: CausalModel):
         self.name = name
-        self.tokenizer = tokenizer
-        self.max_length = network.max_length
-        self.sha256 = network.sha256
-        self.device = network.device
-        self.next_nats = network.next_nats
-        self.features = network.features
+        self.tokenizer = model.tokenizer
+        self.max_length = model.network.max_length
+        self.sha256 = model.checkpoint_sha256
+        self.device = model.device
+        self.next_nats = model.network.next_nats
+        self.features = model.network.features
 
 
-class OwnJudge:
-    """An autoregressive run of ours. Its texts follow a start state, which is not part of them."""
+class RunJudge:
+    """An autoregressive run of this project. Its network reads a start state before each text."""
 
-    def __init__(self, run: NetworkRun):
-        self.name = run.experiment.name
-        self.tokenizer = run.tokenizer
-        self.max_length = run.experiment.data.length
-        self.sha256 = run.checkpoint_sha256
-        self.device = run.device
-        self._run = run
+    def __init__(self, name: str, model: NetworkModel):
+        self.name = name
+        self.tokenizer = model.tokenizer
+        self.max_length = model.experiment.data.length
+        self.sha256 = model.checkpoint_sha256
+        self.device = model.device
+        self._model = model
 
     def next_nats(self, tokens: Tensor) -> Tensor:
         size = self.tokenizer.vocab_size
-        table, bias = (part[:size] for part in self._run.model.vocabulary_layer())
-        with torch.no_grad(), self._run.autocast():
+        table, bias = (part[:size] for part in self._model.network.vocabulary_layer())
+        with torch.no_grad(), self._model.autocast():
             before = self._after_start(tokens[:, :-1])[:, 1:]
             targets = tokens[:, 1:].to(self.device)
             nats = row_cross_entropy(before.flatten(0, 1), table, bias, targets.flatten())
         return nats.view(targets.shape).double().cpu()
 
     def features(self, tokens: Tensor) -> Tensor:
-        with torch.no_grad(), self._run.autocast():
+        with torch.no_grad(), self._model.autocast():
             return self._after_start(tokens)[:, 1:]
 
     def _after_start(self, tokens: Tensor) -> Tensor:
-        """States (B, 1 + n, H) at the start and at each token."""
-        read = torch.cat([torch.full_like(tokens[:, :1], self.tokenizer.vocab_size), tokens], 1)
-        features = self._run.model.features(read.to(self.device), None)
+        """Hidden states (B, 1 + n, H) at the start state and at each token."""
+        states = torch.cat([torch.full_like(tokens[:, :1], self.tokenizer.vocab_size), tokens], 1)
+        features = self._model.network.features(states.to(self.device), None)
         return features.unflatten(0, (len(tokens), -1))
 
 
 def open_judge(name: str, device: torch.device) -> Judge:
-    """An experiment of ours, by its name, or a model by its folder or hub id.
+    """Open a judge: an experiment's name, or anything else that `sedd.open_model` takes.
 
-    Raises CheckpointError if it cannot be loaded, is not causal, or does not say its vocabulary.
+    Raises CheckpointError if it cannot be opened, is not causal, or has no tokenizer. An experiment
+    must be trained to its end.
     """
-    if experiment_file(name).is_file() or run_dir(name).is_dir():
-        subject = load_subject(name)
-        if isinstance(subject, Pretrained):
-            tokenizer = load_tokenizer(subject.data.tokenizer)
-            return hub_judge(name, subject.pretrained, device, tokenizer)
-        return own_judge(subject, device)
-    return hub_judge(name, name, device, None)
-
-
-def own_judge(experiment: Experiment, device: torch.device) -> OwnJudge:
-    """The last checkpoint of an autoregressive run."""
-    if not OBJECTIVES[experiment.objective.type].left_to_right:
-        raise CheckpointError(f"{experiment.name}: {experiment.objective.type}; {CAUSAL}")
-    return OwnJudge(open_trained(experiment, checkpoint_steps(experiment)[-1], device))
-
-
-def hub_judge(
-    name: str, source: str, device: torch.device, tokenizer: Tokenizer | None
-) -> HubJudge:
-    """tokenizer: None for that of the model's folder."""
-    folder = fetch_model(source)
-    if is_diffusion(folder):
-        raise CheckpointError(f"{name}: a diffusion; {CAUSAL}")
-    network = load_causal(folder, name, device)
-    tokenizer = tokenizer or network.own_tokenizer
-    if tokenizer is None:
-        raise CheckpointError(
-            f"{name}: {Path(folder)} has no tokenizer.json, which says how it reads texts; put one there"
-        )
-    network.check(tokenizer, 1)
-    return HubJudge(name, network, tokenizer)
+    source, step = look_up(name), None
+    if isinstance(source, Experiment):
+        if not OBJECTIVES[source.objective.type].left_to_right:
+            raise CheckpointError(f"{name}: {source.objective.type}; {CAUSAL}")
+        step = checkpoint_steps(source)[-1]
+    model = open_language_model(source, step, device)
+    if isinstance(model, CausalModel):
+        return HubJudge(name, model)
+    if isinstance(model, NetworkModel) and isinstance(model.objective, Autoregressive):
+        return RunJudge(name, model)
+    raise CheckpointError(f"{name}: a diffusion; {CAUSAL}")

@@ -13,7 +13,7 @@ import math
 
 import torch
 
-from sedd.checkpoints.language_model import Run
+from sedd.checkpoints.language_model import LanguageModel
 from sedd.evaluate.measured_text import MeasuredText, open_text, unigram_baselines
 from sedd.paths import evaluation_file
 from sedd.results import perplexity
@@ -24,7 +24,7 @@ from sedd.runtime.resumable import parts_folder, run_resumable
 from sedd.runtime.seeds import generator
 
 
-def measure(run: Run, dataset: str, world: World | None = None) -> PerplexityResult:
+def measure(run: LanguageModel, dataset: str, world: World | None = None) -> PerplexityResult:
     """The perplexity of a model on a dataset; the same result in every process.
 
     Finished batches are kept beside the path of the result until they are removed.
@@ -73,7 +73,9 @@ def measure(run: Run, dataset: str, world: World | None = None) -> PerplexityRes
     )
 
 
-def sequence_nats(run: Run, text: MeasuredText, world: World) -> tuple[torch.Tensor, float]:
+def sequence_nats(
+    run: LanguageModel, text: MeasuredText, world: World
+) -> tuple[torch.Tensor, float]:
     """Nats of each sequence, (N,) float64, in the order of the text, and the seconds of all processes together."""
     experiment = run.experiment
     batches = text.x0.split(experiment.evaluation.batch_size)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from sedd.checkpoints.causal import INSTALL
-from sedd.checkpoints.language_model import Run
+from sedd.checkpoints.language_model import LanguageModel
 from sedd.config import Measured, reference_dataset, sampling_steps
 from sedd.errors import CheckpointError, DataError
 from sedd.evaluate.generative import standard_error
@@ -55,7 +55,7 @@ def real_texts(experiment: Measured) -> Tensor:
 
 
 def measure_mauve(
-    run: Run, task: str, featurizer: Judge, world: World | None = None
+    run: LanguageModel, task: str, featurizer: Judge, world: World | None = None
 ) -> MauveResult:
     """The score of a model on one task; the same result in every process.
 
@@ -98,7 +98,7 @@ def measure_mauve(
     )
 
 
-def write_around(run: Run, task: str, real: Tensor, world: World) -> list[Tensor]:
+def write_around(run: LanguageModel, task: str, real: Tensor, world: World) -> list[Tensor]:
     """S tensors (R, L): samples that keep the given tokens of the real texts."""
     experiment, size = run.experiment, run.experiment.sampling.batch_size
     samples, given = experiment.mauve.samples, given_positions(task, real.shape[1])
@@ -133,7 +133,7 @@ def write_around(run: Run, task: str, real: Tensor, world: World) -> list[Tensor
     return list(drawn.split(len(real)))
 
 
-def features(featurizer: Judge, texts: Tensor, run: Run, what: str) -> np.ndarray:
+def features(featurizer: Judge, texts: Tensor, run: LanguageModel, what: str) -> np.ndarray:
     """The state at each text's last token, (R, H) float32; texts are tokenized again if the vocabularies differ."""
     token_ids = [list(row) for row in texts.tolist()]
     if featurizer.tokenizer.sha256 != run.tokenizer.sha256:

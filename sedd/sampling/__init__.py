@@ -1,1 +1,1 @@
-"""Texts from a model: free, around given text, or traced from noise."""
+"""Samples of a model: free, around a prompt, or with every state on the path from noise."""

@@ -1,23 +1,21 @@
-"""Texts drawn from a run, freely or around given text: a prefix, a suffix, or pieces at any place."""
+"""Samples of a model as JSON lines, in resumable batches that several devices share."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import torch
-
-from sedd.checkpoints.language_model import Run
-from sedd.config import Measured, changed_only_in_use, sampling_steps, text_length
-from sedd.errors import ConfigError, DataError, Problem
-from sedd.objective.objective import Clamp
+from sedd.checkpoints.language_model import LanguageModel
+from sedd.config import Measured, changed_only_in_use, sampling_steps
+from sedd.errors import ConfigError, Problem
 from sedd.results import samples
 from sedd.runtime.atomic import write_text
 from sedd.runtime.distributed import World
 from sedd.runtime.progress import progress
 from sedd.runtime.resumable import parts_folder, remove_parts, run_resumable
+from sedd.sampling.prompt import Prompt
 
 M = TypeVar("M", bound=Measured)
 
@@ -31,26 +29,31 @@ def with_sampling(
     precision: str | None = None,
     top_p: float | None = None,
     temperature: float | None = None,
+    length: int | None = None,
 ) -> M:
-    """The experiment with what is not None in its `sampling` section. Raises ConfigError if that cannot be."""
-    given = {
+    """Change the `sampling` section; None keeps a value. Raises ConfigError."""
+    values = {
         "count": count,
         "sampler": sampler,
         "steps": steps,
         "precision": precision,
         "top_p": top_p,
         "temperature": temperature,
+        "length": length,
     }
-    changes = {f"sampling.{key}": value for key, value in given.items() if value is not None}
-    asked = changed_only_in_use(experiment, changes)
-    if steps not in (None, sampling_steps(asked)):
-        what = f"{asked.sampling.sampler} takes one step a token, {sampling_steps(asked)}; leave it out; got {steps}"
+    changes = {f"sampling.{key}": value for key, value in values.items() if value is not None}
+    changed = changed_only_in_use(experiment, changes)
+    if steps not in (None, sampling_steps(changed)):
+        what = (
+            f"{changed.sampling.sampler} takes one step a token, {sampling_steps(changed)}; "
+            f"leave it out; got {steps}"
+        )
         raise ConfigError("command line", [Problem("--steps", what)])
-    return asked
+    return changed
 
 
 def draw_samples(
-    run: Run,
+    model: LanguageModel,
     *,
     prefix: str = "",
     suffix: str = "",
@@ -59,18 +62,19 @@ def draw_samples(
     out: Path | None = None,
     world: World | None = None,
 ) -> list[dict[str, Any]]:
-    """Draw texts as the experiment's `sampling` section asks, each with what its JSON line says; the same in every process.
+    """Sample by the experiment's settings; return the content of each JSON line, on every rank.
 
-    out: the file that they are for, beside which parts are kept until they are removed.
-    pieces: given texts, by the number of the token they begin at.
-    Raises DataError if what is given does not fit or leaves nothing to draw, or if the model cannot draw so.
+    pieces: texts that every sample keeps, by the position of their first token.
+    out: the file that the samples are for; finished batches are kept beside it until
+        `write_samples`. None: nothing is kept.
+    Raises DataError if the prompt does not fit or leaves no token to sample, or if the model does
+    not support it.
     """
-    settings, steps = run.experiment.sampling, sampling_steps(run.experiment)
-    length, count = text_length(run.experiment), settings.count
-    before, after = run.tokenizer.encode_part(prefix), run.tokenizer.encode_part(suffix)
-    inside = {at: run.tokenizer.encode_part(text) for at, text in (pieces or {}).items()}
-    clamp = clamped(before, after, length, inside)
-    made = {
+    settings, steps = model.experiment.sampling, sampling_steps(model.experiment)
+    tokenizer, length, count = model.tokenizer, model.length, settings.count
+    prompt = Prompt.encode(tokenizer, prefix, suffix, pieces)
+    clamp = prompt.clamp(length)
+    recorded = {
         "sampler": settings.sampler,
         "steps": steps,
         "denoise": settings.denoise,
@@ -78,87 +82,55 @@ def draw_samples(
         "top_p": settings.top_p,
         "temperature": settings.temperature,
         "length": length,
-        "checkpoint_step": run.step,
-        "prefix": run.tokenizer.decode(before),
-        "suffix": run.tokenizer.decode(after),
-        "pieces": {str(at): run.tokenizer.decode(tokens) for at, tokens in inside.items()},
+        "checkpoint_step": model.step,
+        "prefix": tokenizer.decode(prompt.prefix),
+        "suffix": tokenizer.decode(prompt.suffix),
+        "pieces": {str(at): tokenizer.decode(part) for at, part in prompt.parts.items()},
     }
-    identity = samples.identity(run.experiment)
-    provenance = run.provenance(identity, seed).model_dump(exclude_none=True)
+    identity = samples.identity(model.experiment)
+    provenance = model.provenance(identity, seed).model_dump(exclude_none=True)
     sizes = [min(settings.batch_size, count - at) for at in range(0, count, settings.batch_size)]
-    with progress(f"sample {run.experiment.name}", count, "text") as bar:
+    with progress(f"sample {model.name}", count, "text") as bar:
 
-        def work(batch: int) -> list[list[int]]:
-            return run.draw(
+        def draw_batch(batch: int) -> list[list[int]]:
+            return model.draw(
                 sizes[batch],
                 length,
-                run.drawing(steps),
+                model.drawing(steps),
                 clamp=clamp,
-                generator=run.generator(seed, "sample", batch),
+                generator=model.generator(seed, "sample", batch),
                 on_step=lambda step, x: bar.note(step=f"{step + 1}/{steps}"),
             ).tolist()
 
-        parts = run_resumable(
+        batches = run_resumable(
             len(sizes),
-            work,
+            draw_batch,
             folder=None if out is None else parts_folder(out),
-            identity={**identity, **made, "seed": seed, "checkpoint": run.checkpoint_sha256},
-            world=world or World(run.device),
+            identity={
+                **identity,
+                **recorded,
+                "seed": seed,
+                "checkpoint": model.checkpoint_sha256,
+            },
+            world=world or World(model.device),
             on_done=lambda batch: bar.update(sizes[batch]),
         )
     return [
         {
             "index": index,
-            "text": run.tokenizer.decode(tokens),
+            "text": tokenizer.decode(tokens),
             "tokens": tokens,
-            "prefix_tokens": len(before),
-            "suffix_tokens": len(after),
-            "settings": made,
+            "prefix_tokens": len(prompt.prefix),
+            "suffix_tokens": len(prompt.suffix),
+            "settings": recorded,
             "seed": seed,
             "provenance": provenance,
         }
-        for index, tokens in enumerate(tokens for part in parts for tokens in part.values)
+        for index, tokens in enumerate(tokens for batch in batches for tokens in batch.values)
     ]
 
 
-def clamped(
-    before: Sequence[int],
-    after: Sequence[int],
-    length: int,
-    inside: Mapping[int, Sequence[int]] | None = None,
-) -> Clamp | None:
-    """The given tokens in their places, and where they are: both (length,). None if nothing is given."""
-    tokens, given = torch.zeros(length, dtype=torch.long), torch.zeros(length, dtype=torch.bool)
-    if len(before) + len(after) >= length:
-        raise DataError(
-            f"the prefix has {len(before)} tokens and the suffix {len(after)}: of the {length} tokens of a text "
-            "none is left to draw; shorten them, or raise sampling.length"
-        )
-    for at, piece in {0: before, **{length - len(after): after}}.items():
-        place(tokens, given, at, piece)
-    for at, piece in (inside or {}).items():
-        place(tokens, given, at, piece)
-    if bool(given.all()):
-        raise DataError(
-            f"all {length} tokens of a text are given: none is left to draw; give less, or raise sampling.length"
-        )
-    return (tokens, given) if bool(given.any()) else None
-
-
-def place(tokens: torch.Tensor, given: torch.Tensor, at: int, piece: Sequence[int]) -> None:
-    """Put a piece at its place. Raises DataError if it reaches outside, or over another one."""
-    length = len(tokens)
-    if at < 0 or at + len(piece) > length:
-        raise DataError(
-            f"a piece of {len(piece)} tokens at token {at} reaches outside the {length} tokens of a text"
-        )
-    if bool(given[at : at + len(piece)].any()):
-        raise DataError(f"the piece of {len(piece)} tokens at token {at} lies over another")
-    tokens[at : at + len(piece)] = torch.tensor(piece, dtype=torch.long)
-    given[at : at + len(piece)] = True
-
-
 def write_samples(texts: list[dict[str, Any]], path: Path) -> None:
-    """One JSON a line. What was kept of them while they were drawn is removed."""
+    """Write samples, one JSON a line, and remove the batches that were kept beside the file."""
     write_text(path, "".join(json.dumps(text, ensure_ascii=False) + "\n" for text in texts))
     remove_parts(path)

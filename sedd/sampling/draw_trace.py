@@ -1,4 +1,4 @@
-"""One text drawn from a run with every state on its way from noise: to be looked at, not counted."""
+"""One sample with every state between noise and text, for a picture or the terminal."""
 
 from __future__ import annotations
 
@@ -6,67 +6,69 @@ from collections.abc import Callable
 
 import torch
 
-from sedd.checkpoints.language_model import NetworkRun, Run
-from sedd.config import sampling_steps, text_length
+from sedd.checkpoints.language_model import LanguageModel, NetworkModel
+from sedd.config import sampling_steps
 from sedd.diffusion.samplers import start
 from sedd.errors import DataError
 from sedd.objective import Diffusion
 from sedd.results.trace import Trace, build_trace, identity
-from sedd.sampling.draw import clamped
+from sedd.sampling.prompt import Prompt
 
 
 def draw_trace(
-    run: Run,
+    model: LanguageModel,
     *,
     prefix: str = "",
     suffix: str = "",
     seed: int,
     on_state: Callable[[list[str | None]], None] | None = None,
 ) -> Trace:
-    """Draw a text as the experiment's `sampling` section asks, keeping what is at each position after each step.
+    """Sample one text and record the token at each position after each step.
 
-    on_state: told each state as it comes, as the texts of its tokens; None is the mask.
-    Raises DataError if prefix and suffix leave nothing to draw, or if the model does not begin from noise.
+    on_state: called with each state, as the texts of its tokens; None is the mask.
+    Raises DataError if prefix and suffix leave no token to sample, or if the model is not a
+    diffusion.
     """
-    if not (isinstance(run, NetworkRun) and isinstance(run.objective, Diffusion)):
+    if not (isinstance(model, NetworkModel) and isinstance(model.objective, Diffusion)):
         raise DataError(
-            f"{run.experiment.name}: writes from left to right, with no noise to follow: --trace and --watch are for diffusion"
+            f"{model.name}: samples from left to right, so there is no noise to trace; --trace and --watch need a diffusion model"
         )
-    graph, steps = run.objective.graph, sampling_steps(run.experiment)
-    shape = (1, text_length(run.experiment))
-    before, after = run.tokenizer.encode_part(prefix), run.tokenizer.encode_part(suffix)
-    clamp = clamped(before, after, shape[1])
-    pieces: dict[int, str | None] = {}
+    graph, steps = model.objective.graph, sampling_steps(model.experiment)
+    prompt = Prompt.encode(model.tokenizer, prefix, suffix)
+    shape = (1, model.length)
+    clamp = prompt.clamp(model.length)
+    token_texts: dict[int, str | None] = {}
     states: list[list[int]] = []
 
-    def keep(x: torch.Tensor) -> None:
+    def record(x: torch.Tensor) -> None:
         state = x[0].tolist()
         for token in state:
-            if token not in pieces:
-                pieces[token] = None if token == graph.mask else run.tokenizer.decode([token])
+            if token not in token_texts:
+                is_mask = token == graph.mask
+                token_texts[token] = None if is_mask else model.tokenizer.decode([token])
         states.append(state)
         if on_state is not None:
-            on_state([pieces[token] for token in state])
+            on_state([token_texts[token] for token in state])
 
-    # the sampler's own first draw, made once more: it reports states after its steps only
-    noise, _ = start(graph, shape, clamp, run.generator(seed, "trace"), run.device)
-    keep(noise)
-    run.draw(
+    # the sampler reports states after its steps only: repeat its first draw to record the noise
+    noise, _ = start(graph, shape, clamp, model.generator(seed, "trace"), model.device)
+    record(noise)
+    model.draw(
         *shape,
-        run.drawing(steps),
+        model.drawing(steps),
         clamp=clamp,
-        generator=run.generator(seed, "trace"),
-        on_step=lambda step, x: keep(x),
+        generator=model.generator(seed, "trace"),
+        on_step=lambda step, x: record(x),
     )
-    provenance = run.provenance(identity(run.experiment), seed).model_dump(exclude_none=True)
+    provenance = model.provenance(identity(model.experiment), seed).model_dump(exclude_none=True)
     about = {
-        "experiment": run.experiment.name,
-        "checkpoint_step": run.step,
-        "sampler": run.experiment.sampling.sampler,
+        "experiment": model.name,
+        "checkpoint_step": model.step,
+        "sampler": model.experiment.sampling.sampler,
         "steps": steps,
-        "prefix_tokens": len(before),
-        "suffix_tokens": len(after),
+        "prefix_tokens": len(prompt.prefix),
+        "suffix_tokens": len(prompt.suffix),
         "seed": seed,
         "provenance": provenance,
     }
-    return build_trace(about, states, pieces)
+    return build_trace(about, states, token_texts)

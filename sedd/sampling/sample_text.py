@@ -1,4 +1,4 @@
-"""Texts from a model that `load_model` returned, published or ours: text in, text out."""
+"""`sample_text`: texts from a model that `load_model` returned."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import cast
 
 import torch
 
+from sedd.checkpoints.load_model import LoadedModel
+from sedd.checkpoints.official import LENGTH, TOKENIZER
 from sedd.data.tokenizers import load_tokenizer
 from sedd.diffusion import Graph, Noise, ScoreFunction, SplitNetwork
 from sedd.errors import DataError
@@ -13,7 +15,7 @@ from sedd.model import DiffusionTransformer
 from sedd.objective import Drawing, ScoreEntropy
 from sedd.registry import DEFAULT_SAMPLER
 from sedd.runtime.device import autocast
-from sedd.sampling.draw import clamped
+from sedd.sampling.prompt import Prompt
 
 
 def sample_text(
@@ -22,35 +24,41 @@ def sample_text(
     prefix: str = "",
     suffix: str = "",
     count: int = 1,
-    length: int = 1024,
+    length: int | None = None,
     steps: int = 128,
     sampler: str = DEFAULT_SAMPLER,
     top_p: float | None = None,
-    tokenizer: str = "gpt2",
+    tokenizer: str | None = None,
     seed: int = 0,
 ) -> list[str]:
-    """Draw `count` texts of `length` tokens, freely or around a given prefix and suffix.
+    """Sample `count` texts of `length` tokens, freely or between a prefix and a suffix.
 
-    loaded: what `load_model` returned. tokenizer: its vocabulary, gpt2 for the published models; text8, a hub id or a folder.
-    The rest as in `sedd.objective.Drawing`. Runs where the model is, in bfloat16 on a GPU.
-    Raises DataError if the vocabulary is not the model's, or if prefix and suffix leave nothing to draw.
+    loaded: what `load_model` returned, or another tuple of network, graph and noise.
+    length, tokenizer: None: those of the loaded model; for a plain tuple, 1024 tokens of gpt2.
+    tokenizer: gpt2, text8, a hub id or a folder.
+    steps, sampler, top_p: as in `sedd.objective.Drawing`. Runs on the network's device, in bfloat16
+        on a GPU.
+    Raises DataError if the tokenizer has another vocabulary than the network, or if the prompt
+    leaves no token to sample.
     """
-    model, graph, noise = loaded
+    network, graph, noise = loaded
+    if isinstance(loaded, LoadedModel):
+        length, tokenizer = length or loaded.length, tokenizer or loaded.tokenizer_name
+    length, tokenizer = length or LENGTH, tokenizer or TOKENIZER
     words = load_tokenizer(tokenizer)
     if words.vocab_size != graph.vocab_size:
         raise DataError(
             f"the model has {graph.vocab_size:,} tokens and the tokenizer {tokenizer!r} {words.vocab_size:,}: "
             "it was trained with another; name that one, tokenizer=..."
         )
-    assert isinstance(model, SplitNetwork), "load_model returns no other"
-    device = model.vocabulary_layer()[0].device
-    clamp = clamped(words.encode_part(prefix), words.encode_part(suffix), length)
+    assert isinstance(network, SplitNetwork), "load_model returns no other"
+    device = network.vocabulary_layer()[0].device
     with autocast("auto", device):
         x = ScoreEntropy(graph, noise).sample(
-            cast(DiffusionTransformer, model),
+            cast(DiffusionTransformer, network),
             (count, length),
             Drawing(sampler, steps, top_p=top_p),
-            clamp=clamp,
+            clamp=Prompt.encode(words, prefix, suffix).clamp(length),
             generator=torch.Generator().manual_seed(seed),
             device=device,
         )

@@ -91,7 +91,7 @@ def test_the_seed_decides_the_number(run):
 def test_the_averaged_weights_are_measured(run):
     content = torch.load("results/runs/measured/checkpoints/step_30.pt", weights_only=True)
     name = "output_layer.linear.weight"
-    assert torch.equal(dict(run.model.named_parameters())[name], content["ema"]["shadow"][name])
+    assert torch.equal(dict(run.network.named_parameters())[name], content["ema"]["shadow"][name])
     assert not torch.equal(content["model"][name], content["ema"]["shadow"][name])
 
 

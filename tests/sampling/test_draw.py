@@ -13,7 +13,7 @@ from sedd.config import load_experiment
 from sedd.errors import ConfigError, DataError
 from sedd.evaluate import draw_samples, open_run, with_sampling
 from sedd.paths import run_dir, samples_file
-from sedd.sampling.draw import clamped
+from sedd.sampling.prompt import Prompt
 from sedd.train import train
 
 
@@ -107,10 +107,10 @@ def test_top_p_makes_texts_of_likelier_tokens(run):
 
 
 def test_given_tokens_stand_at_both_ends():
-    tokens, given = clamped([1, 2], [3], 5)
+    tokens, given = Prompt([1, 2], [3]).clamp(5)
     assert tokens.tolist() == [1, 2, 0, 0, 3]
     assert given.tolist() == [True, True, False, False, True]
-    assert clamped([], [], 5) is None
+    assert Prompt().clamp(5) is None
 
 
 def test_the_verb_prints_texts_and_writes_them_with_their_settings(run):

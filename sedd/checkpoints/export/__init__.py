@@ -1,4 +1,4 @@
-"""A run's checkpoint in the form in which the paper's models are published, with a model card."""
+"""Export of a run's checkpoint: the published form of the paper's models, with a model card."""
 
 from sedd.checkpoints.export.export_run import Exported, export
 

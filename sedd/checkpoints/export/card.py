@@ -1,13 +1,12 @@
-"""The model card: what a model is, what it learnt from, how well it does, and how to use it."""
+"""The model card: the model, its training data, its measured quality, and its use."""
 
 from __future__ import annotations
 
 from sedd.checkpoints.export.folder import MARK
-from sedd.checkpoints.run_checkpoint import Trained
-from sedd.config import load_dataset, resolved_yaml, text_length
-from sedd.registry import SAMPLERS
-from sedd.report.table.markdown import escape
+from sedd.checkpoints.run_checkpoint import TrainedNetwork
+from sedd.config import load_dataset, resolved_yaml, sampling_steps
 from sedd.results.perplexity import PerplexityResult
+from sedd.runtime.markdown import escape_markdown, markdown_table
 from sedd.runtime.provenance import code_version, file_sha256, now
 
 HEAD = """\
@@ -20,15 +19,15 @@ tags:
 """
 
 
-def model_card(trained: Trained, evaluations: list[PerplexityResult]) -> str:
-    """README.md of an export. Raises ConfigError if the dataset's own file, which tells its licence, is missing."""
+def model_card(trained: TrainedNetwork, evaluations: list[PerplexityResult]) -> str:
+    """README.md of an export. Raises ConfigError without the dataset's file and its licence."""
     return HEAD + "\n".join(
         [
-            what_it_is(trained),
-            how_to_load(trained),
-            learnt_from(trained),
-            measured(evaluations),
-            "## Training\n\nEvery setting, with defaults filled in:\n",
+            description_section(trained),
+            usage_section(trained),
+            data_section(trained),
+            evaluation_section(evaluations),
+            "## Training\n\nEvery setting, including defaults:\n",
             f"```yaml\n{resolved_yaml(trained.experiment)}```\n",
             "## Origin\n",
             f"{MARK} of sedd {code_version()} at {now()}, from the checkpoint of step {trained.step:,} "
@@ -37,74 +36,71 @@ def model_card(trained: Trained, evaluations: list[PerplexityResult]) -> str:
     )
 
 
-def what_it_is(trained: Trained) -> str:
+def description_section(trained: TrainedNetwork) -> str:
     experiment = trained.experiment
     assert experiment.graph is not None, "score entropy has a graph"
     assert experiment.noise is not None, "score entropy has noise"
-    count = sum(weight.numel() for weight in trained.model.parameters())
+    count = sum(weight.numel() for weight in trained.network.parameters())
     description = experiment.description.rstrip(".")
     return f"""\
-# {escape(experiment.name)}
+# {escape_markdown(experiment.name)}
 
-{escape(description)}.
+{escape_markdown(description)}.
 
 A language model by score entropy discrete diffusion ([Lou, Meng and Ermon 2024](https://arxiv.org/abs/2310.16834)), with the
-{experiment.graph.type} graph and {experiment.noise.type} noise: a transformer of {count:,} parameters that maps noisy tokens
-and a noise level to the ratios by which text is denoised. These are the averaged weights after {trained.step:,} steps of
+{experiment.graph.type} graph and {experiment.noise.type} noise. A transformer of {count:,} parameters maps noisy tokens and a
+noise level to the probability ratios that denoise a text. These are the averaged weights after {trained.step:,} steps of
 {experiment.training.batch_size} sequences of {experiment.data.length} tokens.
 """
 
 
-def how_to_load(trained: Trained) -> str:
-    data, sampling = trained.experiment.data, trained.experiment.sampling
-    shape = f"(1, {text_length(trained.experiment)})"
-    info = SAMPLERS[sampling.sampler]
-    module, function = info.implementation.split(":")
-    steps = "" if info.one_step_per_token else f", steps={sampling.steps}"
+def usage_section(trained: TrainedNetwork) -> str:
+    experiment = trained.experiment
+    call = f'sampler="{experiment.sampling.sampler}", steps={sampling_steps(experiment)}'
     return f"""\
 ## Use
 
 ```python
-from sedd import load_model
-from sedd.data.tokenizers import load_tokenizer
-from {module} import {function}
+import sedd
 
-model, graph, noise = load_model("FOLDER")  # this folder, or its id on the hub
-tokens = {function}(model, graph, noise, {shape}{steps})
-print(load_tokenizer("{data.tokenizer}").decode(tokens[0].tolist()))
+model = sedd.open_model("FOLDER")  # this folder, or its id on the hub
+texts = model.sample({call})
+print(texts[0])
 ```
 
-The names of files, keys and parameters are those of the published checkpoints. The vocabulary, which `config.json` has no key
-for, is that of the tokenizer `{data.tokenizer}`: {trained.vocab_size:,} tokens.
+The names of files, keys and parameters are those of the published checkpoints. The vocabulary is that of the tokenizer
+`{experiment.data.tokenizer}`: {trained.vocab_size:,} tokens. `config.json` has no key for it, so the metadata of
+`model.safetensors` names it.
 """
 
 
-def learnt_from(trained: Trained) -> str:
+def data_section(trained: TrainedNetwork) -> str:
     dataset = load_dataset(trained.experiment.data.dataset)
     homepage = f" Source: <{dataset.homepage}>." if dataset.homepage else ""
     return f"""\
 ## Data
 
-`{dataset.name}`: {escape(dataset.description)}. Licence: {escape(dataset.licence)}.{homepage}
+`{dataset.name}`: {escape_markdown(dataset.description)}. Licence: {escape_markdown(dataset.licence)}.{homepage}
 """
 
 
-def measured(evaluations: list[PerplexityResult]) -> str:
+def evaluation_section(evaluations: list[PerplexityResult]) -> str:
     if not evaluations:
         return "## Evaluation\n\nNot measured.\n"
     rows = [
-        f"| {escape(one.dataset)} ({one.split}) | {one.perplexity:.2f} ± {one.perplexity_standard_error:.2f} "
-        f"| {one.bits_per_character:.3f} ± {one.bits_per_character_standard_error:.3f} "
-        f"| {one.num_sequences:,} x {one.num_draws:,} | {escape(one.provenance.code_version)} |"
+        [
+            f"{escape_markdown(one.dataset)} ({one.split})",
+            f"{one.perplexity:.2f} ± {one.perplexity_standard_error:.2f}",
+            f"{one.bits_per_character:.3f} ± {one.bits_per_character_standard_error:.3f}",
+            f"{one.num_sequences:,} x {one.num_draws:,}",
+            escape_markdown(one.provenance.code_version),
+        ]
         for one in evaluations
     ]
-    return "\n".join(
-        [
-            "## Evaluation\n",
-            "Upper bounds by Monte Carlo over random times, ± one standard error.\n",
-            "| text | perplexity a token | bits per character | sequences x times | code |",
-            "|:--|--:|--:|--:|:--|",
-            *rows,
-            "",
-        ]
+    table = markdown_table(
+        ["text", "perplexity per token", "bits per character", "sequences x times", "code"],
+        rows,
+        ["left", "right", "right", "right", "left"],
     )
+    note = "Monte Carlo estimates of upper bounds, over random times; ± is one standard error."
+    return f"## Evaluation\n\n{note}\n\n{table}\n"

@@ -1,4 +1,4 @@
-"""From a run to a folder that can be published."""
+"""A run as a folder that can be published."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from safetensors.torch import save_file
 from sedd.checkpoints.export.card import model_card
 from sedd.checkpoints.export.folder import check_free, replacing_folder
 from sedd.checkpoints.export.official_config import official_config
-from sedd.checkpoints.run_checkpoint import find_checkpoint, load_trained
-from sedd.paths import run_dir
+from sedd.checkpoints.official import TOKENIZER_KEY
+from sedd.checkpoints.recognize import checkpoint_path, recognize
+from sedd.checkpoints.run_checkpoint import load_trained
+from sedd.errors import CheckpointError
+from sedd.paths import evaluation_dir, run_dir
 from sedd.results.perplexity import PerplexityResult
 from sedd.results.perplexity import read as read_perplexity
 from sedd.runtime.atomic import replacing, write_json, write_text
@@ -19,10 +22,10 @@ from sedd.runtime.atomic import replacing, write_json, write_text
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export holds.
+    """Content of an export.
 
-    evaluations: the numbers in its card. stale: texts whose numbers were left out, since another checkpoint, that
-        stood in the same place before, was measured.
+    evaluations: results in its model card. stale: data sets whose results were left out, because an
+        earlier checkpoint of this step was measured.
     """
 
     folder: Path
@@ -35,28 +38,39 @@ class Exported:
 def export(run: str, folder: Path, step: int | None = None, *, force: bool = False) -> Exported:
     """Write the averaged weights of a run's checkpoint in the form of the published models.
 
-    run: its name, or its folder. step: which checkpoint; the newest by default. force: replace an earlier export.
-    Raises CheckpointError if there is no such checkpoint, if the form cannot say what the model is, or if `folder`
-    holds anything else; ConfigError without the file of the dataset, whose licence the card tells.
+    run: its name, its folder, or one of its checkpoints. step: which checkpoint; None: the newest.
+    force: replace an earlier export.
+    Raises CheckpointError if there is no such checkpoint, if the published form cannot express the
+    model, or if `folder` holds anything but an earlier export; ConfigError without the file of the
+    dataset, whose licence the card states.
     """
-    name = Path(run).name if Path(run).parent == run_dir("x").parent else run
     check_free(folder, force)
-    trained = load_trained(find_checkpoint([run_dir(name)], step))
+    source = recognize(run)
+    if source.kind not in ("experiment", "run", "checkpoint"):
+        raise CheckpointError(
+            f"{run!r} is not a run: only a run under {run_dir('x').parent}, its folder or its checkpoint can be exported"
+        )
+    trained = load_trained(checkpoint_path(source, step))
+    name = trained.experiment.name
     config = official_config(trained)
-    found = [
+    results = [
         read_perplexity(name, trained.step, path.stem)
-        for path in sorted((run_dir(name) / "eval" / f"step_{trained.step}").glob("*.json"))
+        for path in sorted(evaluation_dir(name, trained.step).glob("*.json"))
     ]
-    evaluations = [
-        one for one in found if one and one.provenance.checkpoint_sha256 == trained.sha256
-    ]
-    stale = [
-        one.dataset for one in found if one and one.provenance.checkpoint_sha256 != trained.sha256
-    ]
-    with replacing_folder(folder) as made:
-        write_json(made / "config.json", config)
-        write_text(made / "README.md", model_card(trained, evaluations))
-        with replacing(made / "model.safetensors") as temporary:
-            tensors = {key: value.contiguous() for key, value in trained.model.state_dict().items()}
-            save_file(tensors, temporary, metadata={"format": "pt"})
+    evaluations, stale = [], []
+    for result in filter(None, results):
+        if result.provenance.checkpoint_sha256 == trained.sha256:
+            evaluations.append(result)
+        else:
+            stale.append(result.dataset)
+    with replacing_folder(folder) as target:
+        write_json(target / "config.json", config)
+        write_text(target / "README.md", model_card(trained, evaluations))
+        with replacing(target / "model.safetensors") as temporary:
+            weights = trained.network.state_dict().items()
+            save_file(
+                {key: value.contiguous() for key, value in weights},
+                temporary,
+                metadata={"format": "pt", TOKENIZER_KEY: trained.experiment.data.tokenizer},
+            )
     return Exported(folder, name, trained.step, evaluations, stale)

@@ -1,4 +1,4 @@
-"""A folder that is either whole or absent, and that replaces nothing but its own kind."""
+"""The folder of an export: complete or absent, and never written over other files."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ def check_free(folder: Path, force: bool) -> None:
     """Raise CheckpointError unless `folder` is absent, empty or, with `force`, an earlier export."""
     if folder.absolute().parent == run_dir("x").absolute().parent:
         raise CheckpointError(
-            f"{folder}: {run_dir('x').parent} holds runs, and this would be taken for one; name another folder"
+            f"{folder}: {run_dir('x').parent} holds runs, and an export there would look like one; name another folder"
         )
     if folder.is_dir():
-        found = sorted(path.name for path in folder.iterdir())
+        names = sorted(path.name for path in folder.iterdir())
     elif folder.exists() or folder.is_symlink():
-        raise CheckpointError(f"{folder}: is a file; name a folder")
+        raise CheckpointError(f"{folder}: is a file; name a new or empty folder")
     else:
         return
-    if not found:
+    if not names:
         return
     if not is_export(folder):
         raise CheckpointError(
-            f"{folder}: is not empty and not an earlier export; found {', '.join(found[:6])}; "
-            "name a folder that is new or empty"
+            f"{folder}: is not empty and not an earlier export; found {', '.join(names[:6])}; "
+            "name a new or empty folder"
         )
     if not force:
         raise CheckpointError(f"{folder}: holds an earlier export; to replace it, add --force")
@@ -48,20 +48,20 @@ def is_export(folder: Path) -> bool:
 
 @contextlib.contextmanager
 def replacing_folder(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `folder`; on success it takes the name, and what stood there is removed.
+    """Yield an empty temporary folder that replaces `folder` on success, and only then.
 
-    On an error what stood there is untouched. Files written into it must be synced by who writes them.
+    The caller syncs the files that it writes.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as beside:
-        made, old = Path(beside, "made"), Path(beside, "old")
-        made.mkdir()
-        yield made
-        sync_folder(made)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
+        new, old = Path(temporary, "new"), Path(temporary, "old")
+        new.mkdir()
+        yield new
+        sync_folder(new)
         if folder.exists():
             folder.rename(old)
         try:
-            made.rename(folder)
+            new.rename(folder)
         except BaseException:
             if old.exists():
                 old.rename(folder)

@@ -1,7 +1,8 @@
-"""The configuration of a published model: what its loader reads, and what else stands in it.
+"""`config.json` of an export: a published model's configuration, with every official key.
 
-The official code rebuilds the network from `tokens`, `graph`, `noise` and `model`; the other sections tell how it
-was trained. All keys are there, also those that nothing of ours answers to, for a loader that asks for them.
+The official code rebuilds the network from `tokens`, `graph`, `noise` and `model`; the other
+sections record the training. Keys without a counterpart in this project are written too, for
+loaders that read them.
 """
 
 from __future__ import annotations
@@ -10,15 +11,15 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from sedd.checkpoints.run_checkpoint import Trained
+from sedd.checkpoints.run_checkpoint import TrainedNetwork
 from sedd.config import Experiment
 from sedd.diffusion import Geometric
 from sedd.errors import CheckpointError
 from sedd.registry import DEFAULT_SAMPLER, NOISES, OBJECTIVES, SAMPLERS
 
 
-def official_config(trained: Trained) -> dict[str, Any]:
-    """`config.json` of a trained network. Raises CheckpointError if the published form cannot say what it is."""
+def official_config(trained: TrainedNetwork) -> dict[str, Any]:
+    """`config.json` of a network. Raises CheckpointError if the form cannot express it."""
     experiment = trained.experiment
     check_expressible(experiment, trained.path)
     assert experiment.graph is not None, "score entropy has a graph"
@@ -46,7 +47,7 @@ def official_config(trained: Trained) -> dict[str, Any]:
         "graph": {"type": experiment.graph.type, "file": "data", "report_all": False},
         "noise": noise_section(experiment),
         "sampling": {
-            # the form knows no other samplers
+            # the published form has these two only
             "predictor": SAMPLERS[sampling.sampler].published_name or DEFAULT_SAMPLER,
             "steps": sampling.steps,
             "noise_removal": sampling.denoise,
@@ -74,14 +75,14 @@ def official_config(trained: Trained) -> dict[str, Any]:
             "length": experiment.data.length,
             "n_blocks": experiment.model.n_blocks,
             "n_heads": experiment.model.n_heads,
-            "scale_by_sigma": trained.model.scale_by_sigma,
+            "scale_by_sigma": trained.network.scale_by_sigma,
             "dropout": experiment.model.dropout,
         },
     }
 
 
 def noise_section(experiment: Experiment) -> dict[str, Any]:
-    """The published log-linear models hold the two values as well, which nothing reads."""
+    """The noise schedule, with sigma_min and sigma_max, which log-linear models do not use."""
     noise = experiment.noise
     assert noise is not None, "score entropy has noise"
     published = NOISES[noise.type].published or {}
@@ -90,23 +91,23 @@ def noise_section(experiment: Experiment) -> dict[str, Any]:
 
 
 def check_expressible(experiment: Experiment, path: Path) -> None:
-    """Raise CheckpointError if a loader would rebuild another model from the published form."""
+    """Raise CheckpointError if a loader would build another model from the published form."""
     if not OBJECTIVES[experiment.objective.type].predicts_scores:
         raise CheckpointError(
-            f"{path}: the published form is that of score entropy models, and its loaders would take this "
-            f"{experiment.objective.type} model for one; share the checkpoint file itself"
+            f"{path}: a {experiment.objective.type} model; loaders of the published form expect score entropy. "
+            "Share the checkpoint file itself"
         )
     noise = experiment.noise
     assert noise is not None, "score entropy has noise"
     published = NOISES[noise.type].published
     if published is None:
         raise CheckpointError(
-            f"{path}: the published form has no noise.type {noise.type}; share the checkpoint file itself"
+            f"{path}: the published form has no noise.type {noise.type}. Share the checkpoint file itself"
         )
     for key, constant in published.items():
         if constant is not None and (value := getattr(noise, key)) != constant:
             raise CheckpointError(
-                f"{path}: the published form has no key for noise.{key}, and its loaders take {constant:g}; "
+                f"{path}: the published form has no key for noise.{key}, and its loaders use {constant:g}; "
                 f"this model was trained with {value:g}. Share the checkpoint file itself, or train with "
                 f"noise.{key}={constant:g}"
             )

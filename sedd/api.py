@@ -1,0 +1,209 @@
+"""The Python interface: `open_model` for any source, and `Model`, which samples and scores texts."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from sedd.checkpoints.causal import CausalModel
+from sedd.checkpoints.language_model import LanguageModel, NetworkModel
+from sedd.checkpoints.open import open_language_model
+from sedd.config import Experiment, Pretrained, changed_only_in_use
+from sedd.data.tokenizers import Tokenizer
+from sedd.diffusion import Graph, Noise
+from sedd.errors import DataError
+from sedd.objective import Diffusion
+from sedd.runtime.seeds import generator
+from sedd.sampling.draw import draw_samples, with_sampling
+
+
+class Model:
+    """A model that is open for use. Made by `open_model`."""
+
+    def __init__(self, language_model: LanguageModel):
+        self.language_model = language_model
+
+    def __repr__(self) -> str:
+        inner = self.language_model
+        return (
+            f"<sedd model {inner.name}, step {inner.step}: {type(self.network).__name__}, "
+            f"tokenizer {self.tokenizer.name}, {self.length} tokens, on {inner.device}>"
+        )
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        return self.language_model.tokenizer
+
+    @property
+    def length(self) -> int:
+        """Tokens of a sampled text, and at most of a scored one."""
+        return self.language_model.length
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether `nll` is exact: True for autoregressive and causal models, False for diffusions."""
+        return self.language_model.exact
+
+    @property
+    def network(self) -> torch.nn.Module:
+        """The network, in evaluation mode with its averaged weights."""
+        inner = self.language_model
+        if isinstance(inner, NetworkModel):
+            return inner.network
+        assert isinstance(inner, CausalModel), "there are two kinds of models"
+        return inner.network.network
+
+    @property
+    def graph(self) -> Graph | None:
+        """The graph of a diffusion; None for other models."""
+        return self._diffusion.graph if self._diffusion else None
+
+    @property
+    def noise(self) -> Noise | None:
+        """The noise schedule of a diffusion; None for other models."""
+        return self._diffusion.noise if self._diffusion else None
+
+    @property
+    def _diffusion(self) -> Diffusion | None:
+        objective = getattr(self.language_model, "objective", None)
+        return objective if isinstance(objective, Diffusion) else None
+
+    def sample(
+        self,
+        prefix: str = "",
+        suffix: str = "",
+        parts: Mapping[int, str] | None = None,
+        *,
+        count: int = 1,
+        steps: int | None = None,
+        sampler: str | None = None,
+        length: int | None = None,
+        top_p: float | None = None,
+        temperature: float | None = None,
+        precision: str | None = None,
+        seed: int | None = None,
+    ) -> list[str]:
+        """Sample `count` texts, freely or around given text. `sedd sample` draws the same texts.
+
+        prefix, suffix: text that every sample begins and ends with.
+        parts: texts inside every sample, by the position (in tokens) of their first token.
+        All other parameters: None: as in the experiment's settings.
+        Raises ConfigError for settings that contradict each other or the model; DataError if the
+        given text does not fit, or if the model does not support it: autoregressive and causal
+        models take a prefix only.
+        """
+        experiment = with_sampling(
+            self.language_model.experiment,
+            count=count,
+            sampler=sampler,
+            steps=steps,
+            precision=precision,
+            top_p=top_p,
+            temperature=temperature,
+            length=length,
+        )
+        texts = draw_samples(
+            replace(self.language_model, experiment=experiment),
+            prefix=prefix,
+            suffix=suffix,
+            pieces=parts,
+            seed=experiment.seed if seed is None else seed,
+        )
+        return [text["text"] for text in texts]
+
+    def nll(
+        self, texts: Sequence[str], *, num_draws: int | None = None, seed: int | None = None
+    ) -> list[float]:
+        """Negative log likelihood of each text, in nats: the sum over its tokens.
+
+        A text is tokenized without a separator and scored at its own number of tokens, which is at
+        most `length`; the empty text has 0 nats. What is computed depends on the model:
+
+        autoregressive runs: the exact value, -log p of every token given those before it.
+        causal models of the Hugging Face library: the exact value, given a separator before the
+        text.
+        diffusions: an unbiased estimate of an upper bound, from `num_draws` random times by the
+            experiment's `evaluation.estimator`, as `sedd perplexity` computes it. A text's draws
+            depend on `seed` and on its position in `texts` only.
+
+        num_draws: None: evaluation.num_draws; exact models make no draws.
+        seed: None: the experiment's.
+        Raises DataError for a text of more than `length` tokens.
+        """
+        if isinstance(texts, str):
+            raise TypeError("texts must be a list of strings, not a string")
+        model = self.language_model
+        if num_draws is not None and not self.is_exact:
+            model = replace(
+                model,
+                experiment=changed_only_in_use(
+                    model.experiment, {"evaluation.num_draws": num_draws}
+                ),
+            )
+        seed = model.experiment.seed if seed is None else seed
+        token_ids = self.tokenizer.encode_batch(texts)
+        for index, tokens in enumerate(token_ids):
+            if len(tokens) > self.length:
+                raise DataError(
+                    f"text {index} has {len(tokens)} tokens, more than the {self.length} of this model: cut it, or open "
+                    "the model with a larger length=..."
+                )
+        nats = [0.0] * len(texts)
+        for batch in self._batches(token_ids):
+            x0 = torch.tensor([token_ids[index] for index in batch])
+            values = model.negative_log_likelihood(x0, generator(seed, "nll", batch[0]))
+            for index, value in zip(batch, values.tolist(), strict=True):
+                nats[index] = value
+        return nats
+
+    def _batches(self, token_ids: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+        """Indices of texts that are scored together: of one length, or a single text for a bound.
+
+        A bound's random draws would depend on the other texts of a batch, and the draws of one text
+        fill a batch by themselves.
+        """
+        indices = [index for index, tokens in enumerate(token_ids) if tokens]
+        if not self.is_exact:
+            yield from ([index] for index in indices)
+            return
+        size = self.language_model.experiment.evaluation.batch_size
+        indices.sort(key=lambda index: len(token_ids[index]))
+        for _, group in itertools.groupby(indices, lambda index: len(token_ids[index])):
+            same_length = list(group)
+            for at in range(0, len(same_length), size):
+                yield same_length[at : at + size]
+
+
+def open_model(
+    source: str | Path | Experiment | Pretrained,
+    device: torch.device | str | None = None,
+    *,
+    step: int | None = None,
+    tokenizer: str | None = None,
+    length: int | None = None,
+) -> Model:
+    """Open a model with its tokenizer.
+
+    source: one of these.
+
+    - an experiment's name, such as tiny_absorb: the newest checkpoint of its run, or the pretrained
+      model that it measures
+    - a run's folder, such as results/runs/x, or one of its checkpoints, such as step_400.pt
+    - the hub id of a published SEDD model or a causal model, such as louaaron/sedd-small or gpt2
+    - a folder in the hub's form, such as one that `sedd export` wrote
+    - an experiment folder of the official training code
+    - an experiment, as `sedd.config.load_subject` returns it
+
+    device: None: the GPU if there is one.
+    step: which checkpoint of a run; None: the newest.
+    tokenizer, length: in place of those that the source records. The published SEDD models read
+        with gpt2.
+    Raises CheckpointError that lists what was tried, or says what does not fit. Only tensors and
+    plain values are unpickled.
+    """
+    opened = open_language_model(source, step, device, tokenizer=tokenizer, length=length)
+    return Model(opened)

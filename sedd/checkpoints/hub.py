@@ -1,0 +1,91 @@
+"""A published model: its download from the hub, and the tokenizer and weights in its folder."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+
+from sedd.data.hub import is_reachable
+from sedd.data.tokenizers import Tokenizer, load_tokenizer
+from sedd.errors import CheckpointError
+from sedd.runtime.provenance import file_sha256
+
+WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+PATTERNS = ("model*.safetensors*", "pytorch_model*.bin*")  # one file, or shards with an index
+
+
+def download_model(repository: str) -> Path:
+    """Download configuration, tokenizer and weights of a hub repository; return their folder.
+
+    Without a connection, an earlier download is used. Raises CheckpointError with the hub's reason
+    on one line.
+    """
+    from huggingface_hub import list_repo_files, snapshot_download
+
+    try:
+        files = list_repo_files(repository) if is_reachable() else []
+        # many repositories hold the same weights in both formats: skip the older one
+        has_safetensors = any(name.endswith(".safetensors") and "/" not in name for name in files)
+        weights = [name for name in PATTERNS if not has_safetensors or name.startswith("model")]
+        return Path(
+            snapshot_download(
+                repository,
+                allow_patterns=["config.json", "tokenizer.json", *weights],
+                local_files_only=not files,
+            )
+        )
+    except Exception as error:  # the hub's client raises many kinds: names, network, access
+        raise CheckpointError(f"{type(error).__name__}: {first_line(error)}") from error
+
+
+def folder_tokenizer(folder: Path, name: str) -> Tokenizer | None:
+    """The tokenizer of a model's folder, named as the model; None without `tokenizer.json`."""
+    if not (folder / "tokenizer.json").is_file():
+        return None
+    tokenizer = load_tokenizer(str(folder))
+    tokenizer.name = name
+    return tokenizer
+
+
+def weights_file(folder: Path) -> Path:
+    """The single weight file of a folder. Raises CheckpointError if it holds none."""
+    path = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
+    if path is None:
+        raise CheckpointError(f"{folder}: has config.json, but neither of {', '.join(WEIGHTS)}")
+    return path
+
+
+def weights_sha256(folder: Path) -> str:
+    """SHA-256 of a model's weight file or, for several shards, of their names and hashes."""
+    patterns = (*PATTERNS, "checkpoints-meta/checkpoint.pth")
+    files = sorted(path for pattern in patterns for path in folder.glob(pattern))
+    if not files:
+        raise CheckpointError(f"{folder}: holds no weights, neither of {', '.join(patterns)}")
+    if len(files) == 1:
+        return file_sha256(files[0])
+    listing = "".join(f"{path.name} {file_sha256(path)}\n" for path in files)
+    return hashlib.sha256(listing.encode()).hexdigest()
+
+
+def read_tensors(path: Path) -> Any:
+    """Content of a safetensors file, or of a torch file with tensors and plain values only.
+
+    Raises CheckpointError for a file that holds anything else: nothing else is unpickled.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # both libraries raise many kinds
+        raise CheckpointError(
+            f"{path}: cannot be read as weights ({type(error).__name__}: {first_line(error)})"
+        ) from error
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message: torch and the hub add paragraphs of advice."""
+    return (str(error).strip().splitlines() or ["no message"])[0]

@@ -1,0 +1,38 @@
+"""A run with a checkpoint of random weights, written without training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from sedd.checkpoints import run_checkpoint
+from sedd.checkpoints.build import build_model
+from sedd.config import load_experiment
+from sedd.data.tokenizers import load_tokenizer
+from sedd.model import ExponentialMovingAverage
+from sedd.paths import checkpoint_file
+
+
+def untrained_run(name: str, *, step: int = 7, rename: str | None = None, seed: int = 0) -> Path:
+    """Write a checkpoint of the experiment's run; the weights differ from their average."""
+    experiment = load_experiment(name, rename=rename)
+    size = load_tokenizer(experiment.data.tokenizer).vocab_size
+    network = build_model(experiment, size, torch.Generator().manual_seed(seed))
+    weights = torch.Generator().manual_seed(seed + 1)
+    with torch.no_grad():
+        for parameter in network.parameters():  # the published initialization has zeros
+            parameter.add_(torch.randn(parameter.shape, generator=weights), alpha=0.1)
+    average = ExponentialMovingAverage(network, experiment.training.ema_decay)
+    content = {
+        "format": run_checkpoint.FORMAT,
+        "step": step,
+        "identity": "0" * 64,
+        "experiment": experiment.model_dump(mode="json"),
+        "vocab_size": size,
+        "model": {key: value + 1 for key, value in network.state_dict().items()},
+        "ema": average.state_dict(),
+    }
+    path = checkpoint_file(experiment.name, step)
+    run_checkpoint.save(content, path)
+    return path
