@@ -1,6 +1,6 @@
 """What training, validation, measuring and sampling ask of an objective; they know nothing else of it.
 
-To add one: a file with a class here, its settings in `sedd/config/objective.py`, and a line in `sedd/build.py`.
+How to add an objective: CONTRIBUTING.md.
 
 B batch, L sequence length, V vocabulary, t time in [0, 1], sigma total noise.
 """

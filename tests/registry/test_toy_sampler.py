@@ -16,6 +16,7 @@ from sedd.config import Experiment, load_experiment, sampling_steps
 from sedd.config.experiment import Sampling
 from sedd.data.tokenizers import load_tokenizer
 from sedd.errors import ConfigError
+from sedd.objective import Drawing
 from sedd.registry import SAMPLERS, SamplerInfo
 from sedd.sampling.draw import draw_samples, with_sampling
 
@@ -74,6 +75,57 @@ def test_facts_of_a_registered_sampler_decide_its_steps_and_arguments() -> None:
         SAMPLERS.remove("toy")
     assert "steps" not in toy_sampler.calls[0]
     assert toy_sampler.calls[0]["denoise"] is True
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    ("experiment", "sampler"),
+    [
+        ("smoke_absorb", "analytic"),
+        ("smoke_uniform", "euler"),
+        ("smoke_lambda_dce", "first_hitting"),
+        ("smoke_d3pm_absorb", "analytic"),
+        ("smoke_autoregressive", "ancestral"),
+    ],
+)
+def test_every_sampler_draws_through_an_objective(experiment: str, sampler: str) -> None:
+    one_per_token = SAMPLERS[sampler].one_step_per_token
+    subject = with_sampling(
+        load_experiment(experiment), sampler=sampler, count=1, steps=None if one_per_token else 2
+    )
+    steps: list[int] = []
+    run = untrained(subject)
+    tokens = run.draw(
+        1,
+        subject.data.length,
+        run.drawing(sampling_steps(subject)),
+        clamp=None,
+        generator=run.generator(1, "sample"),
+        on_step=lambda step, x: steps.append(step),
+    )
+    assert tokens.shape == (1, subject.data.length)
+    assert bool((tokens < run.tokenizer.vocab_size).all())  # no mask is left
+    if one_per_token:
+        assert len(steps) == subject.data.length
+    else:  # it stops early once no mask is left
+        assert 1 <= len(steps) <= 2 + SAMPLERS[sampler].has_denoising_step
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    ("experiment", "sampler", "message"),
+    [
+        ("smoke_uniform", "ancestral", "ancestral draws from autoregressive models; a diffusion"),
+        ("smoke_uniform", "first_hitting", "first_hitting fills masks: it needs a graph with"),
+        ("smoke_autoregressive", "euler", "an autoregressive model has ancestral; euler draws"),
+    ],
+)
+def test_an_objective_refuses_a_sampler_of_another_kind(
+    experiment: str, sampler: str, message: str
+) -> None:
+    run = untrained(load_experiment(experiment))
+    with pytest.raises(ValueError, match=message):
+        run.objective.sample(run.model, (1, 4), Drawing(sampler, 2))
 
 
 def test_a_removed_sampler_is_unknown_again(toy: str) -> None:
