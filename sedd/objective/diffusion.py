@@ -1,4 +1,7 @@
-"""What the diffusion objectives share: corrupted texts, and samplers that run the noise backwards."""
+"""Common base of the diffusion objectives: corrupted texts, and reverse samplers.
+
+B batch, L sequence length, V states.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ from sedd.objective.objective import Clamp, Corrupted, Drawing, NetworkKind, Obj
 
 
 class Diffusion(Objective):
-    """A graph along which tokens are corrupted, and a noise schedule that says how fast."""
+    """An objective with a graph, which corrupts tokens, and a noise schedule."""
 
     def __init__(self, graph: Graph, noise: Noise):
         super().__init__(graph.vocab_size)
@@ -42,10 +45,10 @@ class Diffusion(Objective):
 
     @abstractmethod
     def scores(self, model: DiffusionTransformer) -> ScoreFunction:
-        """The score network that `model` is, or that follows from it: (x, sigma) -> log_score."""
+        """The score network of `model`: (x (B, L), sigma (B,)) -> log_score (B, L, V)."""
 
     def check_given(self, given: Tensor) -> None:
-        """Any positions may be given."""
+        """Accept any positions."""
 
     def sample(
         self,
@@ -64,7 +67,7 @@ class Diffusion(Objective):
             )
         if drawing.sampler == "first_hitting":
             if not isinstance(self.graph, Absorb):
-                raise ValueError("first_hitting fills masks: it needs the absorbing graph")
+                raise ValueError("the sampler first_hitting needs the absorbing graph")
             return sample_first_hitting(
                 self.scores(model),
                 self.graph,
@@ -83,7 +86,7 @@ class Diffusion(Objective):
             self.noise,
             shape,
             drawing.steps,
-            sampler=cast(Sampler, drawing.sampler),  # another is refused there
+            sampler=cast(Sampler, drawing.sampler),  # `sample` refuses any other name
             denoise=drawing.denoise,
             clamp=clamp,
             top_p=drawing.top_p,
