@@ -1,12 +1,13 @@
-"""The straightforward way to the same numbers: what the fast paths are measured against.
+"""The plain computation of the same numbers: the baseline of the benchmarks.
 
-Everything is written as it is defined, in the order of its definition: every block makes its own modulations, the network
-scores every state at every position, (B, L, V), the loss and the reverse steps are worked out on that table, the optimiser
-and the moving average go through the weights one by one. This costs about what the official code costs: as there, the
-rotation goes over the values too, by the angle 0, what is taken off the logits goes in two steps, and each term of the loss
-takes its rows from the table. It is used for nothing but comparison, and loses digits where the definitions do.
+Each step follows its definition: every block computes its own modulations, the network scores all
+states at all positions, (B, L, V), the loss and the reverse steps run on this table, and the optimizer
+and the moving average update one tensor after the other. The cost is about that of the official code:
+as there, the rotation also covers the values, by the angle 0; the logits are scaled in two steps; and
+each term of the loss gathers its rows from the table. Used for comparison only: it loses digits where
+the definitions of `sedd.diffusion` do not.
 
-B batch, L sequence length, V states, H hidden width.
+B batch, L sequence length, V states, H hidden width, h heads, D head width.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import math
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 
 from sedd.config import Experiment
@@ -25,8 +27,8 @@ from sedd.model.block import NUM_MODULATIONS, Block, LayerNorm
 
 
 def plain_forward(model: DiffusionTransformer, x: Tensor, sigma: Tensor) -> Tensor:
-    """`DiffusionTransformer.forward` of sigma (B,): log_score (B, L, V), by one table after another."""
-    assert model.sigma_map is not None, "a score network is told the noise level"
+    """`DiffusionTransformer.forward` for sigma (B,), table by table: log_score (B, L, V)."""
+    assert model.sigma_map is not None, "a score network needs the noise level"
     with torch.autocast(x.device.type, enabled=False):
         condition = F.silu(model.sigma_map(sigma))
     head = model.output_layer
@@ -43,16 +45,15 @@ def plain_forward(model: DiffusionTransformer, x: Tensor, sigma: Tensor) -> Tens
 def plain_trunk(
     model: DiffusionTransformer, x: Tensor, condition: Tensor | None, rows: Tensor | None = None
 ) -> Tensor:
-    """`DiffusionTransformer.trunk` of a score network, block by block, at every position."""
+    """`DiffusionTransformer.trunk` of a score network, block by block, at all positions."""
     assert rows is None, "the plain path scores every position"
-    assert condition is not None, "a score network is told the noise level"
+    assert condition is not None, "a score network needs the noise level"
     hidden = model.vocab_embed(x)
     position = torch.arange(x.shape[1], dtype=torch.float32, device=x.device)
     angle = torch.outer(position, model.rotary_emb.inv_freq.float())[:, None, :]
     angle = torch.cat((angle, angle), dim=-1)  # (L, 1, D)
-    angle = torch.stack(
-        (angle, angle, torch.zeros_like(angle)), dim=1
-    )  # of q, k, and v: (L, 3, 1, D)
+    # the angles of q, k and v: (L, 3, 1, D)
+    angle = torch.stack((angle, angle, torch.zeros_like(angle)), dim=1)
     cos, sin = angle.cos(), angle.sin()
     for block in model.blocks:
         assert isinstance(block, Block)
@@ -61,16 +62,16 @@ def plain_trunk(
 
 
 def plain_block(block: Block, x: Tensor, condition: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """One block. x: (B, L, H)."""
+    """`Block.forward` without rows and cache. x: (B, L, H)."""
     modulation = block.adaLN_modulation(condition)[:, None]
     shift1, scale1, gate1, shift2, scale2, gate2 = modulation.chunk(NUM_MODULATIONS, dim=-1)
 
     h = plain_norm(x, block.norm1) * (1 + scale1) + shift1
-    qkv = block.attn_qkv(h).unflatten(-1, (3, block.n_heads, -1))
+    qkv = rearrange(block.attn_qkv(h), "b l (three h d) -> b l three h d", three=3, h=block.n_heads)
     cos, sin = (table.to(qkv.dtype) for table in (cos, sin))
-    q, k, v = (qkv * cos + turned(qkv) * sin).unbind(2)
+    q, k, v = (qkv * cos + quarter_turn(qkv) * sin).unbind(2)
     h = F.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2))
-    h = block.attn_out(h.transpose(1, 2).flatten(2))
+    h = block.attn_out(rearrange(h, "b h l d -> b l (h d)"))
     x = x + gate1 * F.dropout(h, block.dropout, block.training)
 
     h = block.mlp(plain_norm(x, block.norm2) * (1 + scale2) + shift2)
@@ -78,17 +79,18 @@ def plain_block(block: Block, x: Tensor, condition: Tensor, cos: Tensor, sin: Te
 
 
 def plain_norm(x: Tensor, norm: LayerNorm) -> Tensor:
+    """Layer norm with a weight, without modulation. x: (B, L, H)."""
     return F.layer_norm(x, x.shape[-1:]) * norm.weight
 
 
-def turned(x: Tensor) -> Tensor:
-    """Each pair (i, i + D/2) by a quarter turn."""
+def quarter_turn(x: Tensor) -> Tensor:
+    """Rotate each pair (i, i + D/2) of the last dimension by 90 degrees."""
     first, second = x.chunk(2, dim=-1)
     return torch.cat((-second, first), dim=-1)
 
 
 class PlainAbsorb(Absorb):
-    """The score entropy by its definition: s - r log s + r (log r - 1), of the masked positions."""
+    """Score entropy in the textbook form s - r log s + r (log r - 1), at masked positions."""
 
     def score_entropy(self, log_score: Tensor, sigma: Tensor, x: Tensor, x0: Tensor) -> Tensor:
         masked = x == self.mask
@@ -101,7 +103,7 @@ class PlainAbsorb(Absorb):
 
 
 class PlainUniform(Uniform):
-    """The same of all positions. The true ratio is rho off x where x = x0; else 1, but 1 / rho at x0."""
+    """Score entropy in the textbook form, at all positions. Legend in `sedd.diffusion.uniform`."""
 
     def score_entropy(self, log_score: Tensor, sigma: Tensor, x: Tensor, x0: Tensor) -> Tensor:
         size, same = self.num_states, x == x0
@@ -110,7 +112,7 @@ class PlainUniform(Uniform):
         score = log_score.exp()
         scores = score.mean(-1) - entries(score, x) / size
         base = torch.where(same, rho, 1.0)
-        extra = torch.where(same, 0.0, (1 / rho - 1) / size)  # of x0, where it is not x
+        extra = torch.where(same, 0.0, (1 / rho - 1) / size)  # at x0, where x0 != x
         logs = base * (log_score.mean(-1) - entries(log_score, x) / size)
         logs = logs + extra * entries(log_score, x0)
         at_x = (size - 1) / size * rho * (rho.log() - 1)
@@ -119,16 +121,17 @@ class PlainUniform(Uniform):
 
 
 def entries(table: Tensor, x: Tensor) -> Tensor:
-    """(B, L, V) at the states x (B, L)."""
+    """Entries of a table (B, L, V) at the states x (B, L): (B, L)."""
     return table.gather(-1, x[..., None])[..., 0]
 
 
 def plain_graph(graph: Graph) -> Graph:
+    """The graph with the textbook score entropy, for Absorb or Uniform."""
     return (PlainUniform if graph.mask is None else PlainAbsorb)(graph.vocab_size)
 
 
 def plain_optimizer(experiment: Experiment, model: nn.Module) -> torch.optim.AdamW:
-    """`build_optimizer` as PyTorch makes it when not told otherwise: on a CPU, one tensor after the other."""
+    """`build_optimizer` with PyTorch's defaults: on a CPU, one tensor after the other."""
     training = experiment.training
     return torch.optim.AdamW(
         model.parameters(),
@@ -140,7 +143,7 @@ def plain_optimizer(experiment: Experiment, model: nn.Module) -> torch.optim.Ada
 
 
 class PlainAverage(ExponentialMovingAverage):
-    """The same average, one tensor after the other."""
+    """The moving average, updated one tensor after the other."""
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:

@@ -14,9 +14,9 @@ from typing import Literal
 from sedd.checkpoints.hub import download_model
 from sedd.checkpoints.official import is_official_experiment
 from sedd.checkpoints.run_checkpoint import find_checkpoint, steps_present
-from sedd.config.values import NAME
 from sedd.config.load_experiment import resolved_file
 from sedd.config.pretrained import STEP
+from sedd.config.values import NAME
 from sedd.errors import CheckpointError
 from sedd.paths import experiment_file, run_dir
 

@@ -41,6 +41,6 @@ def attend(q: Tensor, k: Tensor, v: Tensor, causal: bool = False) -> Tensor:
     assert not causal or q.shape[1] == k.shape[1], "several queries after cached keys need a mask"
     if q.is_cuda and q.dtype in _HALF and (flash := _flash_attention()) is not None:
         return rearrange(flash(q, k, v, causal=causal), "b n h d -> b n (h d)")
-    q, k, v = (rearrange(part, "b l h d -> b h l d") for part in (q, k, v))
+    q, k, v = (part.transpose(1, 2) for part in (q, k, v))  # (B, h, L, D)
     out = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
     return rearrange(out, "b h n d -> b n (h d)")

@@ -98,7 +98,7 @@ class Block(nn.Module):
 
         x: (B, L, H) residual stream.
         modulation: six modulations, in the order of `NUM_MODULATIONS`.
-        rotary: cosines and sines (L, 1, D) of `Rotary.table`.
+        rotary: cosines and sines (L, 1, 1, D) of `Rotary.table`.
         kept: (B, 2, L, H) dropout masks of both branches; None: no dropout.
         cache: of a causal block, holds the positions before x; those of x are appended.
         rows: (n,) flat positions of x to return, in the last block; None: all.
@@ -127,12 +127,12 @@ class Block(nn.Module):
     ) -> Tensor:
         """Attention between positions: (B, L, H). qkv: (B, L, 3 H)."""
         qkv = rearrange(qkv, "b l (three h d) -> b l three h d", three=3, h=self.n_heads)
-        cos, sin = (rearrange(table, "l 1 d -> l 1 1 d").to(qkv.dtype) for table in rotary)
+        cos, sin = (table.to(qkv.dtype) for table in rotary)
         turn = rotate if qkv.requires_grad else rotate_
         # split, not slices: its gradient is written once; each slice would fill a table with zeros
         qk, v = qkv.split((2, 1), dim=2)
         q, k = turn(qk, cos, sin).unbind(2)
-        v = rearrange(v, "b l 1 h d -> b l h d")
+        v = v.squeeze(2)
         if cache is not None:
             k, v = cache.extend(k, v)
         return attend(q, k, v, self.causal)

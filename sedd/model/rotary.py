@@ -25,7 +25,7 @@ class Rotary(nn.Module):
         self.register_load_state_dict_post_hook(lambda module, _: module._forget())
 
     def table(self, length: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Cosines and sines of all angles: (L, 1, D) each, in `dtype`.
+        """Cosines and sines of all angles: (L, 1, 1, D) each, in `dtype`.
 
         Both halves of the last dimension hold the same angles; the first half of the sines is
         negative. The last table is kept.
@@ -40,8 +40,8 @@ class Rotary(nn.Module):
                 angle = torch.outer(position, self.inv_freq.clone())
                 cos, sin = angle.cos(), angle.sin()
                 self._table = (
-                    rearrange([cos, cos], "two l d -> l 1 (two d)").to(dtype),
-                    rearrange([-sin, sin], "two l d -> l 1 (two d)").to(dtype),
+                    rearrange([cos, cos], "two l d -> l 1 1 (two d)").to(dtype),
+                    rearrange([-sin, sin], "two l d -> l 1 1 (two d)").to(dtype),
                 )
             self._key = key
         return self._table
@@ -51,7 +51,7 @@ class Rotary(nn.Module):
 
 
 def rotate(qk: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate (..., L, h, D) by the angles of `Rotary.table`."""
+    """Rotate queries and keys (B, L, 2, h, D) by the angles of `Rotary.table`."""
     return torch.addcmul(qk * cos, _swap_halves(qk), sin)
 
 

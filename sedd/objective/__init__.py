@@ -1,4 +1,4 @@
-"""What a network can be trained for, each with its loss, its likelihood and its way to write texts."""
+"""Training objectives. Each has a loss, a likelihood (or a bound on it) and samplers."""
 
 from sedd.objective.autoregressive import Autoregressive
 from sedd.objective.d3pm import D3PM

@@ -1,4 +1,7 @@
-"""The next token from those before it: the yardstick of every language model, with an exact likelihood."""
+"""Autoregressive training: predict each token from those before it. The likelihood is exact.
+
+B batch, L sequence length.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +23,13 @@ from sedd.registry import SAMPLERS
 
 
 class Autoregressive(Objective):
-    """Nothing is corrupted: times and noise levels are there for the common form alone."""
+    """Cross entropy of the next token. Texts are not corrupted; times and noise levels are unused."""
 
     exact = True
 
     @property
     def network(self) -> NetworkKind:
-        # the extra state is the start that a text is read after
+        # the extra state is the start state before each text
         return NetworkKind(extra_state=True, causal=True, told_noise=False)
 
     def corrupt(
@@ -48,17 +51,17 @@ class Autoregressive(Objective):
         estimate: Estimate,
         generator: torch.Generator | None,
     ) -> Tensor:
-        """Exact, whatever the estimate."""
+        """-log p(x0) of each sequence, exact: (B,) nats, float64. `estimate` is unused."""
         return causal_cross_entropy(model, x0, self.vocab_size).double()
 
     def check_given(self, given: Tensor) -> None:
-        """Only a beginning can be given, the same for all texts of a batch."""
+        """Raise ValueError unless `given` is a prefix, the same for all texts of a batch."""
         rows = given.reshape(-1, given.shape[-1])
         count = int(rows[0].sum())
         if bool((rows != (torch.arange(given.shape[-1], device=given.device) < count)).any()):
             raise ValueError(
-                "an autoregressive model writes from left to right: it takes a prefix, and neither "
-                "a suffix nor tokens in between; diffusion models take any"
+                "an autoregressive model writes from left to right: it takes a prefix, but no suffix "
+                "and no tokens in between; diffusion models take any"
             )
 
     def sample(

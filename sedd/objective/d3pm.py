@@ -1,4 +1,7 @@
-"""D3PM (Austin et al. 2021): the clean token, by the bound of a diffusion in discrete time."""
+"""D3PM (Austin et al. 2021): predict the clean token, by the bound of discrete-time diffusion.
+
+B batch, L sequence length, T steps of the forward process.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,10 @@ from sedd.objective.objective import Corrupted, Estimate
 
 
 class D3PM(Diffusion):
-    """num_steps: T, steps of the forward process. cross_entropy: weight of that of the clean token, in training.
+    """The bound of `d3pm_divergence`, plus a cross entropy in training.
 
-    time_eps: times given to `noised` lie on [time_eps, 1], below 1 / T.
+    num_steps: T. cross_entropy: weight of -log mu(x0) in the training loss.
+    time_eps: times passed to `corrupt` lie in [time_eps, 1]. Must be below 1 / T, else ValueError.
     """
 
     def __init__(
@@ -37,7 +41,7 @@ class D3PM(Diffusion):
         self, x0: Tensor, t: Tensor, weight: Tensor, generator: torch.Generator | None
     ) -> Corrupted:
         index = self.grid.index(t)
-        # of the first step's times, those below time_eps are never drawn
+        # times below time_eps, part of the first step, are never drawn
         first = (1 - self.time_eps) / (1 - self.time_eps * self.grid.num_steps)
         weight = weight * torch.where(index == 1, first, 1 - self.time_eps)
         return self._at_steps(x0, index, weight, generator)
@@ -45,7 +49,7 @@ class D3PM(Diffusion):
     def _at_steps(
         self, x0: Tensor, index: Tensor, weight: Tensor, generator: torch.Generator | None
     ) -> Corrupted:
-        """After steps `index` (B,). weight: (B,), of a mean over steps."""
+        """States after steps `index` (B,). weight: (B,) weight in a mean over steps."""
         num_steps = self.grid.num_steps
         xt = self.graph.sample_transition(x0, self.grid.levels(index)[1], generator)
         t = index.double() / num_steps
@@ -79,7 +83,7 @@ class D3PM(Diffusion):
         estimate: Estimate,
         generator: torch.Generator | None,
     ) -> Tensor:
-        """Over all steps; `estimate.time_eps` is for bounds in continuous time."""
+        """Bound of each sequence over all steps: (B,) nats, float64. `estimate.time_eps` is unused."""
         total = torch.zeros(x0.shape[0], dtype=torch.float64, device=x0.device)
         num_steps = self.grid.num_steps
         for draw in range(estimate.num_draws):

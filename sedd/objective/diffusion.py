@@ -1,4 +1,7 @@
-"""What the diffusion objectives share: corrupted texts, and samplers that run the noise backwards."""
+"""Common base of the diffusion objectives: corrupted texts, and reverse samplers.
+
+B batch, L sequence length, V states.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from sedd.registry import SAMPLERS
 
 
 class Diffusion(Objective):
-    """A graph along which tokens are corrupted, and a noise schedule that says how fast."""
+    """An objective with a graph, which corrupts tokens, and a noise schedule."""
 
     def __init__(self, graph: Graph, noise: Noise):
         super().__init__(graph.vocab_size)
@@ -35,10 +38,10 @@ class Diffusion(Objective):
 
     @abstractmethod
     def scores(self, model: DiffusionTransformer) -> ScoreFunction:
-        """The score network that `model` is, or that follows from it: (x, sigma) -> log_score."""
+        """The score network of `model`: (x (B, L), sigma (B,)) -> log_score (B, L, V)."""
 
     def check_given(self, given: Tensor) -> None:
-        """Any positions may be given."""
+        """Accept any positions."""
 
     def sample(
         self,

@@ -1,4 +1,8 @@
-"""The likelihood of masked diffusion (lambda-DCE of RADD, Ou et al. 2024; MDLM, Sahoo et al. 2024): the masked tokens."""
+"""Masked diffusion: the cross entropy of masked tokens, weighted to a likelihood bound.
+
+Sources: lambda-DCE of RADD, Ou et al. 2024; MDLM, Sahoo et al. 2024. Equations in
+`sedd.diffusion.denoising`. B batch, L sequence length.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,11 @@ from sedd.objective.objective import Corrupted, Estimate, NetworkKind
 
 
 class LambdaDCE(Diffusion):
-    """time_conditioning: whether the network is told the noise level; what stands at a masked position does not depend on it."""
+    """Denoising cross entropy over the absorbing graph.
+
+    time_conditioning: whether the noise level is an input of the network. The best prediction at a
+        masked position does not depend on it.
+    """
 
     def __init__(self, graph: Absorb, noise: Noise, time_conditioning: bool = False):
         super().__init__(graph, noise)

@@ -1,8 +1,8 @@
-"""What training, validation, measuring and sampling ask of an objective; they know nothing else of it.
+"""The interface of objectives for training, validation, evaluation and sampling.
 
 How to add an objective: CONTRIBUTING.md.
 
-B batch, L sequence length, V vocabulary, t time in [0, 1], sigma total noise.
+B batch, L sequence length, V vocabulary. t: time in [0, 1]. sigma: total noise.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from sedd.diffusion import DrawPrecision, Estimator
 from sedd.model import DiffusionTransformer
 
 OnStep = Callable[[int, Tensor], None]
-Clamp = tuple[Tensor, Tensor]  # tokens and where they are given, each (L,) or (B, L)
+Clamp = tuple[Tensor, Tensor]  # tokens, and where they are fixed; each (L,) or (B, L)
 
 
 @dataclass(frozen=True)
 class NetworkKind:
-    """The network that an objective trains.
+    """The kind of network that an objective trains.
 
-    extra_state: beside the vocabulary, a mask or a start. causal: a position sees itself and those before it. told_noise:
-    whether it is given sigma.
+    extra_state: one state beside the vocabulary, a mask or a start state.
+    causal: a position attends to itself and earlier ones. told_noise: sigma is an input.
     """
 
     extra_state: bool
@@ -37,9 +37,10 @@ class NetworkKind:
 
 @dataclass(frozen=True)
 class Corrupted:
-    """Sequences as the network gets to see them. x0, xt: (B, L) clean and noisy states; t, sigma, weight: (B,).
+    """Corrupted sequences, the input of a loss.
 
-    weight: by which a sequence's loss is multiplied, so that the mean over times is the bound.
+    x0, xt: (B, L) clean and noisy states. t, sigma: (B,) times and noise levels.
+    weight: (B,) factor of each sequence's loss that makes the mean over times the bound.
     """
 
     x0: Tensor
@@ -58,7 +59,7 @@ class Corrupted:
 
 @dataclass(frozen=True)
 class Estimate:
-    """How a bound is estimated: so many random times a sequence, drawn as `estimator` says from [time_eps, 1]."""
+    """How to estimate a bound: `num_draws` random times in [time_eps, 1] per sequence. See `bound`."""
 
     num_draws: int
     estimator: Estimator
@@ -67,7 +68,11 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Drawing:
-    """How texts are drawn; `sampling` in an experiment says what each means. steps: of samplers with a grid of times."""
+    """How to draw texts, as in the section `sampling` of an experiment.
+
+    steps: number of reverse steps, for samplers on a grid of times. Other fields as in
+    `sedd.diffusion.sample` and `sample_causal`.
+    """
 
     sampler: str
     steps: int
@@ -80,7 +85,7 @@ class Drawing:
 class Objective(ABC):
     """An objective for a vocabulary of `vocab_size` tokens.
 
-    exact: whether `nats` is a likelihood rather than an upper bound on its negative logarithm.
+    exact: whether `negative_log_likelihood` is exact. False: it estimates an upper bound.
     """
 
     exact: ClassVar[bool] = False
@@ -91,25 +96,31 @@ class Objective(ABC):
     @property
     @abstractmethod
     def network(self) -> NetworkKind:
-        """What it trains."""
+        """The kind of network to train."""
 
     @abstractmethod
     def corrupt(
         self, x0: Tensor, t: Tensor, weight: Tensor, generator: torch.Generator | None
     ) -> Corrupted:
-        """Corrupt the clean tokens x0 (B, L) as at times t (B,).
+        """Corrupt the clean tokens x0 (B, L) to times t (B,).
 
-        weight: (B,) by which means over t become means over uniform times.
+        weight: (B,) importance weights that turn a mean over t into a mean over uniform times.
         """
 
     @abstractmethod
     def loss(
         self, model: DiffusionTransformer, batch: Corrupted, draws: torch.Generator | None
     ) -> Tensor:
-        """What training makes small, (B,) nats a sequence. draws: for what the loss draws itself, if it does."""
+        """Training loss of each sequence: (B,) nats.
+
+        draws: generator for draws inside the loss; None: no draws, the exact loss.
+        """
 
     def bound(self, model: DiffusionTransformer, batch: Corrupted) -> Tensor:
-        """What validation compares, (B,) nats: its mean over uniform times is the bound, or the likelihood."""
+        """Validation loss of each sequence: (B,) nats.
+
+        Its mean over uniform times is the negative log likelihood, or a bound on it.
+        """
         return self.loss(model, batch, None)
 
     @abstractmethod
@@ -120,11 +131,11 @@ class Objective(ABC):
         estimate: Estimate,
         generator: torch.Generator | None,
     ) -> Tensor:
-        """-log p(x0) of each sequence x0 (B, L), or an estimate of an upper bound on it: (B,) nats, float64."""
+        """-log p(x0) of each sequence x0 (B, L), or an estimated upper bound: (B,) nats, float64."""
 
     @abstractmethod
     def check_given(self, given: Tensor) -> None:
-        """Raise ValueError if texts cannot be drawn around tokens given where `given` (L,) or (B, L) is true."""
+        """Raise ValueError if tokens cannot be fixed where `given`, (L,) or (B, L), is true."""
 
     @abstractmethod
     def sample(
@@ -138,7 +149,8 @@ class Objective(ABC):
         device: torch.device | str = "cpu",
         on_step: OnStep | None = None,
     ) -> Tensor:
-        """Draw texts of `shape` (B, L). on_step: called with the number of each step and the states after it.
+        """Draw texts of `shape` (B, L).
 
-        Raises ValueError for a drawing that it cannot do.
+        on_step: called with the index of each step and the states after it.
+        Raises ValueError for settings that this objective cannot use.
         """

@@ -1,4 +1,7 @@
-"""Score entropy (Lou, Meng and Ermon 2024): the ratios of probabilities of texts that differ in one token."""
+"""Score entropy (Lou, Meng and Ermon 2024): learn ratios p(y) / p(x) of texts that differ in one token.
+
+B batch, L sequence length, V vocabulary.
+"""
 
 from __future__ import annotations
 
@@ -23,16 +26,21 @@ from sedd.objective.objective import Corrupted, Estimate
 
 @dataclass(frozen=True)
 class TokenProposal:
-    """How the tokens are drawn from which the loss's sum is estimated: `count` of them from `law` (V,)."""
+    """Proposal distribution for an estimated loss: draw `count` tokens from `law` (V,), of sum 1.
+
+    See `sedd.diffusion.fast.sampled`.
+    """
 
     law: Tensor
     count: int
 
 
 class ScoreEntropy(Diffusion):
-    """vocabulary: estimate the training loss from drawn tokens (absorbing graph only); None: the whole sum.
+    """Denoising score entropy, weighted by dsigma.
 
-    fused: one pass over the vocabulary, with no table of scores; None: where that is worth it.
+    vocabulary: estimate the training loss from drawn tokens (absorbing graph only, else ValueError);
+        None: sum over the whole vocabulary.
+    fused: as in `sedd.diffusion.score_entropy_loss`.
     """
 
     def __init__(
@@ -44,7 +52,7 @@ class ScoreEntropy(Diffusion):
     ):
         super().__init__(graph, noise)
         if vocabulary is not None and not isinstance(graph, Absorb):
-            raise ValueError("the loss can be estimated for the absorbing graph only")
+            raise ValueError("estimating the loss from drawn tokens needs the absorbing graph")
         self.vocabulary = vocabulary
         self.fused = fused
 

@@ -136,24 +136,26 @@ def test_every_position_sees_every_other():
     assert (difference[:5] > 1e-6).all()
 
 
-def test_attention_depends_on_distances_not_places():
-    """Rotary embedding: a padded copy moved by three places has the same products of queries and keys."""
+def test_attention_depends_on_distances_not_positions():
+    """Rotary embedding: a copy moved by some positions has the same products of queries and keys."""
     rotary = network().rotary_emb
     from sedd.model.rotary import rotate
 
     q, k = torch.randn(2, 1, 1, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     cos, sin = rotary.table(30, torch.float64)
-    turned = [rotate(v.expand(30, 1, 8), cos, sin)[:, 0] for v in (q, k)]
-    products = turned[0] @ turned[1].T
+    q, k = (rotate(v.expand(30, 1, 1, 8), cos, sin)[:, 0, 0] for v in (q, k))
+    products = q @ k.T
     assert_close(products[2, 9], products[12, 19], rtol=1e-12, atol=1e-13)
     assert abs(products[2, 9] - products[2, 12]) > 1e-3
 
 
-def test_a_turn_in_place_is_the_same_turn():
+def test_rotation_in_place_is_the_same_rotation():
     from sedd.model.rotary import rotate, rotate_
 
     cos, sin = network().rotary_emb.table(30, torch.float64)
-    qk = torch.randn(2, 30, 3, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    qk = torch.randn(
+        2, 30, 2, 3, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
+    )
     expected = rotate(qk, cos, sin)
     assert_close(rotate_(qk, cos, sin), expected, rtol=0, atol=1e-15)
     assert_close(qk, expected, rtol=0, atol=1e-15)

@@ -7,10 +7,10 @@ from dataclasses import fields
 from typing import Any, get_args
 
 import pytest
+from sedd.config.settings import Settings
 
 from sedd.config.experiment import GeometricNoise, Graph, LogLinearNoise
 from sedd.config.sections.objective import Objective as ObjectiveSection
-from sedd.config.settings import Settings
 from sedd.objective import Objective
 from sedd.registry import (
     DEFAULT_SAMPLER,

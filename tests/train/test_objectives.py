@@ -62,7 +62,7 @@ def test_it_learns_resumes_bit_for_bit_is_evaluated_and_samples(corpus, kind):
     for text in draw(run, prefix="the old "):
         assert text["text"].startswith("the old ")
     if exact:
-        with pytest.raises(DataError, match="it takes a prefix, and neither a suffix"):
+        with pytest.raises(DataError, match="it takes a prefix, but no suffix"):
             draw(run, prefix="the ", suffix=" north")
     else:
         assert all(text["text"].endswith(" north") for text in draw(run, suffix=" north"))
