@@ -69,7 +69,7 @@ def answers(endpoint: str, home: Path, program: str, **variables: str) -> dict[s
         cwd=home.parent,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout.splitlines()[-1])
