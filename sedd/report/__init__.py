@@ -8,7 +8,8 @@ from pathlib import Path
 
 from sedd.config import Experiment
 from sedd.report.table.fill import make_table
-from sedd.report.table.write import render_text, write_table
+from sedd.report.table.terminal import render_text
+from sedd.report.table.write import write_table
 
 __all__ = [
     "make_table",
