@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sedd.runtime.terminal import text_table
+
 STEP = {
-    "train": "an optimiser step, with the moving average; tokens are those trained on",
-    "sample": "a denoising step; tokens are those written",
-    "perplexity": "a random time; tokens are those taken through the network",
-    "head": "vocabulary layer and loss, forwards and back; tokens are those of the batch",
+    "train": "one optimizer step with the moving average; tokens: those trained on",
+    "sample": "one denoising step; tokens: those generated",
+    "perplexity": "one random time of the bound; tokens: those that pass through the network",
+    "head": "vocabulary layer and loss, forward and backward; tokens: those in the batch",
 }
 
 
 def render(measured: Mapping[str, Any]) -> str:
-    """Head, table, ratio, and what the columns mean."""
+    """Settings and machine, one row for each path, the ratio of the paths, and the meaning of the columns."""
     settings = measured["settings"]
+    rows = [columns(name, path, measured) for name, path in measured["results"].items()]
     lines = [
         f"sedd bench {settings['work']}: {' '.join([settings['model'], *settings['overrides']])}, "
         f"{settings['graph']}, {settings['vocab']:,} tokens, "
@@ -23,7 +26,7 @@ def render(measured: Mapping[str, Any]) -> str:
         + (", compiled" if settings["compile"] else ""),
         f"{measured['device']}, {measured['precision']}, torch {measured['torch']}, sedd {measured['code_version']}",
         "",
-        *aligned([columns(name, path, measured) for name, path in measured["results"].items()]),
+        text_table(list(rows[0]), [[list(row.values()) for row in rows]]),
     ]
     if ratio := measured["plain_to_fast"]:
         low, high = ratio["time_spread"]
@@ -35,8 +38,8 @@ def render(measured: Mapping[str, Any]) -> str:
         ]
     lines += [
         "",
-        f"Medians of {settings['repeats']} runs. A step: {STEP[settings['work']]}.",
-        "Peak memory: of one run, above what is held before it.",
+        f"Medians of {settings['repeats']} runs. Step: {STEP[settings['work']]}.",
+        "Peak memory: of one run, minus the memory in use before it.",
     ]
     return "\n".join(lines)
 
@@ -64,16 +67,3 @@ def columns(name: str, path: Mapping[str, Any], measured: Mapping[str, Any]) -> 
 
 def mebibytes(count: int | None) -> str:
     return "unknown" if count is None else f"{count / 2**20:,.1f} MiB"
-
-
-def aligned(rows: list[dict[str, str]]) -> list[str]:
-    """Headings and rows in columns of equal width, the first to the left."""
-    lines = [list(rows[0]), *(list(row.values()) for row in rows)]
-    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
-    return [
-        "  ".join(
-            cell.rjust(width) if at else cell.ljust(width)
-            for at, (cell, width) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in lines
-    ]
