@@ -26,7 +26,7 @@ def markdown_table(
         not escaped yet is escaped; nothing else is, so that a cell may hold a link or bold text.
     align: one for each column; None: all left.
     """
-    rules = [RULES[one] for one in align or ["left"] * len(headings)]
+    rules = [RULES[one] for one in align] if align else [RULES["left"]] * len(headings)
     assert all(len(row) == len(headings) == len(rules) for row in rows), "one cell a column"
     cells = [list(map(_cell, headings)), rules, *(list(map(_cell, row)) for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)

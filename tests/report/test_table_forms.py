@@ -13,7 +13,7 @@ from helpers.fake_results import write_evaluation
 from sedd.errors import DataError
 from sedd.report import make_table, render_text, write_table
 from sedd.report.table.fill import verdict
-from sedd.report.table.write import FORMS
+from sedd.report.table.write import FORMATS
 
 # e^4 = 54.598; its error is e^4 * 0.01 = 0.546; e^6 = 403.43; e^6.5 = 665.14; 54.598 / 52.5 = 1.040
 
@@ -38,7 +38,7 @@ def test_the_verdict_allows_the_tolerance_and_two_standard_errors(
 
 def test_a_table_reads_the_same_in_markdown_as_its_numbers() -> None:
     write_evaluation("run", 200, "wiki")
-    lines = FORMS["md"](make_table("table")).splitlines()
+    lines = FORMATS["md"](make_table("table")).splitlines()
     assert "| Measured by | Model | Wiki | KJV |" in lines
     assert "| published | Known | ≤ 52.50 | – |" in lines
     assert "| **ours** | Ours | ≤ 54.60 ± 0.55 | not run |" in lines
@@ -81,7 +81,7 @@ def test_the_csv_holds_unrounded_numbers_and_what_they_are_traced_by(folder: Pat
 
 def test_latex_is_balanced_and_each_line_has_the_cells_of_its_heading() -> None:
     write_evaluation("run", 200, "wiki")
-    text = FORMS["tex"](make_table("table"))
+    text = FORMATS["tex"](make_table("table"))
     assert r"Ours & $\le 54.60 \pm 0.55$ & not run \\" in text
     assert r"Wiki & $52.50$ & $\le 54.60 \pm 0.55$ & $+2.10$ ($+4.0$\,\%) & matches \\" in text
     for name in ("table", "tabular"):
@@ -96,7 +96,7 @@ def test_latex_is_balanced_and_each_line_has_the_cells_of_its_heading() -> None:
 
 
 def test_a_wide_table_goes_on_in_another_without_lines_that_say_nothing_there() -> None:
-    tables = FORMS["tex"](make_table("zero_shot")).split(r"\begin{table}")[1:]
+    tables = FORMATS["tex"](make_table("zero_shot")).split(r"\begin{table}")[1:]
     numbers = [table for table in tables if "Verdict" not in table]
     first, *_, last = numbers
     assert "PLAID" in first
@@ -123,7 +123,7 @@ def test_tex_sets_the_table_within_the_page(folder: Path, name: str) -> None:
             pytest.fail(message)
         pytest.skip(message)
     write_evaluation("run", 200, "wiki")
-    Path("table.tex").write_text(FORMS["tex"](make_table(name)), encoding="utf-8")
+    Path("table.tex").write_text(FORMATS["tex"](make_table(name)), encoding="utf-8")
     Path("document.tex").write_text(TEX, encoding="utf-8")
     words = [program, "-interaction=nonstopmode", "-halt-on-error", "document.tex"]
     said = subprocess.run(words, capture_output=True, text=True, check=False).stdout
@@ -139,11 +139,11 @@ def test_signs_in_labels_are_escaped_in_each_form(folder: Path) -> None:
     )
     path.write_text(text.replace("compare_to: Known", "step: 100"), encoding="utf-8")
     table = make_table("table")
-    assert r"| a\|b\_c & 5 % \<i\> $x$ \\d |" in FORMS["md"](table)
-    assert r"a|b\_c \& 5 \% \textless{}i\textgreater{} \$x\$ \textbackslash{}d &" in FORMS["tex"](
+    assert r"| a\|b\_c & 5 % \<i\> $x$ \\d |" in FORMATS["md"](table)
+    assert r"a|b\_c \& 5 \% \textless{}i\textgreater{} \$x\$ \textbackslash{}d &" in FORMATS["tex"](
         table
     )
-    assert r"a|b_c & 5 % <i> $x$ \d" in FORMS["csv"](table)
+    assert r"a|b_c & 5 % <i> $x$ \d" in FORMATS["csv"](table)
 
 
 def test_a_table_of_nothing_says_not_run_everywhere() -> None:
@@ -153,7 +153,7 @@ def test_a_table_of_nothing_says_not_run_everywhere() -> None:
     assert len(ours) == columns * sum(row.origin != "published" for row in table.rows) > 40
     assert {cell.why_missing for cell in ours} == {"not run"}
     assert {cell.value for cell in ours} == {None}
-    assert "| **ours** | SEDD Absorb | small | not run | not run |" in FORMS["md"](table)
+    assert "| **ours** | SEDD Absorb | small | not run | not run |" in FORMATS["md"](table)
 
 
 def test_the_last_checkpoint_counts_unless_the_row_names_another(folder: Path) -> None:

@@ -12,17 +12,17 @@ from sedd.report.table.latex import render_latex
 from sedd.report.table.markdown import render_markdown
 from sedd.runtime.atomic import write_text
 
-FORMS = {"md": render_markdown, "csv": render_csv, "tex": render_latex}
+FORMATS = {"md": render_markdown, "csv": render_csv, "tex": render_latex}
 
 
 def write_table(table: Table, stem: Path | None = None) -> list[Path]:
-    """Write STEM.md, STEM.csv, STEM.tex and STEM.html, each whole or not at all, and return them.
+    """Write STEM.md, STEM.csv, STEM.tex and STEM.html, each atomically, and return their paths.
 
-    stem: a path without its suffix; results/tables/NAME by default.
+    stem: path without suffix; results/tables/NAME by default.
     """
     stem = stem or table_stem(table.name)
     paths = []
-    for suffix, render in FORMS.items():
+    for suffix, render in FORMATS.items():
         path = stem.with_name(f"{stem.name}.{suffix}")
         write_text(path, render(table))
         paths.append(path)
