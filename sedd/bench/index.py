@@ -1,4 +1,7 @@
-"""Table of the measurements in a folder: `python -m sedd.bench.index results/benchmarks` writes its README.md."""
+"""Table of all measurements in a folder.
+
+`python -m sedd.bench.index results/benchmarks` writes results/benchmarks/README.md.
+"""
 
 from __future__ import annotations
 
@@ -15,18 +18,20 @@ from sedd.runtime.markdown import Alignment, markdown_table
 HEAD = """\
 # Speed and memory
 
-One row for each file. Both paths take turns in one run (`sedd bench --plain`): `fast` is this package, `plain` computes the same
-numbers in the straightforward way. Times are medians, for one step. CPU time is the time that the process used on the CPUs; it is
-more reliable than wall time on a busy machine. Memory is the peak of one run minus the memory in use before it. The JSON files
-hold all other details.
+One row for each file. Both paths take turns in one run (`sedd bench --plain`): `fast` is this
+package, `plain` computes the same numbers in the straightforward way. Times are medians, for one
+step. CPU time is the time that the process used on the CPUs; it is more reliable than wall time on
+a busy machine. Memory is the peak of one run minus the memory in use before it. The JSON files hold
+all other details.
 
-On a CPU each path runs in its own process. Every verb sets the C library to keep freed memory (`sedd.runtime.memory`), and so does
-the fast path. The plain path keeps the default: it returns large blocks to the system at once and waits while the system clears
-new ones. This wait is part of the ratios, and is long where tables are large. To remove it from both paths, set
+On a CPU each path runs in its own process. Every verb sets the C library to keep freed memory
+(`sedd.runtime.memory`), and so does the fast path. The plain path keeps the default: it returns
+large blocks to the system at once and waits while the system clears new ones. This wait is part of
+the ratios, and is long where tables are large. To remove it from both paths, set
 `MALLOC_TRIM_THRESHOLD_=17179869184` and `MALLOC_MMAP_THRESHOLD_=1073741824` in the environment.
 
-The fast bound passes several draws through the network together, up to 4,096 tokens. With a small vocabulary this takes less time
-but more memory than one draw after another.
+The fast bound passes several draws through the network together, up to 4,096 tokens. With a small
+vocabulary this takes less time but more memory than one draw after another.
 
 To measure again: `bash results/benchmarks/measure_cpu.sh`.
 
@@ -44,7 +49,7 @@ MEASURED = (
 
 
 def index(folder: Path) -> str:
-    """A Markdown page with one row for each JSON file that holds both paths, in the order of file names."""
+    """A Markdown page with one row for each JSON file that holds both paths, by file name."""
     rows = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
     lines = [cells(row) for row in rows if row["plain_to_fast"]]
     align: list[Alignment] = ["left"] * len(WHAT) + ["right"] * len(MEASURED)

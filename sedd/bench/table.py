@@ -16,7 +16,7 @@ STEP = {
 
 
 def render(measured: Mapping[str, Any]) -> str:
-    """Settings and machine, one row for each path, the ratio of the paths, and the meaning of the columns."""
+    """Settings and machine, one row for each path, the ratio of both, and a legend."""
     settings = measured["settings"]
     rows = [columns(name, path, measured) for name, path in measured["results"].items()]
     lines = [
@@ -24,7 +24,8 @@ def render(measured: Mapping[str, Any]) -> str:
         f"{settings['graph']}, {settings['vocab']:,} tokens, "
         f"length {settings['length']}, batch {settings['batch']}, {settings['steps']} steps"
         + (", compiled" if settings["compile"] else ""),
-        f"{measured['device']}, {measured['precision']}, torch {measured['torch']}, sedd {measured['code_version']}",
+        f"{measured['device']}, {measured['precision']}, torch {measured['torch']}, "
+        f"sedd {measured['code_version']}",
         "",
         text_table(list(rows[0]), [[list(row.values()) for row in rows]]),
     ]
@@ -33,8 +34,8 @@ def render(measured: Mapping[str, Any]) -> str:
         memory = "unknown" if ratio["memory"] is None else f"{ratio['memory']:.2f}"
         lines += [
             "",
-            f"plain / fast: time {ratio['time']:.2f} ({low:.2f} - {high:.2f}), CPU time {ratio['cpu_time']:.2f}, "
-            f"memory {memory}",
+            f"plain / fast: time {ratio['time']:.2f} ({low:.2f} - {high:.2f}), "
+            f"CPU time {ratio['cpu_time']:.2f}, memory {memory}",
         ]
     lines += [
         "",

@@ -1,4 +1,4 @@
-"""`sedd curves`, `table`, `figure`, `report`, `figures`, `compare` and `overview`, without torch."""
+"""Verbs that present results: curves, table, figure, report, figures, compare, overview."""
 
 from __future__ import annotations
 

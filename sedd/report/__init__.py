@@ -1,6 +1,6 @@
 """Tables, figures and HTML pages made from the files under results/, without torch.
 
-Plotting libraries are imported only when figures are drawn, so that `sedd table` takes about a second.
+Plotting libraries are imported only when figures are drawn: `sedd table` takes about a second.
 """
 
 from collections.abc import Sequence

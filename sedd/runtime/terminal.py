@@ -25,9 +25,10 @@ def text_table(
 ) -> str:
     """A table of aligned columns, without colors and without a newline at its end.
 
-    sections: groups of rows, with a line between groups. A row may have fewer cells than there are headings.
-    num_labels: the first columns are text and aligned left; the others are numbers and aligned right.
-    width: of the longest line; cells that do not fit are wrapped, never truncated. Default: terminal_width().
+    sections: groups of rows, with a line between groups. Missing cells at the end of a row are
+        blank.
+    num_labels: the first columns are text, aligned left; the others are numbers, aligned right.
+    width: of the longest line, by default terminal_width(). Long cells are wrapped, never cut.
     """
     table = Table(box=HORIZONTALS, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for number, heading in enumerate(headings):

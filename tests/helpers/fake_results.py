@@ -179,7 +179,7 @@ def a_trace(*states: list[int], prefix_tokens: int = 0, suffix_tokens: int = 0) 
 
 
 def write_a_trace() -> Path:
-    """Write a trace of five tokens: one given, two final at step 1, one at step 2, one at step 3."""
+    """Write a trace of five tokens: one given, two final at step 1, one at step 2 and one at 3."""
     trace = a_trace(
         [1, 0, 0, 0, 0], [1, 2, 0, 0, 5], [1, 2, 3, 0, 5], [1, 2, 3, 4, 5], prefix_tokens=1
     )

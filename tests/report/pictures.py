@@ -1,6 +1,6 @@
-"""Create the README's pictures: `python tests/report/pictures.py` in the folder of the default build.
+"""Create the README's pictures: `python tests/report/pictures.py`.
 
-Needs a browser; see tests/report/install_browser.sh.
+Run it in the folder of the default build. Needs a browser; see tests/report/install_browser.sh.
 """
 
 from __future__ import annotations

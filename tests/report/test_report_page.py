@@ -141,7 +141,8 @@ def test_a_run_without_a_recorded_device_says_so() -> None:
 def test_settings_are_marked_if_they_differ_from_the_preset_or_a_default() -> None:
     page = make_page()
     rows = re.findall(
-        r'<tr( class="changed")?><th scope="row"><code>([\w.]+)</code></th><td><code>(.*?)</code></td><td>(.*?)</td>',
+        r'<tr( class="changed")?><th scope="row"><code>([\w.]+)</code></th>'
+        r"<td><code>(.*?)</code></td><td>(.*?)</td>",
         page.source,
     )
     changed = {key: (value, other) for mark, key, value, other in rows if mark}
@@ -269,7 +270,8 @@ def test_a_page_with_ten_checkpoints_and_long_curves_is_small() -> None:
 
 def test_the_same_results_give_the_same_page() -> None:
     finished_run()
-    script = "from sedd.config import load_experiment; from sedd.report import write_report; from pathlib import Path; "
+    script = "from pathlib import Path; from sedd.config import load_experiment; "
+    script += "from sedd.report import write_report; "
     script += "write_report(load_experiment('run'), Path('page.html'))"
     pages = []
     for _ in range(2):  # in separate processes: Bokeh numbers its models per process

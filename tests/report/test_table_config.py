@@ -63,8 +63,8 @@ def test_all_mistakes_in_a_table_are_reported_at_once_with_their_lines(folder: P
 
     message = str(error.value)
     assert (
-        "metric: must be bits_per_character, perplexity, generative_perplexity or mauve, got the text 'preplexity'"
-        in message
+        "metric: must be bits_per_character, perplexity, generative_perplexity or mauve, "
+        "got the text 'preplexity'" in message
     )
     assert "2 ours rows are 'Ours' of size None" in message
     assert "row 'Known' has a value for 'wikki'; the columns are wiki, kjv" in message

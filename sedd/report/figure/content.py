@@ -1,6 +1,7 @@
 """The curves of each figure, independent of how they are drawn.
 
-A figure is a list of labeled lines. `interactive` draws it on a page, `pdf` as PDF and PNG; both show the same numbers.
+A figure is a list of labeled lines. `interactive` draws it on a page, `pdf` into a PDF and a PNG
+file; both show the same numbers.
 """
 
 from __future__ import annotations
@@ -78,7 +79,8 @@ class Figure:
 def loss_figure(runs: Mapping[str, pd.DataFrame]) -> Figure:
     """Training loss, and validation loss with a band of two standard errors.
 
-    runs: metrics by run. With several runs, training loss is shown only for runs without validation.
+    runs: metrics by run. With several runs, training loss is shown only for runs that were not
+        validated.
     """
     lines = []
     several = len(runs) > 1

@@ -1,4 +1,7 @@
-"""A trace as an animated GIF: the text from noise to its final state, each token in the color of its step."""
+"""A trace as an animated GIF: the text from noise to its final state.
+
+The color of a token shows the step at which it became final.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +66,7 @@ def write_gif(trace: Trace, path: Path) -> Path:
 
 
 def _lay_out(trace: Trace, state: list[int], final: list[int], columns: int) -> list[_Box]:
-    """Break the text into lines. A mask is as wide as its final token, so that the text does not move."""
+    """Break the text into lines. A mask is as wide as its final token: the text does not move."""
     boxes, row, column = [], 0, 0
     for position, piece in enumerate(state):
         text = trace.pieces[piece]

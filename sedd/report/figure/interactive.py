@@ -1,6 +1,6 @@
 """Interactive figures on a page, drawn by Bokeh in the browser: zoom, pan and hover values.
 
-Bokeh's script is copied from the installed package into the page, so that the page needs no network.
+Bokeh's script is copied from the installed package into the page: the page needs no network.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ def bokeh_script() -> str:
 
 
 def embedded(figures: Sequence[Figure]) -> dict[str, Any]:
-    """The input of `Bokeh.embed.embed_items`: one document, and for each figure its element `figure-NAME`.
+    """Input of `Bokeh.embed.embed_items`: one document, drawn into the elements `figure-NAME`.
 
-    Figures by optimizer step have a common x range: a zoom in one figure applies to the others.
+    Figures by optimizer step have a common x range: zooming one of them zooms all.
     """
     document = Document()
     roots, step_range = {}, None

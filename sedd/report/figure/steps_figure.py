@@ -19,7 +19,8 @@ from sedd.report.table.fill import Row, Table
 def write_steps_figure(table: Table, stem: Path | None = None) -> list[Path]:
     """Write STEM.pdf and STEM.png atomically and return their paths.
 
-    The upper axes show generative perplexity with bars of two standard errors, the lower axes the entropy of the texts.
+    The upper axes show generative perplexity with bars of two standard errors. The lower axes show
+    the entropy of the texts.
 
     stem: results/figures/NAME by default. Raises ConfigError if the table has another metric.
     """

@@ -10,7 +10,10 @@ from sedd.paths import samples_file
 
 
 def commands(experiment: Experiment, step: int) -> list[str]:
-    """Shell commands in order, from the data to the page. `step`: the checkpoint that is sampled and measured."""
+    """Shell commands in order, from the data to the page.
+
+    step: of the checkpoint that is sampled and measured.
+    """
     name = experiment.name
     changed = [*experiment.overrides, "--name", name] if experiment.base else []
     base = experiment.base or name

@@ -1,4 +1,4 @@
-"""The comparison page: the settings in which runs differ, their numbers, and their curves in common figures."""
+"""The comparison page: different settings of runs, their numbers, and their curves."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Difference:
 
 
 def write_comparison(experiments: Sequence[Experiment], out: Path) -> Path:
-    """Write the page of these runs to `out` and return `out`. Raises DataError for malformed metrics."""
+    """Write the page to `out` and return `out`. Raises DataError for malformed metrics."""
     names = [experiment.name for experiment in experiments]
     metrics = {experiment.name: run_metrics(experiment) for experiment in experiments}
     measured = {experiment.name: perplexities(experiment) for experiment in experiments}

@@ -23,8 +23,9 @@ from sedd.results.metrics import curve, total
 class RunRow:
     """One run in the table of all runs.
 
-    loss: validation loss in nats per token. seconds: of training. evaluations: the newest one on each text, by text.
-    problem: why the run cannot be read, or which measurements failed; replaces `state`.
+    loss: validation loss in nats per token. seconds: training time.
+    evaluations: by text, the newest on each text.
+    problem: why the run cannot be read, or that measurements failed; shown instead of `state`.
     """
 
     name: str

@@ -55,10 +55,10 @@ class Progress:
 
 
 def write_report(experiment: Experiment, out: Path) -> Path:
-    """Write the page of a run to `out` and its numbers beside it as JSON, each atomically; return `out`.
+    """Write the page of a run to `out` and its numbers to a JSON file beside it; return `out`.
 
-    The page shows failed and malformed measurements as failures. Raises DataError with the file for malformed metrics or
-    samples.
+    Both files are written atomically. The page lists failed and malformed measurements. Raises
+    DataError with the file name for malformed metrics, samples or traces.
     """
     metrics = run_metrics(experiment)
     progress = run_progress(experiment, metrics)

@@ -45,7 +45,8 @@ class SampleFile:
 class Gallery:
     """Unconditional samples of one sampler.
 
-    columns: a file for each checkpoint, shown side by side. newest: more samples of the last checkpoint.
+    columns: a file for each checkpoint, shown side by side.
+    newest: more samples of the last checkpoint.
     is_own: drawn with the settings of the `sampling` section.
     """
 
@@ -64,7 +65,7 @@ class RunSamples:
 
 
 def shown_samples(experiment: Experiment) -> RunSamples:
-    """The samples that the run's page shows. Raises DataError with file and line for a malformed sample."""
+    """Samples on the page of a run. Raises DataError with file and line if one is malformed."""
     own = configured_samples(experiment, 0).stem
     columns: list[SampleFile] = []
     newest: dict[str, SampleFile] = {}  # by sampler

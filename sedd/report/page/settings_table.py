@@ -19,7 +19,8 @@ OMITTED = {"name", "base", "overrides", "description"}  # shown at the top of th
 class Setting:
     """One key of the configuration, with values spelled as in YAML.
 
-    default: the preset's value for a key of the model, otherwise the program's; None if the key is required.
+    default: for a key of the model the preset's value, otherwise the program's; None if the key is
+        required.
     differs: there is a default and the value is another.
     """
 
@@ -41,7 +42,7 @@ def settings_of(experiment: Subject, preset: ModelConfig | None = None) -> list[
 
 
 def preset(experiment: Experiment) -> tuple[str, ModelConfig] | None:
-    """Name and content of the model's preset; None without a preset or if its file cannot be read."""
+    """Name and content of the model's preset; None if there is none or it cannot be read."""
     try:
         return preset_of(experiment)
     except ConfigError:

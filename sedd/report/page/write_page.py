@@ -1,7 +1,7 @@
 """Write self-contained HTML pages from the templates.
 
-The content security policy of a page allows only its own scripts, by hash, and no network. Even if escaping failed, a script in
-a generated text would not run.
+The content security policy of a page allows only its own scripts, by hash, and no network. Even if
+escaping failed, a script in a generated text would not run.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ def write_page(template: str, out: Path, *, scripts: Sequence[str], **values: An
         _environment()
         .get_template(template)
         .render(
-            policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}",
+            policy="default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+            f"script-src {allowed}",
             scripts=[
                 Markup(script) for script in scripts
             ],  # trusted: from this package or from Bokeh

@@ -1,4 +1,4 @@
-"""A table as CSV: one line for each cell, unrounded, with everything needed to trace a number of ours."""
+"""A table as CSV: one line for each cell, with the unrounded number and its provenance."""
 
 from __future__ import annotations
 

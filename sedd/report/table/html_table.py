@@ -30,7 +30,7 @@ class HtmlRow:
 
 @dataclass(frozen=True)
 class HtmlTable:
-    """Content of templates/tables.html. headings: the first `num_labels` columns are text, the others numbers."""
+    """Content of templates/tables.html. The first `num_labels` columns are text."""
 
     name: str
     title: str

@@ -44,7 +44,7 @@ SENTENCES = Style(bound="≤", plus_minus="±", percent="%", escape=str)
 
 
 def render_latex(table: Table) -> str:
-    """One longtable for the numbers, or several if they are too wide for a page; one for the comparison."""
+    """One longtable for the numbers, or several if they are too wide; one for the comparison."""
     title = table.config.title
     notes = [
         table.config.note,

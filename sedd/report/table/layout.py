@@ -1,7 +1,7 @@
 """Lay out a filled table as grids of strings, in the typography of an output format.
 
-Every format shows the same content: the numbers, grouped by who measured them; the comparison of our numbers
-with the published ones; and the origin of each of our numbers.
+Every format shows the same content: the numbers, grouped by who measured them; the comparison of
+our numbers with the published ones; and the origin of each of our numbers.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ def numbers(table: Table, style: Style) -> Grid:
 def comparisons(table: Table, style: Style) -> Grid | None:
     """Ours minus published, absolute and in percent, with the verdict.
 
-    Only rows that reproduce a published row, and columns with a published number. None if there are no such rows.
+    Only rows that reproduce a published row, and columns with a published number. None without
+    such rows.
     """
     rows = [row for row in table.rows if row.compared_to is not None]
     if not rows:
@@ -88,9 +89,9 @@ def comparisons(table: Table, style: Style) -> Grid | None:
 
 
 def column_blocks(grid: Grid, width: int) -> list[list[int]]:
-    """Column indices of blocks at most `width` characters wide; every block starts with the label columns.
+    """Column indices of blocks that are at most `width` characters wide.
 
-    A column that alone is too wide gets a block of its own.
+    Every block starts with the label columns. A column that alone is too wide gets its own block.
     """
     lines = [grid.headings, *chain.from_iterable(rows for _, rows in grid.groups)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -116,7 +117,7 @@ def block(grid: Grid, columns: Sequence[int], dash: str = DASH) -> Grid:
 
 
 def compared_pairs(table: Table) -> list[tuple[Row, Column, Cell, Comparison]]:
-    """Every cell of ours that reproduces a published number, measured or not, with its comparison."""
+    """Every cell of ours that reproduces a published number, measured or not."""
     return [
         (row, column, cell, comparison)
         for row in table.rows
@@ -190,7 +191,7 @@ def verdict_rule(table: Table, style: Style) -> str:
 
 
 def origins(table: Table, style: Style) -> list[str]:
-    """One line for each number of ours: checkpoint, amount of data, device, seed, hashes and code."""
+    """One line for each number of ours: checkpoint, data, device, seed, hashes and code."""
     lines = []
     for row in table.rows:
         for cell, column in zip(row.cells, table.config.columns.values(), strict=True):
@@ -201,7 +202,8 @@ def origins(table: Table, style: Style) -> list[str]:
             lines.append(
                 style.escape(
                     f"{row.label}, {column.label}: {measurement.experiment} at step "
-                    f"{measurement.step}, {measurement.what()}; {by.device}, {by.seconds:g} s, seed {by.seed}, "
+                    f"{measurement.step}, {measurement.what()}; {by.device}, {by.seconds:g} s, "
+                    f"seed {by.seed}, "
                     f"checkpoint {by.checkpoint_sha256[:12]}, settings {by.config_sha256[:12]}, "
                     f"code {by.code_version}"
                 )

@@ -6,7 +6,7 @@ from sedd.report.table import layout
 from sedd.report.table.fill import Table
 from sedd.report.table.layout import GROUPS, Grid, Style
 from sedd.runtime.markdown import escape_markdown as escape
-from sedd.runtime.markdown import markdown_table
+from sedd.runtime.markdown import Alignment, markdown_table
 
 STYLE = Style(bound="≤", plus_minus="±", percent="%", escape=escape)
 MEASURED_BY = {**GROUPS, "ours": f"**{GROUPS['ours']}**"}
@@ -33,8 +33,6 @@ def render_markdown(table: Table) -> str:
 
 def _table(grid: Grid) -> str:
     num_numbers = len(grid.headings) - grid.num_labels
-    return markdown_table(
-        ["Measured by", *grid.headings],
-        [[MEASURED_BY[origin], *row] for origin, rows in grid.groups for row in rows],
-        ["left"] * (grid.num_labels + 1) + ["right"] * num_numbers,
-    )
+    align: list[Alignment] = ["left"] * (1 + grid.num_labels) + ["right"] * num_numbers
+    rows = [[MEASURED_BY[origin], *row] for origin, rows in grid.groups for row in rows]
+    return markdown_table(["Measured by", *grid.headings], rows, align)

@@ -15,8 +15,9 @@ STYLE = Style(bound="<=", plus_minus="±", percent="%", escape=str)
 def render_text(table: Table, width: int | None = None) -> str:
     """The numbers, the comparison with the paper, and the commands for missing numbers.
 
-    width: of the longest line, in characters; the terminal's by default, 100 in a pipe. A wider table
-    is split into blocks of columns. Each block repeats the model names and omits models without numbers.
+    width: of the longest line, in characters; by default the terminal's, 100 in a pipe. A wider
+    table is split into blocks of columns. Each block repeats the model names and omits models
+    without numbers in it.
     """
     width = width or terminal_width()
     source = f"Published: {layout.source(table)}."
