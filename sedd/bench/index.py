@@ -52,8 +52,9 @@ def index(folder: Path) -> str:
     """A Markdown page with one row for each JSON file that holds both paths, by file name."""
     rows = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
     lines = [cells(row) for row in rows if row["plain_to_fast"]]
-    align: list[Alignment] = ["left"] * len(WHAT) + ["right"] * len(MEASURED)
-    return f"{HEAD}{markdown_table(WHAT + MEASURED, lines, align)}\n"
+    headings = WHAT + MEASURED
+    align: list[Alignment] = ["right" if one in MEASURED else "left" for one in headings]
+    return f"{HEAD}{markdown_table(headings, lines, align)}\n"
 
 
 def cells(measured: Mapping[str, Any]) -> list[str]:

@@ -134,7 +134,7 @@ def test_the_policy_blocks_a_script_that_was_added_to_a_page(
 ) -> None:
     page = tmp_path / "page.html"
     text = pages["index"].read_text("utf-8")
-    page.write_text(text.resection("<main", f"{SCRIPT}<main"), "utf-8")
+    page.write_text(text.replace("<main", f"{SCRIPT}<main"), "utf-8")
     browser.open(page)
     assert browser.driver.title == "All runs and tables"
     assert any("Content Security Policy" in message for message in browser.messages())

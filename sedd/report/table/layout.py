@@ -179,8 +179,8 @@ def verdict_rule(table: Table, style: Style) -> str:
     other = "other judge: the published number was measured with another judge."
     if table.config.metric in ("perplexity", "bits_per_character"):
         other = (
-            "other split, other protocol: the published number was measured on another split, "
-            "or on a text that keeps its empty rows."
+            "other split, other protocol: the published number was measured on another split "
+            "or with another evaluation.protocol."
         )
     return (
         f"Difference: ours minus published. matches: the difference is at most {tolerance:g} "

@@ -32,7 +32,9 @@ def render_markdown(table: Table) -> str:
 
 
 def _table(grid: Grid) -> str:
-    num_numbers = len(grid.headings) - grid.num_labels
-    align: list[Alignment] = ["left"] * (1 + grid.num_labels) + ["right"] * num_numbers
+    headings = ["Measured by", *grid.headings]
+    align: list[Alignment] = [
+        "left" if column <= grid.num_labels else "right" for column in range(len(headings))
+    ]
     rows = [[MEASURED_BY[origin], *row] for origin, rows in grid.groups for row in rows]
-    return markdown_table(["Measured by", *grid.headings], rows, align)
+    return markdown_table(headings, rows, align)
