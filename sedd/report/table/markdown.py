@@ -5,8 +5,8 @@ from __future__ import annotations
 from sedd.report.table import layout
 from sedd.report.table.fill import Table
 from sedd.report.table.layout import GROUPS, Grid, Style
-from sedd.runtime.markdown import escape_markdown as escape
 from sedd.runtime.markdown import Alignment, markdown_table
+from sedd.runtime.markdown import escape_markdown as escape
 
 STYLE = Style(bound="≤", plus_minus="±", percent="%", escape=escape)
 MEASURED_BY = {**GROUPS, "ours": f"**{GROUPS['ours']}**"}
