@@ -5,6 +5,7 @@ Bokeh's script is copied from the installed package into the page: the page need
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -87,9 +88,10 @@ def _plot(figure: Figure) -> Any:
         plot.legend.spacing = 0
         if len(figure.lines) > 2:  # below the plot, so that it hides no curve
             plot.add_layout(plot.legend[0], "below")
-            plot.legend.ncols = 2
+            num_columns = 2 if figure.is_wide else 1
+            plot.legend.ncols = num_columns
             plot.legend.spacing = 8
-            plot.height += 26 * -(-len(figure.lines) // 2)
+            plot.height += 26 * math.ceil(len(figure.lines) / num_columns)
     elif plot.legend:
         plot.legend.visible = False
     return plot
