@@ -109,8 +109,8 @@ def test_a_page_opens_without_errors_and_without_the_network(
     assert browser.run(TOO_FAINT) == []
     picture = browser.picture()
     paper = (20, 23, 26) if dark else (255, 255, 255)
-    share = (picture == paper).all(-1).mean()
-    assert 0.3 < share < 0.99, "blank page or wrong colors"
+    blank = (picture == paper).all(-1).mean()
+    assert 0.3 < blank < 0.99, "blank page or wrong colors"
 
 
 @pytest.mark.parametrize("name", PAGES)

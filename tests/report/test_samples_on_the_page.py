@@ -5,12 +5,12 @@ from helpers.html_page import make_page
 
 
 def test_only_given_text_is_marked() -> None:
-    given = {
+    infill = {
         "prefix_tokens": 6,
         "suffix_tokens": 5,
         "settings": {"prefix": "I said", "suffix": " you."},
     }
-    write_samples("run", 200, "I said no, I said, to you.", **given)
+    write_samples("run", 200, "I said no, I said, to you.", **infill)
     page = make_page()
     assert page.words["mark"] == ["Marked", "I said", " you."]
     assert page.text("blockquote") == " no, I said, to"

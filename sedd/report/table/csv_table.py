@@ -38,7 +38,7 @@ def render_csv(table: Table) -> str:
         for row in table.rows
         for cell in zip(table.config.columns, row.cells, row.comparisons, strict=True)
     ]
-    # object: an integer beside empty fields stays an integer
+    # object: integers in a column with empty fields stay integers
     frame = pd.DataFrame(lines, columns=list(FIELDS), dtype=object)
     return frame.to_csv(index=False, lineterminator="\n")
 

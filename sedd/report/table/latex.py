@@ -88,8 +88,8 @@ def _comparison(table: Table) -> list[tuple[str, list[list[str]]]]:
 def _compared(cell: Cell, comparison: Comparison, decimals: int) -> list[str]:
     difference = escape(layout.DASH)
     if comparison.difference is not None and comparison.relative is not None:
-        share = CELLS.number(f"{100 * comparison.relative:+.1f}")
-        difference = CELLS.number(f"{comparison.difference:+.{decimals}f}") + rf" ({share}\,\%)"
+        relative = CELLS.number(f"{100 * comparison.relative:+.1f}")
+        difference = CELLS.number(f"{comparison.difference:+.{decimals}f}") + rf" ({relative}\,\%)"
     return [
         CELLS.number(f"{comparison.published:.{decimals}f}"),
         layout.cell_text(cell, CELLS),
