@@ -1,4 +1,7 @@
-"""A table of the measurements in a folder: `python -m sedd.bench.index results/benchmarks` writes its README.md."""
+"""Table of all measurements in a folder.
+
+`python -m sedd.bench.index results/benchmarks` writes results/benchmarks/README.md.
+"""
 
 from __future__ import annotations
 
@@ -10,23 +13,27 @@ from typing import Any
 
 from sedd.bench.table import mebibytes
 from sedd.runtime.atomic import write_text
+from sedd.runtime.markdown import Alignment, markdown_table
 
 HEAD = """\
-# Speed and memory, measured
+# Speed and memory
 
-One row a file, each with both paths taking turns in one run (`sedd bench --plain`); the JSON says everything else. `plain` is the
-straightforward way to the same numbers. Times are medians, of a step. CPU time is what the process used of the CPUs: where others
-used the machine too, it says more than wall time. Memory is the peak of one run above what was held before it.
+One row for each file. Both paths take turns in one run (`sedd bench --plain`): `fast` is this
+package, `plain` computes the same numbers in the straightforward way. Times are medians, for one
+step. CPU time is the time that the process used on the CPUs; it is more reliable than wall time on
+a busy machine. Memory is the peak of one run minus the memory in use before it. The JSON files hold
+all other details.
 
-On a CPU each path has a process of its own. Every verb has the C library keep freed memory (`sedd.runtime.memory`), so the fast
-path does; the plain one gives large blocks back at once, as by default, and waits for the system to clear the next ones. This
-wait is in the ratios, and is large where tables are. Neither path has it with `MALLOC_TRIM_THRESHOLD_=17179869184` and
-`MALLOC_MMAP_THRESHOLD_=1073741824` in the environment.
+On a CPU each path runs in its own process. Every verb sets the C library to keep freed memory
+(`sedd.runtime.memory`), and so does the fast path. The plain path keeps the default: it returns
+large blocks to the system at once and waits while the system clears new ones. This wait is part of
+the ratios, and is long where tables are large. To remove it from both paths, set
+`MALLOC_TRIM_THRESHOLD_=17179869184` and `MALLOC_MMAP_THRESHOLD_=1073741824` in the environment.
 
-The fast bound takes several draws through the network together, up to 4,096 tokens: in a small vocabulary that is more
-memory than one draw after the other needs, for less time.
+The fast bound passes several draws through the network together, up to 4,096 tokens. With a small
+vocabulary this takes less time but more memory than one draw after another.
 
-Measured anew by `bash results/benchmarks/measure_cpu.sh`.
+To measure again: `bash results/benchmarks/measure_cpu.sh`.
 
 """
 WHAT = ("work", "graph", "network", "tokens", "length", "batch", "device")
@@ -42,11 +49,12 @@ MEASURED = (
 
 
 def index(folder: Path) -> str:
-    """The table of all measurements of both paths, in the order of the files' names."""
+    """A Markdown page with one row for each JSON file that holds both paths, by file name."""
     rows = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
-    lines = [WHAT + MEASURED, [":--"] * len(WHAT) + ["--:"] * len(MEASURED)]
-    lines += [cells(row) for row in rows if row["plain_to_fast"]]
-    return HEAD + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    lines = [cells(row) for row in rows if row["plain_to_fast"]]
+    headings = WHAT + MEASURED
+    align: list[Alignment] = ["right" if one in MEASURED else "left" for one in headings]
+    return f"{HEAD}{markdown_table(headings, lines, align)}\n"
 
 
 def cells(measured: Mapping[str, Any]) -> list[str]:

@@ -5,38 +5,42 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sedd.runtime.terminal import text_table
+
 STEP = {
-    "train": "an optimiser step, with the moving average; tokens are those trained on",
-    "sample": "a denoising step; tokens are those written",
-    "perplexity": "a random time; tokens are those taken through the network",
-    "head": "vocabulary layer and loss, forwards and back; tokens are those of the batch",
+    "train": "one optimizer step with the moving average; tokens: those trained on",
+    "sample": "one denoising step; tokens: those generated",
+    "perplexity": "one random time of the bound; tokens: those that pass through the network",
+    "head": "vocabulary layer and loss, forward and backward; tokens: those in the batch",
 }
 
 
 def render(measured: Mapping[str, Any]) -> str:
-    """Head, table, ratio, and what the columns mean."""
+    """Settings and machine, one row for each path, the ratio of both, and a legend."""
     settings = measured["settings"]
+    rows = [columns(name, path, measured) for name, path in measured["results"].items()]
     lines = [
         f"sedd bench {settings['work']}: {' '.join([settings['model'], *settings['overrides']])}, "
         f"{settings['graph']}, {settings['vocab']:,} tokens, "
         f"length {settings['length']}, batch {settings['batch']}, {settings['steps']} steps"
         + (", compiled" if settings["compile"] else ""),
-        f"{measured['device']}, {measured['precision']}, torch {measured['torch']}, sedd {measured['code_version']}",
+        f"{measured['device']}, {measured['precision']}, torch {measured['torch']}, "
+        f"sedd {measured['code_version']}",
         "",
-        *aligned([columns(name, path, measured) for name, path in measured["results"].items()]),
+        text_table(list(rows[0]), [[list(row.values()) for row in rows]]),
     ]
     if ratio := measured["plain_to_fast"]:
         low, high = ratio["time_spread"]
         memory = "unknown" if ratio["memory"] is None else f"{ratio['memory']:.2f}"
         lines += [
             "",
-            f"plain / fast: time {ratio['time']:.2f} ({low:.2f} - {high:.2f}), CPU time {ratio['cpu_time']:.2f}, "
-            f"memory {memory}",
+            f"plain / fast: time {ratio['time']:.2f} ({low:.2f} - {high:.2f}), "
+            f"CPU time {ratio['cpu_time']:.2f}, memory {memory}",
         ]
     lines += [
         "",
-        f"Medians of {settings['repeats']} runs. A step: {STEP[settings['work']]}.",
-        "Peak memory: of one run, above what is held before it.",
+        f"Medians of {settings['repeats']} runs. Step: {STEP[settings['work']]}.",
+        "Peak memory: of one run, minus the memory in use before it.",
     ]
     return "\n".join(lines)
 
@@ -64,16 +68,3 @@ def columns(name: str, path: Mapping[str, Any], measured: Mapping[str, Any]) -> 
 
 def mebibytes(count: int | None) -> str:
     return "unknown" if count is None else f"{count / 2**20:,.1f} MiB"
-
-
-def aligned(rows: list[dict[str, str]]) -> list[str]:
-    """Headings and rows in columns of equal width, the first to the left."""
-    lines = [list(rows[0]), *(list(row.values()) for row in rows)]
-    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
-    return [
-        "  ".join(
-            cell.rjust(width) if at else cell.ljust(width)
-            for at, (cell, width) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in lines
-    ]

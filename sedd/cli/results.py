@@ -1,4 +1,4 @@
-"""`sedd curves`, `table`, `report`, `figures`, `compare` and `overview`: what is made of the numbers. No torch."""
+"""Verbs that present results: curves, table, figure, report, figures, compare, overview."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from sedd.cli.options import Name, Overrides, Rename
 from sedd.config import Experiment, load_experiment
 from sedd.errors import ConfigError, Problem
 
-PAGES = ("index", "compare")
+RESERVED = ("index", "compare")  # pages of all runs
 
 
 def table(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A table: config/tables/NAME.yaml.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Table (config/tables/NAME.yaml).")],
     overrides: Overrides = None,
     rename: Annotated[
-        str | None, typer.Option("--name", help="Name of the changed table: its own files.")
+        str | None,
+        typer.Option("--name", help="Name for the changed table; it gets files of its own."),
     ] = None,
-    show: Annotated[bool, typer.Option("--show", help="Only print it, write nothing.")] = False,
+    show: Annotated[
+        bool, typer.Option("--show", help="Only print the table; write nothing.")
+    ] = False,
 ) -> None:
-    """Put published numbers beside ours.
+    """Compare published numbers with ours in a table.
 
     Prints the table and writes results/tables/NAME.md, .csv, .tex and .html.
 
@@ -30,19 +33,20 @@ def table(
     """
     from sedd.report import make_table, render_text, write_table
 
-    made = make_table(name, overrides or [], rename=rename, writes=not show)
-    typer.echo(render_text(made))
-    for path in [] if show else write_table(made):
+    filled = make_table(name, overrides or [], rename=rename, writes=not show)
+    typer.echo(render_text(filled))
+    for path in [] if show else write_table(filled):
         typer.echo(path)
 
 
 def curves(
-    name: Annotated[str, typer.Argument(metavar="RUN", help="A run that was trained here.")],
+    name: Annotated[str, typer.Argument(metavar="RUN", help="Run (results/runs/RUN).")],
 ) -> None:
-    """Write the loss curves of a run as CSV.
+    """Export the training curves of a run as CSV.
 
-    Writes results/runs/RUN/curves/train.csv, validation.csv and start.csv, one line for each step that the trainer logged,
-    to be kept with the checkpoints: `sedd report` draws them where the run was not trained.
+    Writes results/runs/RUN/curves/train.csv, validation.csv and start.csv, one line for each entry
+    of the training log. Keep these files with the checkpoints: `sedd report` can then draw the
+    curves on a machine without the log.
 
     \b
     Example: sedd curves tiny_absorb
@@ -54,13 +58,11 @@ def curves(
 
 
 def figure(
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A table of generative perplexities.")
-    ],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Table of generative perplexities.")],
 ) -> None:
-    """Draw a table against denoising steps.
+    """Draw a table as a figure by denoising steps.
 
-    Writes results/figures/NAME.pdf and .png; the data of the picture is results/tables/NAME.csv.
+    Writes results/figures/NAME.pdf and .png. The plotted numbers are in results/tables/NAME.csv.
 
     \b
     Example: sedd figure generative_steps
@@ -73,10 +75,10 @@ def figure(
 
 
 def report(name: Name, overrides: Overrides = None, rename: Rename = None) -> None:
-    """Make the page of a run.
+    """Create the page of a run.
 
-    Writes results/reports/NAME.html, with pictures and data inside: it opens from disk, offline. It can be made while the run is
-    still training: what is not there yet says so. Beside it stands NAME.json, the numbers of the last checkpoint.
+    Writes results/reports/NAME.html, one file that needs no network, and NAME.json with the numbers
+    of the last checkpoint. The page can be created during training; it shows what is missing.
 
     \b
     Example: sedd report tiny_absorb
@@ -84,14 +86,15 @@ def report(name: Name, overrides: Overrides = None, rename: Rename = None) -> No
     from sedd.paths import report_file
     from sedd.report import write_report
 
-    experiment = run_of(name, overrides, rename)
+    experiment = load_run(name, overrides, rename)
     typer.echo(write_report(experiment, report_file(experiment.name)))
 
 
 def figures(name: Name, overrides: Overrides = None, rename: Rename = None) -> None:
-    """Draw the pictures of a run's page for a paper.
+    """Draw the figures of a run for a paper.
 
-    Writes results/figures/NAME/FIGURE.pdf and .png: loss, perplexity and whatever else there are numbers for.
+    Writes results/figures/NAME/FIGURE.pdf and .png for every figure that has numbers: loss,
+    perplexity and others.
 
     \b
     Example: sedd figures tiny_absorb
@@ -99,7 +102,7 @@ def figures(name: Name, overrides: Overrides = None, rename: Rename = None) -> N
     from sedd.paths import figures_dir
     from sedd.report import write_figures
 
-    experiment = run_of(name, overrides, rename)
+    experiment = load_run(name, overrides, rename)
     for path in write_figures(experiment, figures_dir(experiment.name)):
         typer.echo(path)
 
@@ -107,12 +110,12 @@ def figures(name: Name, overrides: Overrides = None, rename: Rename = None) -> N
 def compare(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="Experiments or runs; every run by default."),
+        typer.Argument(metavar="[NAME]...", help="Experiments or runs.  [default: all runs]"),
     ] = None,
 ) -> None:
-    """Put runs side by side on a page.
+    """Create a page that compares runs.
 
-    Writes results/reports/compare.html: the settings in which they differ, their numbers, and their curves on one plot.
+    Writes results/reports/compare.html: different settings, results, and curves in common figures.
 
     \b
     Example: sedd compare tiny_absorb tiny_uniform
@@ -120,28 +123,30 @@ def compare(
     from sedd.paths import comparison_file
     from sedd.report import write_comparison
 
-    chosen = list(dict.fromkeys(names or runs_there()))
-    if not chosen:
-        what = "there is no run yet; name experiments, or train one: sedd train NAME"
+    unique_names = list(dict.fromkeys(names or recorded_runs()))
+    if not unique_names:
+        what = "no runs yet; name experiments to compare, or train one: sedd train NAME"
         raise ConfigError("command line", [Problem("NAME", what)])
-    typer.echo(write_comparison([load_experiment(name) for name in chosen], comparison_file()))
+    experiments = [load_experiment(name) for name in unique_names]
+    typer.echo(write_comparison(experiments, comparison_file()))
 
 
 def overview(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME]...", help="Experiments to show even if they have not run yet."
+            metavar="[NAME]...", help="Experiments to show in addition to all existing runs."
         ),
     ] = None,
     table: Annotated[
         list[str] | None,
-        typer.Option(help="A table to show; may be repeated; all of config/tables by default."),
+        typer.Option(help="Table to show; can be repeated.  [default: all of config/tables]"),
     ] = None,
 ) -> None:
-    """Make the front page.
+    """Create the page of all runs and tables.
 
-    Writes results/reports/index.html: every run with its state and numbers, and the tables, published numbers beside ours.
+    Writes results/reports/index.html: all runs with their progress and numbers, and tables that
+    compare published numbers with ours.
 
     \b
     Example: sedd overview --table zero_shot
@@ -151,25 +156,30 @@ def overview(
     from sedd.report import write_front_page
 
     tables = table or stems(table_file("x").parent)
-    typer.echo(write_front_page([*(names or []), *runs_there()], tables, front_page_file()))
+    typer.echo(write_front_page([*(names or []), *recorded_runs()], tables, front_page_file()))
 
 
-def run_of(name: str, overrides: list[str] | None, rename: str | None) -> Experiment:
-    """The experiment, which need not have run, or the changed one, which must have. Raises ConfigError."""
+def load_run(name: str, overrides: list[str] | None, rename: str | None) -> Experiment:
+    """Load an experiment whose page can be created.
+
+    An experiment without overrides need not have a run yet. Raises ConfigError if a changed
+    experiment has no run, or if its page would replace a page of all runs.
+    """
     from sedd.paths import run_dir
 
     experiment = load_experiment(name, overrides or [], rename=rename)
-    if experiment.name in PAGES:
-        what = f"{experiment.name!r} is the name of a page of all runs; give the experiment another"
+    if experiment.name in RESERVED:
+        what = f"{experiment.name!r} is reserved for a page of all runs; rename the experiment"
         raise ConfigError("command line", [Problem("NAME", what)])
     if experiment.base and not run_dir(experiment.name).is_dir():
-        what = f"there is no run {experiment.name!r} yet; make it: sedd train {name} ... --name {experiment.name}"
+        command = f"sedd train {name} ... --name {experiment.name}"
+        what = f"no run {experiment.name!r} yet; to train it: {command}"
         raise ConfigError("command line", [Problem("--name", what)])
     return experiment
 
 
-def runs_there() -> list[str]:
-    """Every run that has recorded its settings."""
+def recorded_runs() -> list[str]:
+    """Names of all runs that recorded their settings."""
     from sedd.paths import RESULTS
 
     return sorted(path.parent.name for path in (RESULTS / "runs").glob("*/config.yaml"))

@@ -1,6 +1,6 @@
-"""Tables and pages, made from what the runs left under results/. Needs no torch.
+"""Tables, figures and HTML pages made from the files under results/, without torch.
 
-Libraries for pictures and long curves are loaded only by those who draw: a table takes a second.
+Plotting libraries are imported only when figures are drawn: `sedd table` takes about a second.
 """
 
 from collections.abc import Sequence
@@ -8,7 +8,8 @@ from pathlib import Path
 
 from sedd.config import Experiment
 from sedd.report.table.fill import make_table
-from sedd.report.table.write import render_text, write_table
+from sedd.report.table.terminal import render_text
+from sedd.report.table.write import write_table
 
 __all__ = [
     "make_table",
@@ -23,35 +24,35 @@ __all__ = [
 
 
 def write_report(experiment: Experiment, out: Path) -> Path:
-    """Write the page of a run to `out`, its numbers beside it, and return it; see sedd.report.page.run_page."""
+    """Write the page of a run to `out` and its numbers beside it; see sedd.report.page.run_page."""
     from sedd.report.page.run_page import write_report as write
 
     return write(experiment, out)
 
 
 def write_curves(experiment: Experiment) -> list[Path]:
-    """Write a run's curves as CSV and return the files; see sedd.results.curves."""
+    """Write the curves of a run as CSV and return the files; see sedd.results.curves."""
     from sedd.results.curves import write_curves as write
 
     return write(experiment)
 
 
 def write_figures(experiment: Experiment, folder: Path) -> list[Path]:
-    """Write the pictures of a run into `folder` and return the files; see sedd.report.figure.pdf."""
+    """Write the figures of a run into `folder` and return the files; see sedd.report.figure.pdf."""
     from sedd.report.figure.pdf import write_figures as write
 
     return write(experiment, folder)
 
 
 def write_comparison(experiments: Sequence[Experiment], out: Path) -> Path:
-    """Write the page of several runs to `out` and return it; see sedd.report.page.compare_page."""
+    """Write the page that compares runs to `out`; see sedd.report.page.compare_page."""
     from sedd.report.page.compare_page import write_comparison as write
 
     return write(experiments, out)
 
 
 def write_front_page(experiments: Sequence[str], tables: Sequence[str], out: Path) -> Path:
-    """Write the page of all runs and tables to `out` and return it; see sedd.report.page.index_page."""
+    """Write the page of all runs and tables to `out`; see sedd.report.page.index_page."""
     from sedd.report.page.index_page import write_front_page as write
 
     return write(experiments, tables, out)

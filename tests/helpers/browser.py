@@ -1,6 +1,7 @@
-"""A real browser, Debian's chromium without a window, and what it says of a page.
+"""A real browser for tests of pages: Debian's Chromium, headless.
 
-Install it with tests/report/install_browser.sh. Without one these tests are skipped, unless SEDD_REQUIRE_BROWSER is set.
+Install it with tests/report/install_browser.sh. Without a browser these tests are skipped, or fail
+if SEDD_REQUIRE_BROWSER is set.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ ARGUMENTS = (
 
 
 class Browser:
-    """One window. Each page is opened afresh, in a size and in light or dark."""
+    """One window. `open` loads a page with the given window size and color scheme."""
 
     def __init__(self, driver: webdriver.Chrome):
         self.driver = driver
@@ -42,7 +43,7 @@ class Browser:
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
         for kind in ("browser", "performance"):
-            self.driver.get_log(kind)  # of the page before
+            self.driver.get_log(kind)  # discard messages of the previous page
         self.driver.get(page.absolute().as_uri())
         if self.run("return Boolean(document.getElementById('figures'))"):
             self.wait("return document.documentElement.dataset.figures === 'drawn'")
@@ -53,13 +54,13 @@ class Browser:
     def wait(self, script: str) -> None:
         WebDriverWait(self.driver, 60).until(lambda driver: driver.execute_script(script))
 
-    def complaints(self) -> list[str]:
-        """What stands in the console: errors and warnings."""
+    def messages(self) -> list[str]:
+        """Errors and warnings in the console."""
         entries = self.driver.get_log("browser")
         return [entry["message"] for entry in entries if entry["level"] in ("SEVERE", "WARNING")]
 
-    def asked_for(self) -> list[str]:
-        """Addresses that the page asked for, beside itself and what it holds."""
+    def requests(self) -> list[str]:
+        """URLs that the page requested, without the page itself and its data: URLs."""
         messages = [
             json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")
         ]
@@ -68,42 +69,43 @@ class Browser:
             for message in messages
             if message["method"] == "Network.requestWillBeSent"
         ]
-        assert addresses, "the log of the network is empty: not even the page was asked for"
+        assert addresses, "the network log is empty: not even the page was requested"
         own = self.driver.current_url.split("#")[0]
         return [url for url in addresses if url != own and not url.startswith("data:")]
 
     def picture(self, element: str | None = None) -> np.ndarray:
-        """What is seen of the window, or of an element that is in sight: (height, width, 3)."""
-        taken = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
-        content = base64.b64decode(taken["data"])
+        """Screenshot of the window or of a visible element, uint8 (height, width, 3)."""
+        screenshot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
+        content = base64.b64decode(screenshot["data"])
         window = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
         if element is None:
             return window
-        place = "return document.querySelector(arguments[0]).getBoundingClientRect().toJSON()"
-        box = {side: max(round(at), 0) for side, at in self.run(place, element).items()}
+        script = "return document.querySelector(arguments[0]).getBoundingClientRect().toJSON()"
+        box = {side: max(round(at), 0) for side, at in self.run(script, element).items()}
         return window[box["top"] : box["bottom"], box["left"] : box["right"]]
 
 
-def found_browser() -> tuple[str, str] | None:
-    """The browser and its driver; None if one of them is not there."""
+def find_browser() -> tuple[str, str] | None:
+    """Paths of the browser and its driver; None if one of them is missing."""
     browser = shutil.which("chromium") or shutil.which("chromium-browser")
     driver = shutil.which("chromedriver")
     return (browser, driver) if browser and driver else None
 
 
 def open_browser() -> Iterator[Browser]:
-    found = found_browser()
-    if found is None:
-        message = "no chromium with its driver: tests/report/install_browser.sh installs them"
+    """Yield a browser and close it. Skips the test without a browser."""
+    paths = find_browser()
+    if paths is None:
+        message = "no chromium or no chromedriver; to install both: tests/report/install_browser.sh"
         if os.environ.get("SEDD_REQUIRE_BROWSER"):
             pytest.fail(message)
         pytest.skip(message)
     options = webdriver.ChromeOptions()
-    options.binary_location = found[0]
+    options.binary_location = paths[0]
     for argument in ARGUMENTS:
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(found[1]))
+    driver = webdriver.Chrome(options=options, service=Service(paths[1]))
     try:
         yield Browser(driver)
     finally:

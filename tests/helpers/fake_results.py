@@ -1,4 +1,4 @@
-"""A run's results as the other verbs leave them, small and with plain numbers."""
+"""Small fake result files of a run, with round numbers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PROVENANCE = {
 
 
 def evaluation(experiment: str, step: int, dataset: str, **changes: Any) -> dict[str, Any]:
-    """An evaluation of e^4 perplexity a token and 2 bits a character, with round errors."""
+    """An evaluation with perplexity e^4 per token and 2 bits per character."""
     nats = changes.pop("nats_per_token", 4.0)
     return {
         "experiment": experiment,
@@ -69,7 +69,7 @@ def write_evaluation(experiment: str, step: int, dataset: str, **changes: Any) -
 
 
 def write_samples(experiment: str, step: int, *texts: str, **changes: Any) -> Path:
-    """Texts of one token a character."""
+    """Write a sample file; each character of a text counts as one token."""
     lines = [
         {
             "index": index,
@@ -191,17 +191,17 @@ def a_trace(*states: list[int], prefix_tokens: int = 0, suffix_tokens: int = 0) 
 
 
 def write_a_trace() -> Path:
-    """Five positions: one given, two settled at step 1, one at step 2, one at step 3."""
-    made = a_trace(
+    """Write a trace of five tokens: one given, two final at step 1, one at step 2 and one at 3."""
+    trace = a_trace(
         [1, 0, 0, 0, 0], [1, 2, 0, 0, 5], [1, 2, 3, 0, 5], [1, 2, 3, 4, 5], prefix_tokens=1
     )
     path = trace_stem("run", 200, "analytic", 64).with_suffix(".json")
-    write_trace(made, path)
+    write_trace(trace, path)
     return path
 
 
 def finished_run(*texts: str) -> None:
-    """Everything that a finished run leaves."""
+    """Write all result files of a finished run."""
     lines = [train_line(n, 5 - n / 100) for n in range(20, 201, 20)]
     write_metrics(
         "run", [start_line(0), *lines, validation_line(100, 3.5), validation_line(200, 3)]

@@ -1,4 +1,4 @@
-"""A page as its elements, their attributes and their words; whether its nesting is sound."""
+"""Parse an HTML page into elements, attributes and text, and check that its elements are nested."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ VOID = {"meta", "link", "br", "img", "hr", "input"}
 
 
 class Page(HTMLParser):
+    """elements: tag and attributes, in order. words: text nodes by tag of their parent element."""
+
     def __init__(self, path: Path):
         super().__init__()
         self.source = path.read_text(encoding="utf-8")
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.words: dict[str, list[str]] = {}
-        self._spoken: list[str] = []
+        self._texts: list[str] = []
         self._open: list[str] = []
         self.feed(self.source)
         self.close()
@@ -38,7 +40,7 @@ class Page(HTMLParser):
         if self._open:
             self.words.setdefault(self._open[-1], []).append(data)
             if self._open[-1] not in ("script", "style"):
-                self._spoken.append(data)
+                self._texts.append(data)
 
     def named(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.elements if name == tag]
@@ -47,10 +49,10 @@ class Page(HTMLParser):
         return "\n".join(self.words.get(tag, []))
 
     def everything(self) -> str:
-        """All words but scripts and styles, in order, with single spaces."""
-        return " ".join(" ".join(self._spoken).split())
+        """Text of the page without scripts and styles, in order, with single spaces."""
+        return " ".join(" ".join(self._texts).split())
 
 
 def make_page() -> Page:
-    """The page of the experiment `run`, made and read."""
+    """Write and parse the page of the experiment `run`."""
     return Page(write_report(load_experiment("run"), Path("results/reports/run.html")))

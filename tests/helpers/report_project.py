@@ -1,4 +1,4 @@
-"""A project with one experiment, `run`, and one table, `table`, for tests of results and reports."""
+"""A project with the experiment `run` and the table `table`, for tests of results and reports."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ rows:
 
 
 def lay_out(folder: Path) -> Path:
-    """A project of its own: the shipped configuration, the experiment `run`, the table `table`."""
+    """Write a project into `folder`: the shipped configuration, experiment `run`, table `table`."""
     shutil.copytree(ROOT / "config", folder / "config")
     (folder / "config/experiments/run.yaml").write_text(EXPERIMENT, encoding="utf-8")
     (folder / "config/tables/table.yaml").write_text(TABLE, encoding="utf-8")

@@ -8,12 +8,12 @@ from helpers.report_project import lay_out
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working folder of a test, without results."""
+    """Working folder of a test: a project without results."""
     monkeypatch.chdir(tmp_path)
     return lay_out(tmp_path)
 
 
 @pytest.fixture(scope="module")
 def other_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One for what the tests of a file share."""
+    """Project folder for fixtures with module scope."""
     return lay_out(tmp_path_factory.mktemp("shared"))

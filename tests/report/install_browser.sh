@@ -1,7 +1,7 @@
 #!/bin/sh
-# What the tests of pages and of LaTeX tables need beside Python, on Debian: a browser with its driver, and a small TeX.
+# Install a browser with its driver and a small TeX on Debian, for the tests of pages and LaTeX tables.
 set -eu
-# another installation may be under way: wait for it
+# wait if another installation holds the lock
 lock="-o DPkg::Lock::Timeout=900"
 apt-get $lock update -qq
 DEBIAN_FRONTEND=noninteractive apt-get $lock install -y -qq --no-install-recommends \

@@ -1,4 +1,7 @@
-"""The README's pictures, from the default build: `python tests/report/pictures.py` in its folder, with a browser installed."""
+"""Create the README's pictures: `python tests/report/pictures.py`.
+
+Run it in the folder of the default build. Needs a browser; see tests/report/install_browser.sh.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +25,8 @@ def main() -> None:
         browser.open(Path("results/reports/tiny_absorb.html"), width=WIDTH, height=HEIGHT)
         browser.run("document.documentElement.style.overflow = 'hidden'")
         picture = Image.fromarray(browser.picture())
-    colours = picture.quantize(colors=255, dither=Image.Dither.NONE)
-    colours.save(FOLDER / "page.png", optimize=True)
+    image = picture.quantize(colors=255, dither=Image.Dither.NONE)
+    image.save(FOLDER / "page.png", optimize=True)
 
 
 if __name__ == "__main__":

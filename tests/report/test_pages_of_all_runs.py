@@ -1,4 +1,4 @@
-"""The front page and the comparison: what they say of runs in each state."""
+"""The index page and the comparison page, for runs in every state."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def front(*names: str, tables: tuple[str, ...] = ("table",)) -> Page:
     return Page(write_front_page(names, tables, OUT))
 
 
-def test_runs_in_each_state_are_told_apart() -> None:
+def test_the_index_shows_the_state_of_each_run() -> None:
     finished_run()
     begun = load_experiment("run", ["seed=2"], rename="begun")
     write_resolved(begun, run_dir("begun") / "config.yaml")
@@ -32,25 +32,25 @@ def test_runs_in_each_state_are_told_apart() -> None:
     assert "not started 0 of 1,400 – not measured" in text
 
 
-def test_only_pages_that_are_there_are_led_to() -> None:
+def test_the_index_links_only_to_existing_pages() -> None:
     assert "run.html" not in [link["href"] for link in front("run").named("a")]
     write_report(load_experiment("run"), Path("results/reports/run.html"))
     assert "run.html" in [link["href"] for link in front("run").named("a")]
 
 
-def test_a_failed_measurement_and_a_broken_run_are_told_and_stop_no_other() -> None:
+def test_the_index_shows_failed_measurements_and_broken_runs_beside_the_others() -> None:
     log = perplexity_log("run", 200, "wiki")
     log.parent.mkdir(parents=True)
     log.write_text("sedd: no such text\n")
     write_metrics("tiny_absorb", [{"step": 1}])
     page = front("run", "tiny_absorb", "missing")
-    told = page.words["span"]
-    assert any("1 measurements failed" in said or "1 measurement failed" in said for said in told)
-    assert any("metrics.jsonl, line 1: malformed" in said for said in told)
-    assert any("there is no such experiment" in said for said in told)
+    problems = page.words["span"]
+    assert any("1 measurement failed" in problem for problem in problems)
+    assert any("metrics.jsonl, line 1: malformed" in problem for problem in problems)
+    assert any("read: config/experiments/missing.yaml" in problem for problem in problems)
 
 
-def test_the_newest_number_counts() -> None:
+def test_the_index_shows_the_newest_number() -> None:
     write_evaluation("run", 100, "wiki", nats_per_token=5.0, perplexity=148.4)
     write_evaluation("run", 200, "wiki", nats_per_token=4.0, perplexity=54.6)
     cells = front("run").words["td"]
@@ -65,29 +65,29 @@ def test_tables_show_published_ours_and_the_difference() -> None:
     assert "run at step 200" in text
 
 
-def test_nothing_at_all_is_told() -> None:
+def test_an_empty_index_says_so() -> None:
     text = front(tables=()).everything()
     assert "No runs yet" in text
     assert "No tables" in text
 
 
-def test_the_comparison_has_the_settings_that_differ_and_no_other() -> None:
+def test_the_comparison_lists_only_different_settings() -> None:
     run = load_experiment("run")
     other = load_experiment("run", ["training.lr=0.5", "graph.type=uniform"], rename="other")
-    found = {line.key: line.values for line in differences([run, other])}
-    assert found == {"training.lr": ["0.002", "0.5"], "graph.type": ["absorb", "uniform"]}
+    by_key = {line.key: line.values for line in differences([run, other])}
+    assert by_key == {"training.lr": ["0.002", "0.5"], "graph.type": ["absorb", "uniform"]}
     assert differences([run, run]) == []
 
 
-def test_runs_that_have_not_begun_can_be_compared() -> None:
+def test_runs_that_have_not_started_can_be_compared() -> None:
     page = Page(write_comparison([load_experiment("run")], Path("compare.html")))
     text = page.everything()
     assert "have the same settings" in text
     assert "not measured" in text
-    assert "none of these runs has logged a step" in text
+    assert "none of these runs has logged a training step" in text
 
 
-def test_the_verbs_write_where_they_say(folder: Path) -> None:
+def test_each_verb_prints_the_file_that_it_wrote(folder: Path) -> None:
     finished_run()
     write_resolved(load_experiment("run"), run_dir("run") / "config.yaml")
     for words, path in (
@@ -97,12 +97,12 @@ def test_the_verbs_write_where_they_say(folder: Path) -> None:
     ):
         assert command(folder, "sedd", *words).stdout.strip() == path
         assert (folder / path).is_file()
-    drawn = command(folder, "sedd", "figures", "run").stdout.split()
-    assert "results/figures/run/loss.pdf" in drawn
+    paths = command(folder, "sedd", "figures", "run").stdout.split()
+    assert "results/figures/run/loss.pdf" in paths
 
 
 @pytest.mark.parametrize("name", ["index", "compare"])
-def test_a_run_may_not_take_the_name_of_another_page(folder: Path, name: str) -> None:
+def test_a_run_cannot_have_the_name_of_a_page_of_all_runs(folder: Path, name: str) -> None:
     text = (folder / "config/experiments/run.yaml").read_text("utf-8")
     (folder / f"config/experiments/{name}.yaml").write_text(text, "utf-8")
     result = command(folder, "sedd", "report", name, check=False)
@@ -110,7 +110,7 @@ def test_a_run_may_not_take_the_name_of_another_page(folder: Path, name: str) ->
     assert "page of all runs" in result.stderr
 
 
-def test_without_any_run_there_is_nothing_to_compare(folder: Path) -> None:
+def test_compare_without_runs_is_an_error(folder: Path) -> None:
     result = command(folder, "sedd", "compare", check=False)
     assert result.returncode == 2
-    assert "there is no run yet" in result.stderr
+    assert "no runs yet" in result.stderr

@@ -4,21 +4,21 @@ from helpers.fake_results import write_samples
 from helpers.html_page import make_page
 
 
-def test_given_text_is_marked_and_only_that() -> None:
-    given = {
+def test_only_given_text_is_marked() -> None:
+    infill = {
         "prefix_tokens": 6,
         "suffix_tokens": 5,
         "settings": {"prefix": "I said", "suffix": " you."},
     }
-    write_samples("run", 200, "I said no, I said, to you.", **given)
+    write_samples("run", 200, "I said no, I said, to you.", **infill)
     page = make_page()
     assert page.words["mark"] == ["Marked", "I said", " you."]
     assert page.text("blockquote") == " no, I said, to"
     assert "the first 6 and the last 5 of 26 tokens" in page.text("p")
-    assert "No samples yet" in page.text("p")  # infills are not free samples
+    assert "No samples yet" in page.text("p")  # infills are listed separately
 
 
-def test_samples_of_the_checkpoints_stand_side_by_side() -> None:
+def test_samples_of_all_checkpoints_are_shown_side_by_side() -> None:
     for step in (100, 200):
         write_samples("run", step, f"text of {step}")
     page = make_page()
@@ -26,12 +26,12 @@ def test_samples_of_the_checkpoints_stand_side_by_side() -> None:
     assert page.words["blockquote"][:2] == ["text of 100", "text of 200"]
 
 
-def test_samples_drawn_in_other_ways_stand_apart_and_are_few() -> None:
+def test_only_a_few_samples_with_other_settings_are_shown() -> None:
     own = write_samples("run", 200, *[f"own {number}" for number in range(20)])
     other = own.with_name("euler_8.jsonl")
     other.write_text(own.read_text("utf-8").replace("own ", "other "), "utf-8")
     page = make_page()
-    assert "Drawn in other ways" in page.words["summary"]
+    assert "Samples with other settings" in page.words["summary"]
     shown = page.words["blockquote"]
     assert [text for text in shown if text.startswith("other")] == ["other 0", "other 1"]
     assert {f"own {number}" for number in range(8)} <= set(shown)

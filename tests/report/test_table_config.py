@@ -18,7 +18,7 @@ def published_numbers() -> set[float]:
 
 
 def constants(source: str) -> set[float]:
-    """Every number that a program spells, also inside its texts."""
+    """All numbers in a program, including those inside strings."""
     nodes = [node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)]
     numbers = {float(value) for value in nodes if type(value) in (int, float)}
     words = {
@@ -28,7 +28,7 @@ def constants(source: str) -> set[float]:
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_a_shipped_table_loads_and_names_published_rows(name: str) -> None:
+def test_a_shipped_table_has_rows_of_every_kind(name: str) -> None:
     table = load_table(name)
     assert {row.kind for row in table.rows} == {
         "published",
@@ -38,19 +38,19 @@ def test_a_shipped_table_loads_and_names_published_rows(name: str) -> None:
     }
 
 
-def test_published_numbers_stand_in_no_program() -> None:
+def test_no_program_contains_a_published_number() -> None:
     published = published_numbers()
     assert len(published) > 40
     for path in (ROOT / "sedd").rglob("*.py"):
         assert not constants(path.read_text(encoding="utf-8")) & published, path
 
 
-def test_a_published_number_in_a_program_would_be_found() -> None:
+def test_the_check_finds_a_published_number_in_a_program() -> None:
     assert constants("x = 41.84") & published_numbers()
     assert constants("def f():\n  'It scores 41.84, at most.'") & published_numbers()
 
 
-def test_all_mistakes_in_a_table_are_told_at_once_with_their_lines(folder: Path) -> None:
+def test_all_mistakes_in_a_table_are_reported_at_once_with_their_lines(folder: Path) -> None:
     path = folder / "config/tables/table.yaml"
     text = path.read_text(encoding="utf-8")
     text = text.replace("tolerance: 0.08\n", "").replace("compare_to: Known", "compare_to: Unknown")
@@ -58,13 +58,13 @@ def test_all_mistakes_in_a_table_are_told_at_once_with_their_lines(folder: Path)
     text += "  - {kind: ours, label: Ours, experiment: run}\n"
     path.write_text(text, encoding="utf-8")
 
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(ConfigError) as error:
         load_table("table")
 
-    message = str(caught.value)
+    message = str(error.value)
     assert (
-        "metric: must be bits_per_character, perplexity, generative_perplexity or mauve, got the text 'preplexity'"
-        in message
+        "metric: must be bits_per_character, perplexity, generative_perplexity or mauve, "
+        "got the text 'preplexity'" in message
     )
     assert "2 ours rows have label 'Ours' and size None" in message
     assert "row 'Known' has a value for 'wikki'; the columns are wiki, kjv" in message
@@ -73,6 +73,6 @@ def test_all_mistakes_in_a_table_are_told_at_once_with_their_lines(folder: Path)
     assert message.count("[line ") == 5
 
 
-def test_an_unknown_table_is_told_with_the_names_there_are() -> None:
+def test_the_error_for_an_unknown_table_lists_the_known_names() -> None:
     with pytest.raises(ConfigError, match="zero_shot"):
         load_table("zero_shots")

@@ -1,1 +1,1 @@
-"""Figures: what they show, and how they are drawn on a page or as a file."""
+"""Figures: which curves a figure has, and drawing them on a page or into a file."""

@@ -1,1 +1,1 @@
-"""Pages: a run, a comparison of runs, and the index."""
+"""HTML pages: one for each run, a comparison of runs, and an index of all runs and tables."""

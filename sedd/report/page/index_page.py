@@ -1,4 +1,4 @@
-"""The front page: every run and every table, with links to the pages."""
+"""The index page: every run and every table, with links to their pages."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 from sedd.config import load_experiment
 from sedd.errors import ConfigError, DataError
 from sedd.paths import report_file
-from sedd.report.page.page import own_script, write_page
 from sedd.report.page.perplexities import perplexities
 from sedd.report.page.run_page import run_progress
+from sedd.report.page.write_page import own_script, plural, write_page
 from sedd.report.table.fill import make_table
 from sedd.report.table.html_table import html_table
 from sedd.results.curves import run_metrics
@@ -20,8 +20,13 @@ from sedd.results.perplexity import PerplexityResult
 
 
 @dataclass(frozen=True)
-class RunLine:
-    """A run in one line. evaluations: by text, of the newest checkpoint that has one. problem: why there is no more to say."""
+class RunRow:
+    """One run in the table of all runs.
+
+    loss: validation loss in nats per token. seconds: training time.
+    evaluations: by text, the newest on each text.
+    problem: why the run cannot be read, or that measurements failed; shown instead of `state`.
+    """
 
     name: str
     description: str
@@ -36,8 +41,8 @@ class RunLine:
 
 
 def write_front_page(experiments: Sequence[str], tables: Sequence[str], out: Path) -> Path:
-    """Write the page of these experiments and tables."""
-    runs = [_line(name) for name in dict.fromkeys(experiments)]
+    """Write the page of these experiments and tables to `out` and return `out`."""
+    runs = [_row(name) for name in dict.fromkeys(experiments)]
     texts = list(dict.fromkeys(text for run in runs for text in run.evaluations))
     return write_page(
         "index.html",
@@ -49,28 +54,28 @@ def write_front_page(experiments: Sequence[str], tables: Sequence[str], out: Pat
     )
 
 
-def _line(name: str) -> RunLine:
+def _row(name: str) -> RunRow:
     has_page = report_file(name).is_file()
     try:
         experiment = load_experiment(name)
         metrics = run_metrics(experiment)
     except (ConfigError, DataError) as error:
         problem = f"cannot be read: {error}"
-        return RunLine(name, "", "", 0, 0, None, {}, 0.0, has_page, problem)
+        return RunRow(name, "", "", 0, 0, None, {}, 0.0, has_page, problem)
     progress = run_progress(experiment, metrics)
-    numbers = perplexities(experiment)
-    held_out = curve(metrics, "validation", "loss_nats_per_token")
+    measured = perplexities(experiment)
+    validation = curve(metrics, "validation", "loss_nats_per_token")
     state = "finished" if progress.is_finished else "not finished"
-    failed = len(numbers.failures)
-    return RunLine(
+    num_failed = len(measured.failures)
+    return RunRow(
         name=name,
         description=experiment.description,
         state=state if progress.trained else "not started",
         trained=progress.trained,
         total=progress.total,
-        loss=None if held_out.empty else float(held_out["loss_nats_per_token"].iloc[-1]),
-        evaluations={found.dataset: found for found in numbers.evaluations},
+        loss=None if validation.empty else float(validation["loss_nats_per_token"].iloc[-1]),
+        evaluations={one.dataset: one for one in measured.evaluations},
         seconds=total(metrics, "seconds"),
         has_page=has_page,
-        problem=f"{state}, {failed} measurements failed" if failed else "",
+        problem=f"{state}, {plural(num_failed, 'measurement')} failed" if num_failed else "",
     )

@@ -6,7 +6,7 @@ from itertools import groupby
 
 import numpy as np
 
-from sedd.report.figure.figure import Figure, Line
+from sedd.report.figure.content import Figure, Line
 from sedd.results.generative import GenerativeResult
 
 
@@ -58,7 +58,7 @@ def _lines(runs: dict[str, list[GenerativeResult]], column: str) -> list[Line]:
                     y=y,
                     low=np.maximum(y - 2 * room, y * 0.01) if has_errors else None,
                     high=y + 2 * room if has_errors else None,
-                    colour=len(lines),
+                    color=len(lines),
                     is_marked=True,
                     run=run,
                 )

@@ -1,4 +1,4 @@
-"""Choose the samples that a page shows, and tell apart what was given and what was written."""
+"""Select the samples that a page shows, and separate given from generated text."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ from itertools import groupby
 from pathlib import Path
 
 from sedd.config import Experiment
-from sedd.report.page.settings import asked_samples, spell
+from sedd.report.page.commands import configured_samples
+from sedd.report.page.settings_table import spell
 from sedd.results.samples import Sample
 from sedd.results.samples import read_all as read_all_samples
 
-SIDE_BY_SIDE = 2  # samples of each checkpoint
-AT_LAST_STEP = 8
-CHARACTERS_BESIDE, CHARACTERS = 900, 6000  # of one sample, so that a page stays light
-GIVEN = ("prefix", "suffix")  # keys of a sample's settings that hold the given texts
+NUM_IN_COLUMN, NUM_IN_LIST = 2, 8  # samples per checkpoint: side by side; in a list of its own
+CHARACTERS_IN_COLUMN, CHARACTERS_IN_LIST = 900, 6000  # per sample, to keep the page small
+GIVEN = ("prefix", "suffix")  # settings of a sample that hold the given text
 
 
 @dataclass(frozen=True)
 class ShownSample:
-    """A text in three parts: given, written, given. note: what the text alone does not say."""
+    """A text in three parts: given prefix, generated middle, given suffix.
+
+    note: number of given tokens, and whether the text is cut; empty if neither applies.
+    """
 
     prefix: str
     middle: str
@@ -29,7 +32,7 @@ class ShownSample:
 
 @dataclass(frozen=True)
 class SampleFile:
-    """The samples of one checkpoint by one sampler: how many there are, and those shown."""
+    """Samples of one checkpoint by one sampler. count: in the file; shown: the first of them."""
 
     step: int
     sampler: str
@@ -41,9 +44,11 @@ class SampleFile:
 
 @dataclass(frozen=True)
 class Gallery:
-    """The free samples of one sampler by checkpoint, to stand side by side; then more of the newest checkpoint.
+    """Unconditional samples of one sampler.
 
-    is_own: drawn as the experiment's `sampling` section says, not for a judge or by hand.
+    columns: a file for each checkpoint, shown side by side.
+    newest: more samples of the last checkpoint.
+    is_own: drawn with the settings of the `sampling` section.
     """
 
     sampler: str
@@ -53,33 +58,34 @@ class Gallery:
 
 
 @dataclass(frozen=True)
-class Shown:
-    """All samples of a run: free ones, and those around given text."""
+class RunSamples:
+    """All samples of a run. infills: samples with a given prefix or suffix."""
 
     galleries: list[Gallery]
     infills: list[SampleFile]
 
 
-def shown_samples(experiment: Experiment) -> Shown:
-    """A few samples of each checkpoint. Raises DataError naming the file and line that is malformed."""
-    own = asked_samples(experiment, 0).stem
-    free: list[tuple[SampleFile, SampleFile]] = []  # beside other checkpoints, and by itself
+def shown_samples(experiment: Experiment) -> RunSamples:
+    """Samples on the page of a run. Raises DataError with file and line if one is malformed."""
+    own = configured_samples(experiment, 0).stem
+    columns: list[SampleFile] = []
+    newest: dict[str, SampleFile] = {}  # by sampler
     infills: list[SampleFile] = []
-    for (step, path), samples in sorted(
-        read_all_samples(experiment).items(), key=lambda item: (item[0][1].stem, item[0][0])
-    ):
-        beside = _file(step, path, samples, SIDE_BY_SIDE, CHARACTERS_BESIDE)
-        alone = _file(step, path, samples, AT_LAST_STEP, CHARACTERS)
+    files = read_all_samples(experiment)
+    for step, path in sorted(files, key=lambda key: (key[1].stem, key[0])):
+        samples = files[step, path]
+        long = _file(step, path, samples, NUM_IN_LIST, CHARACTERS_IN_LIST)
         if any(sample.prefix_tokens or sample.suffix_tokens for sample in samples):
-            infills.append(alone)
-        else:
-            free.append((beside, alone if path.stem == own else beside))
-    galleries = []
-    for sampler, group in groupby(free, key=lambda files: files[0].sampler):
-        files = list(group)
-        columns = [beside for beside, _ in files]
-        galleries.append(Gallery(sampler, columns, files[-1][1], sampler == own))
-    return Shown(galleries, infills)
+            infills.append(long)
+            continue
+        short = _file(step, path, samples, NUM_IN_COLUMN, CHARACTERS_IN_COLUMN)
+        columns.append(short)
+        newest[path.stem] = long if path.stem == own else short
+    galleries = [
+        Gallery(sampler, list(group), newest[sampler], sampler == own)
+        for sampler, group in groupby(columns, key=lambda file: file.sampler)
+    ]
+    return RunSamples(galleries, infills)
 
 
 def _file(step: int, path: Path, samples: list[Sample], count: int, characters: int) -> SampleFile:
@@ -89,12 +95,11 @@ def _file(step: int, path: Path, samples: list[Sample], count: int, characters: 
         path=path,
         count=len(samples),
         settings=_settings(samples),
-        shown=[show(sample, characters) for sample in samples[:count]],
+        shown=[_shown(sample, characters) for sample in samples[:count]],
     )
 
 
-def show(sample: Sample, characters: int = CHARACTERS) -> ShownSample:
-    """Cut a sample where the given text ends and where it begins again."""
+def _shown(sample: Sample, characters: int) -> ShownSample:
     before, after = (str(sample.settings.get(key) or "") for key in GIVEN)
     prefix = before if sample.text.startswith(before) else ""
     suffix = after if sample.text[len(prefix) :].endswith(after) else ""

@@ -1,1 +1,1 @@
-"""Tables: filled from results, written as Markdown, CSV, LaTeX, HTML and text."""
+"""Tables: filled from results, then written as Markdown, CSV, LaTeX, HTML or terminal text."""

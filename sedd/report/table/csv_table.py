@@ -1,25 +1,15 @@
-"""A table as CSV: one line a cell, unrounded, with all that a number of ours is traced by."""
+"""A table as CSV: one line for each cell, with the unrounded number and its provenance."""
 
 from __future__ import annotations
 
-import csv
-import io
+from typing import Any
 
 from sedd.report.table.fill import NOT_RUN, Cell, Comparison, Row, Table
 from sedd.report.table.layout import source
 
 MEASUREMENT = (
-    *(
-        "experiment",
-        "step",
-        "split",
-        "protocol",
-        "judge",
-        "featurizer",
-        "sampler",
-        "steps",
-        "precision",
-    ),
+    *("experiment", "step", "split", "protocol", "judge", "featurizer"),
+    *("sampler", "steps", "precision"),
     *("num_sequences", "num_references", "samples_per_reference", "num_tokens", "num_draws"),
 )
 PROVENANCE = (
@@ -37,21 +27,27 @@ FIELDS = (
 
 
 def render_csv(table: Table) -> str:
-    """origin: published, ours or baseline. status: number, not run or not published."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, FIELDS, restval="", lineterminator="\n")
-    writer.writeheader()
-    for row in table.rows:
-        cells = zip(table.config.columns, row.cells, row.comparisons, strict=True)
-        writer.writerows(_line(table, row, *cell) for cell in cells)
-    return text.getvalue()
+    """Columns FIELDS; a field without a value is empty.
+
+    origin is published, ours or baseline; status is number, not run or not published.
+    """
+    import pandas as pd
+
+    lines = [
+        _line(table, row, *cell)
+        for row in table.rows
+        for cell in zip(table.config.columns, row.cells, row.comparisons, strict=True)
+    ]
+    # object: integers in a column with empty fields stay integers
+    frame = pd.DataFrame(lines, columns=list(FIELDS), dtype=object)
+    return frame.to_csv(index=False, lineterminator="\n")
 
 
 def _line(
     table: Table, row: Row, column_name: str, cell: Cell, comparison: Comparison | None
-) -> dict[str, object]:
+) -> dict[str, Any]:
     column = table.config.columns[column_name]
-    line: dict[str, object] = {
+    line: dict[str, Any] = {
         "table": table.name,
         "metric": table.config.metric,
         "row": row.label,
@@ -73,9 +69,9 @@ def _line(
             "relative_difference": comparison.relative,
             "verdict": comparison.verdict or NOT_RUN,
         }
-    if (found := cell.evaluation) is not None:
-        line |= found.model_dump(include=set(MEASUREMENT))
-        line |= found.provenance.model_dump(include=set(PROVENANCE))
+    if (measurement := cell.evaluation) is not None:
+        line |= measurement.model_dump(include=set(MEASUREMENT))
+        line |= measurement.provenance.model_dump(include=set(PROVENANCE))
     if row.origin == "published":
         line["source"] = source(table)
     return line

@@ -1,35 +1,35 @@
-"""A table as LaTeX, for a document that loads booktabs."""
+"""A table as LaTeX, for a one-column document that loads booktabs and longtable."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from sedd.config.table import Column
 from sedd.report.table import layout
-from sedd.report.table.fill import NOT_RUN, Cell, Comparison, Row, Table
-from sedd.report.table.layout import GROUPS, Grid, Style
+from sedd.report.table.fill import NOT_RUN, Cell, Comparison, Table
+from sedd.report.table.layout import GROUPS, Style
 
-WIDTH = 78  # characters at \\footnotesize on a line of the article class
-HEIGHT = 20  # numbers below one another that leave room for their headings and a caption
-COMPARED = ("Published", "Ours", "Difference", "Verdict")
-Pairs = list[tuple[Row, Column, Cell, Comparison]]
+WIDTH = 78  # characters of \footnotesize that fit on a line of the article class
+COMPARED = ("Text", "Published", "Ours", "Difference", "Verdict")
 
-SPELLED = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "≤": r"$\le$",
-    "±": r"$\pm$",
-    "–": "--",
-    **{sign: f"\\{sign}" for sign in "{}$&#_%"},
-}
+ESCAPES = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "≤": r"$\le$",
+        "±": r"$\pm$",
+        "–": "--",
+        **{character: f"\\{character}" for character in "{}$&#_%"},
+    }
+)
 
 
 def escape(text: str) -> str:
-    """Text that LaTeX prints as it is."""
-    return "".join(SPELLED.get(sign, sign) for sign in " ".join(text.split()))
+    """Text on one line that LaTeX prints unchanged."""
+    return " ".join(text.split()).translate(ESCAPES)
 
 
 CELLS = Style(
@@ -39,93 +39,96 @@ CELLS = Style(
     escape=escape,
     number=lambda text: f"${text}$",
 )
-# sentences are laid out first and escaped as a whole
+# sentences are escaped as a whole
 SENTENCES = Style(bound="≤", plus_minus="±", percent="%", escape=str)
 
 
 def render_latex(table: Table) -> str:
-    """A table environment for the numbers, or several where they are too wide for one; another for the comparison."""
-    config = table.config
-    told = [
-        f"{config.title} ({table.quantity.title}).",
-        config.note,
+    """One longtable for the numbers, or several if they are too wide; one for the comparison."""
+    title = table.config.title
+    notes = [
+        table.config.note,
         *layout.legend(table, SENTENCES),
         f"Published: {layout.source(table)}.",
     ]
     grid = layout.numbers(table, CELLS)
-    # how wide a column is, is told by what is read, not by what is written
+    # the printed text decides how wide a column is, not its LaTeX
     blocks = layout.column_blocks(layout.numbers(table, SENTENCES), WIDTH)
-    lines = [r"% \usepackage{booktabs}"]
+    parts = [r"% \usepackage{booktabs,longtable}"]
     for number, columns in enumerate(blocks, start=1):
-        part = "" if number == 1 else f":{number}"
-        caption = " ".join(told) if number == 1 else f"{config.title}, continued."
-        body = _tabular(layout.block(grid, columns, escape(layout.DASH)))
-        lines += [*_environment(caption, f"tab:{table.name}{part}", body), ""]
-    for number, pairs in enumerate(_pages(layout.compared_pairs(table)), start=1):
-        rule, part = layout.verdict_rule(table, SENTENCES), "" if number == 1 else f":{number}"
-        caption = f"{config.title}: published numbers and ours"
-        caption += f". {rule}" if number == 1 else ", continued."
-        body = _comparison(table, pairs)
-        lines += [*_environment(caption, f"tab:{table.name}:compared{part}", body), ""]
-    return "\n".join(lines).rstrip() + "\n"
+        shown = layout.block(grid, columns, escape(layout.DASH))
+        groups = [(GROUPS[origin], rows) for origin, rows in shown.groups]
+        align = "l" * grid.num_labels + "r" * (len(columns) - grid.num_labels)
+        caption = f"{title} ({table.quantity.title})." if number == 1 else f"{title}, continued."
+        label = f"tab:{table.name}" if number == 1 else f"tab:{table.name}:{number}"
+        parts.append(_longtable(shown.headings, groups, align, caption, label))
+    parts.append(_paragraph(" ".join(notes)))
+    if groups := _comparison(table):
+        caption, label = f"{title}: published numbers and ours.", f"tab:{table.name}:compared"
+        parts.append(_longtable(COMPARED, groups, "lrrrl", caption, label))
+        parts.append(_paragraph(layout.verdict_rule(table, SENTENCES)))
+    return "\n".join(parts)
 
 
-def _pages(pairs: Pairs) -> list[Pairs]:
-    """Pairs in parts of at most HEIGHT lines, each with whole models unless one alone is longer."""
-    parts: list[Pairs] = []
-    for _, group in groupby(pairs, key=lambda pair: (pair[0].label, pair[0].size)):
-        of_model = list(group)
-        if parts and len(parts[-1]) + len(of_model) <= HEIGHT:
-            parts[-1] += of_model
-        else:
-            parts.append(of_model)
-    return parts
-
-
-def _environment(caption: str, label: str, body: list[str]) -> list[str]:
+def _comparison(table: Table) -> list[tuple[str, list[list[str]]]]:
+    """By model: a line for each published number, with ours, the difference and the verdict."""
+    groups = groupby(layout.compared_pairs(table), key=lambda pair: (pair[0].label, pair[0].size))
     return [
-        r"\begin{table}",
-        r"\centering\footnotesize\setlength{\tabcolsep}{4pt}",
-        rf"\caption{{{escape(caption)}}}",
-        rf"\label{{{label}}}",
-        r"\smallskip",
-        "",
-        *body,
-        r"\end{table}",
+        (
+            ", ".join(filter(None, model)),
+            [
+                [escape(column.label), *_compared(cell, comparison, table.quantity.decimals)]
+                for _, column, cell, comparison in pairs
+            ],
+        )
+        for model, pairs in groups
     ]
 
 
-def _comparison(table: Table, pairs: Pairs) -> list[str]:
-    """A line for each pair, below its model: the published number, ours, the difference, and what to make of it."""
-    headings = ["Text", *COMPARED]
-    lines = [r"\begin{tabular}{lrrrl}", r"\toprule", " & ".join(headings) + r" \\"]
-    above = None
-    decimals = table.quantity.decimals
-    for row, column, cell, found in pairs:
-        if (row.label, row.size) != above:
-            model = escape(row.label if row.size is None else f"{row.label}, {row.size}")
-            heading = rf"\multicolumn{{{len(headings)}}}{{l}}{{\emph{{{model}}}}} \\"
-            lines += [r"\midrule", heading]
-        above = row.label, row.size
-        difference = escape(layout.DASH)
-        if found.difference is not None and found.relative is not None:
-            share = CELLS.number(f"{100 * found.relative:+.1f}")
-            difference = CELLS.number(f"{found.difference:+.{decimals}f}") + rf" ({share}\,\%)"
-        cells = [
-            escape(column.label),
-            CELLS.number(f"{found.published:.{decimals}f}"),
-            layout.cell_text(cell, CELLS),
-            difference,
-            escape(found.verdict or NOT_RUN),
-        ]
-        lines.append(" & ".join(cells) + r" \\")
-    return [*lines, r"\bottomrule", r"\end{tabular}"]
+def _compared(cell: Cell, comparison: Comparison, decimals: int) -> list[str]:
+    difference = escape(layout.DASH)
+    if comparison.difference is not None and comparison.relative is not None:
+        relative = CELLS.number(f"{100 * comparison.relative:+.1f}")
+        difference = CELLS.number(f"{comparison.difference:+.{decimals}f}") + rf" ({relative}\,\%)"
+    return [
+        CELLS.number(f"{comparison.published:.{decimals}f}"),
+        layout.cell_text(cell, CELLS),
+        difference,
+        escape(comparison.verdict or NOT_RUN),
+    ]
 
 
-def _tabular(grid: Grid) -> list[str]:
-    columns = "l" * grid.num_labels + "r" * (len(grid.headings) - grid.num_labels)
-    lines = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", " & ".join(grid.headings) + r" \\"]
-    for origin, rows in grid.groups:
-        heading = rf"\multicolumn{{{len(columns)}}}{{l}}{{\emph{{{GROUPS[origin]}}}}} \\"
-        lines += [r"\midrule", heading, *(" & ".join(row) + r" \\" for row in rows)]
-    return [*lines, r"\bottomrule", r"\end{tabular}"]
+def _longtable(
+    headings: Sequence[str],
+    groups: Iterable[tuple[str, list[list[str]]]],
+    align: str,
+    caption: str,
+    label: str,
+) -> str:
+    import pandas as pd
+
+    rows = []
+    for number, (name, lines) in enumerate(groups):
+        rule = r"\midrule " if number else ""
+        # \rlap: the name extends over the empty cells of its row
+        heading = rf"{rule}\rlap{{\emph{{{escape(name)}}}}}"
+        rows += [[heading, *[""] * (len(headings) - 1)], *lines]
+    body = (
+        pd.DataFrame(rows, columns=list(headings))
+        .style.hide(axis="index")
+        .to_latex(
+            environment="longtable",
+            hrules=True,
+            column_format=align,
+            caption=escape(caption),
+            label=label,
+        )
+    )
+    return (
+        r"{\footnotesize\setlength{\tabcolsep}{4pt}\setlength{\LTcapwidth}{\textwidth}"
+        f"\n{body}}}\n"
+    )
+
+
+def _paragraph(text: str) -> str:
+    return rf"{{\footnotesize\noindent {escape(text)}\par}}" + "\n"

@@ -1,12 +1,12 @@
-"""Lay a filled table out as grids of strings, in the typography of the form that is written.
+"""Lay out a filled table as grids of strings, in the typography of an output format.
 
-Every form shows the same: the numbers, grouped by who measured them; the comparison of ours with
-the published ones; and, for each number of ours, where it comes from.
+Every format shows the same content: the numbers, grouped by who measured them; the comparison of
+our numbers with the published ones; and the origin of each of our numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -18,31 +18,33 @@ GROUPS: dict[Origin, str] = {
     "ours": "ours",
     "baseline": "baseline",
 }
-
-
-DASH = "–"  # the paper has no number here
+DASH = "–"  # in place of a number that the paper does not give
 SPREAD = {
     "perplexity": " over sequences and times",
     "bits_per_character": " over sequences and times",
     "generative_perplexity": " over texts",
-    "mauve": " over the texts written for each real one",
+    "mauve": " over the texts generated for each reference",
 }
 
 
 @dataclass(frozen=True)
 class Style:
-    """How a form spells numbers and text."""
+    """Typography of an output format.
 
-    bound: str  # before an upper bound
-    plus_minus: str  # before a standard error
+    bound, plus_minus: signs before an upper bound and before a standard error.
+    escape: applied to text. number: applied to a formatted number.
+    """
+
+    bound: str
+    plus_minus: str
     percent: str
     escape: Callable[[str], str]
-    number: Callable[[str], str] = str  # around a finished number
+    number: Callable[[str], str] = str
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Headings, and lines of cells by group. The first `num_labels` columns are text."""
+    """Headings, and rows of cells by group. The first `num_labels` columns are text."""
 
     headings: list[str]
     groups: list[tuple[Origin, list[list[str]]]]
@@ -50,7 +52,7 @@ class Grid:
 
 
 def numbers(table: Table, style: Style) -> Grid:
-    """The table itself."""
+    """Published numbers, our numbers and baselines, one row for each model."""
     groups = []
     for origin in GROUPS:
         rows = [row for row in table.rows if row.origin == origin]
@@ -64,69 +66,70 @@ def numbers(table: Table, style: Style) -> Grid:
 
 
 def comparisons(table: Table, style: Style) -> Grid | None:
-    """Ours minus published, as number and per cent, and the verdict, where the paper has a number.
+    """Ours minus published, absolute and in percent, with the verdict.
 
-    None if no row is compared.
+    Only rows that reproduce a published row, and columns with a published number. None without
+    such rows.
     """
     rows = [row for row in table.rows if row.compared_to is not None]
     if not rows:
         return None
     columns = [
-        number
-        for number in range(len(table.config.columns))
-        if any(row.comparisons[number] is not None for row in rows)
+        column
+        for column in range(len(table.config.columns))
+        if any(row.comparisons[column] is not None for row in rows)
     ]
     decimals = table.quantity.decimals
     lines = [
         _labels(table, row, style)
-        + [comparison_text(row.comparisons[number], decimals, style) for number in columns]
+        + [comparison_text(row.comparisons[column], decimals, style) for column in columns]
         for row in rows
     ]
     return _grid(table, style, [("ours", lines)], columns)
 
 
 def column_blocks(grid: Grid, width: int) -> list[list[int]]:
-    """The grid's columns in blocks that each begin with the labels and are at most `width` characters wide.
+    """Column indices of blocks that are at most `width` characters wide.
 
-    A column that is wider by itself has a block of its own.
+    Every block starts with the label columns. A column that alone is too wide gets its own block.
     """
     lines = [grid.headings, *chain.from_iterable(rows for _, rows in grid.groups)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     labels = list(range(grid.num_labels))
     blocks = [list(labels)]
     for column in range(grid.num_labels, len(widths)):
-        wide = sum(widths[number] + 2 for number in [*blocks[-1], column]) - 2
-        if wide > width and blocks[-1] != labels:
+        total = sum(widths[at] + 2 for at in [*blocks[-1], column]) - 2
+        if total > width and blocks[-1] != labels:
             blocks.append(list(labels))
         blocks[-1].append(column)
     return blocks
 
 
 def block(grid: Grid, columns: Sequence[int], dash: str = DASH) -> Grid:
-    """Some columns of a grid, without the lines that have nothing but dashes there."""
-    told = columns[grid.num_labels :]
+    """Some columns of a grid, without rows that hold only dashes in these columns."""
+    shown = columns[grid.num_labels :]
     groups = []
     for origin, lines in grid.groups:
-        kept = [line for line in lines if {line[at] for at in told} - {dash}]
+        kept = [line for line in lines if {line[at] for at in shown} - {dash}]
         if kept:
             groups.append((origin, [[line[at] for at in columns] for line in kept]))
     return Grid([grid.headings[at] for at in columns], groups, grid.num_labels)
 
 
 def compared_pairs(table: Table) -> list[tuple[Row, Column, Cell, Comparison]]:
-    """Each number of ours beside the published one that it reproduces, whether it was measured or not."""
+    """Every cell of ours that reproduces a published number, measured or not."""
     return [
-        (row, column, cell, found)
+        (row, column, cell, comparison)
         for row in table.rows
-        for column, cell, found in zip(
+        for column, cell, comparison in zip(
             table.config.columns.values(), row.cells, row.comparisons, strict=True
         )
-        if found is not None
+        if comparison is not None
     ]
 
 
 def cell_text(cell: Cell, style: Style) -> str:
-    """`<= 51.20 ± 0.31`, or why there is no number."""
+    """`<= 51.20 ± 0.31`, or the reason for a missing number."""
     if cell.value is None:
         return style.escape(DASH if cell.why_missing == NOT_PUBLISHED else cell.why_missing)
     text = f"{cell.value:.{cell.decimals}f}"
@@ -139,29 +142,29 @@ def cell_text(cell: Cell, style: Style) -> str:
     return style.number(text)
 
 
-def comparison_text(found: Comparison | None, decimals: int, style: Style) -> str:
-    """`+0.28 (+0.5 %), matches`; a dash where the paper has no number to compare with."""
-    if found is None:
+def comparison_text(comparison: Comparison | None, decimals: int, style: Style) -> str:
+    """`+0.28 (+0.5 %), matches`; a dash without a published number."""
+    if comparison is None:
         return style.escape(DASH)
-    if found.verdict is None:
+    if comparison.verdict is None:
         return style.escape(NOT_RUN)
-    if found.difference is None or found.relative is None:
-        return style.escape(found.verdict)
-    difference = style.number(f"{found.difference:+.{decimals}f}")
-    share = style.number(f"{100 * found.relative:+.1f}") + f" {style.percent}"
-    return f"{difference} ({share}), {style.escape(found.verdict)}"
+    if comparison.difference is None or comparison.relative is None:
+        return style.escape(comparison.verdict)
+    difference = style.number(f"{comparison.difference:+.{decimals}f}")
+    relative = style.number(f"{100 * comparison.relative:+.1f}") + f" {style.percent}"
+    return f"{difference} ({relative}), {style.escape(comparison.verdict)}"
 
 
 def legend(table: Table, style: Style) -> list[str]:
-    """One sentence for each sign that the table uses."""
+    """One sentence for each sign that occurs in the table."""
     cells = [cell for row in table.rows for cell in row.cells]
     sentences = []
     if any(cell.bound for cell in cells):
-        sentences.append(f"{style.bound}: an upper bound.")
+        sentences.append(f"{style.bound}: upper bound.")
     if any(cell.standard_error is not None for cell in cells):
         sentences.append(f"{style.plus_minus}: one standard error{SPREAD[table.config.metric]}.")
     if any(cell.entropy_bits is not None for cell in cells):
-        sentences.append("[ ]: entropy of a text's own token frequencies, in bits.")
+        sentences.append("[ ]: entropy of the token frequencies within a text, in bits.")
     if any(cell.why_missing == NOT_RUN for cell in cells):
         sentences.append(f"{NOT_RUN}: not measured in this build.")
     if any(cell.why_missing == NOT_PUBLISHED for cell in cells):
@@ -170,32 +173,37 @@ def legend(table: Table, style: Style) -> list[str]:
 
 
 def verdict_rule(table: Table, style: Style) -> str:
-    """What the verdicts mean, in one sentence."""
+    """The meaning of the verdicts."""
     tolerance = 100 * (table.config.tolerance or 0)
-    better = "smaller" if table.quantity.is_better_low else "larger"
-    other = "judge: the published number is by another judge"
+    better = "lower" if table.quantity.is_better_low else "higher"
+    other = "other judge: the published number was measured with another judge."
     if table.config.metric in ("perplexity", "bits_per_character"):
-        other = "split, protocol: the published number is of another part of the text, or counts its empty rows"
+        other = (
+            "other split, other protocol: the published number was measured on another split "
+            "or with another evaluation.protocol."
+        )
     return (
-        f"Ours minus published. It matches within {tolerance:g} {style.percent} of the published "
-        f"number, widened by two standard errors of ours; {better} is better. "
-        f"other {other}, and is not compared."
+        f"Difference: ours minus published. matches: the difference is at most {tolerance:g} "
+        f"{style.percent} of the published number plus two standard errors of ours. better, worse: "
+        f"the difference is larger; {better} numbers are better. "
+        f"{other} Such numbers are not compared."
     )
 
 
 def origins(table: Table, style: Style) -> list[str]:
-    """One line for each number of ours: what was measured, on how much, and with what."""
+    """One line for each number of ours: checkpoint, data, device, seed, hashes and code."""
     lines = []
     for row in table.rows:
         for cell, column in zip(row.cells, table.config.columns.values(), strict=True):
-            found = cell.evaluation
-            if row.origin != "ours" or found is None:
+            measurement = cell.evaluation
+            if row.origin != "ours" or measurement is None:
                 continue
-            by = found.provenance
+            by = measurement.provenance
             lines.append(
                 style.escape(
-                    f"{row.label}, {column.label}: {found.experiment} at step {found.step}, "
-                    f"{found.what()}; {by.device}, {by.seconds:g} s, seed {by.seed}, "
+                    f"{row.label}, {column.label}: {measurement.experiment} at step "
+                    f"{measurement.step}, {measurement.what()}; {by.device}, {by.seconds:g} s, "
+                    f"seed {by.seed}, "
                     f"checkpoint {by.checkpoint_sha256[:12]}, settings {by.config_sha256[:12]}, "
                     f"code {by.code_version}"
                 )
@@ -204,19 +212,19 @@ def origins(table: Table, style: Style) -> list[str]:
 
 
 def source(table: Table) -> str:
-    """Where the published numbers were read, without the address."""
+    """Papers and tables of the published numbers, without their URLs."""
     sources = [table.config.source, *(row.source for row in table.rows if row.source)]
-    told = [f"{one.paper}, arXiv:{one.arxiv}, {place(one.table)}" for one in sources]
-    return "; ".join(dict.fromkeys(told))
+    names = [f"{one.paper}, arXiv:{one.arxiv}, {_table_name(one.table)}" for one in sources]
+    return "; ".join(dict.fromkeys(names))
 
 
-def place(table: str) -> str:
-    """A number of the paper's is that of a table; anything else says itself."""
+def _table_name(table: str) -> str:
+    """`Table 7` for `7`; other names stay."""
     return f"Table {table}" if table.isdecimal() else table
 
 
 def missing(table: Table, style: Style) -> list[str]:
-    """One line for each kind of number that a row of ours lacks, with the commands that make it."""
+    """One line for each kind of missing number of ours, with the commands that measure it."""
     return [
         style.escape(f"{row.label}{f' ({row.size})' if row.size else ''}, {line}")
         for row in table.rows
@@ -237,7 +245,7 @@ def _grid(
     table: Table,
     style: Style,
     groups: list[tuple[Origin, list[list[str]]]],
-    columns: Iterable[int],
+    columns: Sequence[int],
 ) -> Grid:
     labels = ["Model", *(["Size"] if _has_sizes(table) else [])]
     texts = list(table.config.columns.values())

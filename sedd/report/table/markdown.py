@@ -1,18 +1,12 @@
-"""A table as a Markdown page: note, numbers, comparison, and where our numbers come from."""
+"""A table as a Markdown page: note, numbers, comparison, and the origin of our numbers."""
 
 from __future__ import annotations
-
-import re
 
 from sedd.report.table import layout
 from sedd.report.table.fill import Table
 from sedd.report.table.layout import GROUPS, Grid, Style
-
-
-def escape(text: str) -> str:
-    """Text that a Markdown table cell shows as it is."""
-    return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", " ".join(text.split()))
-
+from sedd.runtime.markdown import Alignment, markdown_table
+from sedd.runtime.markdown import escape_markdown as escape
 
 STYLE = Style(bound="≤", plus_minus="±", percent="%", escape=escape)
 MEASURED_BY = {**GROUPS, "ours": f"**{GROUPS['ours']}**"}
@@ -23,29 +17,24 @@ def render_markdown(table: Table) -> str:
     parts = [
         f"# {escape(config.title)}",
         escape(config.note),
-        _pipes(layout.numbers(table, STYLE)),
+        _table(layout.numbers(table, STYLE)),
         f"{table.quantity.title.capitalize()}. {' '.join(layout.legend(table, STYLE))}",
         f"Published: [{escape(layout.source(table))}]({config.source.url}).",
     ]
     if compared := layout.comparisons(table, STYLE):
         rule = layout.verdict_rule(table, STYLE)
-        parts += ["## Ours against the published numbers", rule, _pipes(compared)]
+        parts += ["## Our numbers and the published ones", rule, _table(compared)]
     if lines := layout.origins(table, STYLE):
-        parts += ["## Where our numbers come from", "\n".join(f"- {line}" for line in lines)]
+        parts += ["## Origin of our numbers", "\n".join(f"- {line}" for line in lines)]
     if lines := layout.missing(table, STYLE):
-        parts += ["## How to get what was not run", "\n".join(f"- {line}" for line in lines)]
+        parts += ["## How to measure what was not run", "\n".join(f"- {line}" for line in lines)]
     return "\n\n".join(parts) + "\n"
 
 
-def _pipes(grid: Grid) -> str:
-    def line(cells: list[str]) -> str:
-        return f"| {' | '.join(cells)} |"
-
-    num_figures = len(grid.headings) - grid.num_labels
-    text = [
-        line(["Measured by", *grid.headings]),
-        line([":--"] * (grid.num_labels + 1) + ["--:"] * num_figures),
+def _table(grid: Grid) -> str:
+    headings = ["Measured by", *grid.headings]
+    align: list[Alignment] = [
+        "left" if column <= grid.num_labels else "right" for column in range(len(headings))
     ]
-    for origin, rows in grid.groups:
-        text += [line([MEASURED_BY[origin], *row]) for row in rows]
-    return "\n".join(text)
+    rows = [[MEASURED_BY[origin], *row] for origin, rows in grid.groups for row in rows]
+    return markdown_table(headings, rows, align)

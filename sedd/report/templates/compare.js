@@ -1,19 +1,19 @@
-// Shows what belongs to the runs that are picked, and of the settings those in which they differ.
+// Shows only the selected runs, and only the settings in which they differ.
 (() => {
   const choices = document.querySelector(".choices");
   const boxes = [...choices.querySelectorAll("input")];
   const differences = document.getElementById("differences");
   const show = () => {
-    const picked = new Set(boxes.filter((box) => box.checked).map((box) => box.value));
-    for (const part of document.querySelectorAll("[data-run]")) part.hidden = !picked.has(part.dataset.run);
+    const selected = new Set(boxes.filter((box) => box.checked).map((box) => box.value));
+    for (const part of document.querySelectorAll("[data-run]")) part.hidden = !selected.has(part.dataset.run);
     for (const row of differences?.tBodies[0].rows ?? []) {
-      const values = [...row.cells].filter((cell) => picked.has(cell.dataset.run)).map((cell) => cell.textContent);
+      const values = [...row.cells].filter((cell) => selected.has(cell.dataset.run)).map((cell) => cell.textContent);
       row.hidden = new Set(values).size < 2;
     }
-    for (const document_ of window.Bokeh?.documents ?? []) {
-      for (const plot of document_.roots()) {
+    for (const doc of window.Bokeh?.documents ?? []) {
+      for (const plot of doc.roots()) {
         for (const part of [...plot.renderers, ...plot.center]) {
-          if (part.name) part.visible = picked.has(part.name);
+          if (part.name) part.visible = selected.has(part.name);
         }
         for (const legend of [...plot.center, ...plot.below]) {
           for (const item of legend.items ?? []) item.visible = item.renderers.some((part) => part.visible);

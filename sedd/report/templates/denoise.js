@@ -1,10 +1,10 @@
-// Shows a text at any step between noise and its end: a slider, and a button that plays it.
-for (const place of document.querySelectorAll(".denoise")) {
-  const data = JSON.parse(place.querySelector("script").textContent);
-  const tokens = [...place.querySelectorAll(".text span")];
+// Shows a text at any denoising step: a slider, and a button that plays the animation.
+for (const section of document.querySelectorAll(".denoise")) {
+  const data = JSON.parse(section.querySelector("script").textContent);
+  const tokens = [...section.querySelectorAll(".text span")];
   const classes = tokens.map((token) => token.className);
-  const ends = tokens.map((token) => token.textContent);
-  const controls = place.querySelector(".controls");
+  const finalTexts = tokens.map((token) => token.textContent);
+  const controls = section.querySelector(".controls");
   const slider = controls.querySelector("input"), button = controls.querySelector("button");
   const output = controls.querySelector("output");
   const last = data.frames.length - 1;
@@ -18,18 +18,18 @@ for (const place of document.querySelectorAll(".denoise")) {
   }, []);
 
   const show = (step) => {
-    let settled = 0;
+    let numFinal = 0;
     tokens.forEach((token, at) => {
-      const piece = data.pieces[states[step][at]], isSettled = data.settled[at] <= step;
-      settled += isSettled;
-      // a mask is as wide as what will stand there, so that the text does not jump
-      token.textContent = piece ?? ends[at];
-      token.className = isSettled ? classes[at] : piece === null ? "masked" : "unsettled";
+      const piece = data.pieces[states[step][at]], isFinal = data.settled[at] <= step;
+      numFinal += isFinal;
+      // a mask is as wide as its final token, so that the text does not move
+      token.textContent = piece ?? finalTexts[at];
+      token.className = isFinal ? classes[at] : piece === null ? "masked" : "unsettled";
       token.ariaHidden = piece === null ? "true" : null;
     });
     slider.value = step;
-    const said = `step ${step} of ${last}, ${settled} of ${tokens.length} tokens settled`;
-    slider.setAttribute("aria-valuetext", said);
+    const description = `step ${step} of ${last}, ${numFinal} of ${tokens.length} tokens final`;
+    slider.setAttribute("aria-valuetext", description);
     output.textContent = `${step} / ${last}`;
   };
 

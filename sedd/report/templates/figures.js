@@ -1,15 +1,15 @@
-// Hands the page's figures to Bokeh, and keeps their colours those of the page, light or dark.
+// Draws the figures with Bokeh, in the light or dark colors of the page.
 (async () => {
   const data = JSON.parse(document.getElementById("figures").textContent);
   Bokeh.logger.set_level("warn");
   await Bokeh.embed.embed_items(data.documents, data.items);
-  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const paint = () => {
-    const ink = colour("--ink"), quiet = colour("--quiet"), line = colour("--line"), paper = colour("--paper");
-    for (const document_ of Bokeh.documents) {
-      for (const plot of document_.roots()) {
+    const ink = color("--ink"), quiet = color("--quiet"), line = color("--line"), paper = color("--paper");
+    for (const doc of Bokeh.documents) {
+      for (const plot of doc.roots()) {
         plot.background_fill_color = null;
-        plot.border_fill_color = paper; // not clear: a saved picture has it
+        plot.border_fill_color = paper; // not transparent: saved images keep it
         plot.outline_line_color = null;
         for (const axis of [...plot.below, ...plot.left]) {
           if (axis.axis_label_text_color === undefined) continue;
@@ -32,9 +32,9 @@
   paint();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
   if (matchMedia("(pointer: coarse)").matches) {
-    // a finger on a plot scrolls the page; zooming is chosen with the tools above it
-    for (const document_ of Bokeh.documents) {
-      for (const plot of document_.roots()) plot.toolbar.active_drag = null;
+    // touch: dragging over a plot scrolls the page; zoom is in the toolbar
+    for (const doc of Bokeh.documents) {
+      for (const plot of doc.roots()) plot.toolbar.active_drag = null;
     }
   }
   document.documentElement.dataset.figures = "drawn";

@@ -1,5 +1,5 @@
-// Tables of class `sortable`: a heading becomes a button that sorts by its column, and then the other way round.
-// A cell's data-sort, if it has one, counts in place of its text; cells without a number come last.
+// Tables of class `sortable`: each heading becomes a button that sorts by its column; a second click reverses the order.
+// Sorts by a cell's data-sort if present, otherwise by its text. Cells without a number are last.
 for (const table of document.querySelectorAll("table.sortable")) {
   const headings = [...table.tHead.rows[0].cells];
   headings.forEach((heading, column) => {

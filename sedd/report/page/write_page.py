@@ -1,7 +1,7 @@
-"""Pages that hold everything they need, and can load or run nothing else.
+"""Write self-contained HTML pages from the templates.
 
-Each page's security policy lists the hashes of its own scripts: a script that slipped in with a model's text would not run
-even if escaping failed, and no address is asked for anything.
+The content security policy of a page allows only its own scripts, by hash, and no network. Even if
+escaping failed, a script in a generated text would not run.
 """
 
 from __future__ import annotations
@@ -22,20 +22,23 @@ TEMPLATES = Path(__file__).parent.parent / "templates"
 
 
 def write_page(template: str, out: Path, *, scripts: Sequence[str], **values: Any) -> Path:
-    """Fill a template and write it to `out`, whole or not at all.
+    """Fill a template, write the page to `out` atomically, and return `out`.
 
-    scripts: the texts of the page's scripts, in the order in which they run; none if they come to nothing.
+    scripts: source text of the page's scripts, in the order in which they run.
     """
     for script in scripts:
-        assert "</script" not in script.lower(), "a script would end inside itself"
-        assert "<!--" not in script, "a script would hide its end"
+        assert "</script" not in script.lower(), "the text would end its own script element"
+        assert "<!--" not in script, "the text would hide the end of its script element"
     allowed = " ".join(f"'sha256-{_digest(script)}'" for script in scripts) or "'none'"
     page = (
         _environment()
         .get_template(template)
         .render(
-            policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}",
-            scripts=[Markup(script) for script in scripts],  # ours, or Bokeh's
+            policy="default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+            f"script-src {allowed}",
+            scripts=[
+                Markup(script) for script in scripts
+            ],  # trusted: from this package or from Bokeh
             code_version=code_version(),
             created=now(),
             **values,
@@ -46,7 +49,7 @@ def write_page(template: str, out: Path, *, scripts: Sequence[str], **values: An
 
 
 def own_script(name: str) -> str:
-    """A script of ours, templates/NAME.js."""
+    """Source text of templates/NAME.js."""
     return (TEMPLATES / f"{name}.js").read_text(encoding="utf-8")
 
 
@@ -56,20 +59,21 @@ def count(number: float) -> str:
 
 
 def digits(number: float) -> str:
-    """Four significant digits, without an exponent where that reads well."""
+    """Four significant digits; an exponent only below 0.001."""
     if number == 0 or 0.001 <= abs(number) < 1000:
         return f"{number:.4g}"
     return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.2e}"
 
 
 def spread(length: int, most: int) -> list[int]:
-    """At most `most` places of `length`, spread evenly from the first to the last."""
+    """At most `most` indices below `length`, spread evenly from the first to the last."""
     if length <= most:
         return list(range(length))
     return [round(number * (length - 1) / (most - 1)) for number in range(most)]
 
 
 def plural(number: int, noun: str) -> str:
+    """`1 step`, `1,400 steps`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
@@ -94,7 +98,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # Bokeh defines a model where it first occurs: the order of keys must stay; NaN is no JSON
+    # keep the order of keys: Bokeh defines a model at its first occurrence. NaN is not valid JSON
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "allow_nan": False}
     environment.filters |= {
         "count": count,

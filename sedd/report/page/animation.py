@@ -1,4 +1,4 @@
-"""A trace as a page shows it: the text at its end, and what a script needs to show it at any step."""
+"""A trace on a page: its final text, and the data from which a script shows every step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from sedd.results.trace import Palette, Trace
 
 @dataclass(frozen=True)
 class Token:
-    """A position at the end of a trace. band: which colour; None if it was given, or never changed."""
+    """A token of the final text.
+
+    band: index of its color; None for a given token and for a token that never changed.
+    settled: the step after which it did not change.
+    """
 
     text: str
     band: int | None
@@ -20,8 +24,8 @@ class Token:
 
 
 @dataclass(frozen=True)
-class Denoising:
-    """What the page is made of: tokens without a script, `data` with it."""
+class Animation:
+    """tokens: shown without a script. data: read by templates/denoise.js."""
 
     path: Path
     title: str
@@ -30,8 +34,8 @@ class Denoising:
     data: dict[str, Any]
 
 
-def denoising(trace: Trace, path: Path) -> Denoising:
-    """The page's part for one trace."""
+def animation(trace: Trace, path: Path) -> Animation:
+    """The animation of a trace that was read from `path`."""
     about, settled, given = trace.about, trace.settled(), trace.given()
     palette = Palette(trace.num_steps)
     tokens = [
@@ -43,7 +47,7 @@ def denoising(trace: Trace, path: Path) -> Denoising:
         )
         for at, piece in enumerate(trace.states()[-1])
     ]
-    return Denoising(
+    return Animation(
         path=path,
         title=f"checkpoint {about.checkpoint_step:,}, {about.sampler}, seed {about.seed}",
         num_steps=trace.num_steps,
