@@ -12,7 +12,7 @@ import torch
 from sedd.checkpoints.causal import CausalModel
 from sedd.checkpoints.language_model import LanguageModel, NetworkModel
 from sedd.checkpoints.open import open_language_model
-from sedd.config import Experiment, Pretrained, changed_only_in_use
+from sedd.config import Experiment, Pretrained, with_changes
 from sedd.data.tokenizers import Tokenizer
 from sedd.diffusion import Graph, Noise
 from sedd.errors import DataError
@@ -46,7 +46,7 @@ class Model:
     @property
     def is_exact(self) -> bool:
         """Whether `nll` is exact: True for autoregressive and causal models, False for diffusions."""
-        return self.language_model.exact
+        return self.language_model.is_exact
 
     @property
     def network(self) -> torch.nn.Module:
@@ -140,9 +140,7 @@ class Model:
         if num_draws is not None and not self.is_exact:
             model = replace(
                 model,
-                experiment=changed_only_in_use(
-                    model.experiment, {"evaluation.num_draws": num_draws}
-                ),
+                experiment=with_changes(model.experiment, {"evaluation.num_draws": num_draws}),
             )
         seed = model.experiment.seed if seed is None else seed
         token_ids = self.tokenizer.encode_batch(texts)

@@ -155,7 +155,7 @@ def figures_dir(experiment: str) -> Path:
     return RESULTS / "figures" / experiment
 
 
-def front_page_file() -> Path:
+def index_page_file() -> Path:
     return RESULTS / "reports" / "index.html"
 
 

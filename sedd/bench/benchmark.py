@@ -115,7 +115,7 @@ def rates(
         "steps_per_second": options.steps / median,
         "tokens_per_second": sequences * options.length / median,
         "model_flops_per_second": flops,
-        "utilisation": None if peak_flops is None else flops / peak_flops,
+        "utilization": None if peak_flops is None else flops / peak_flops,
     }
 
 

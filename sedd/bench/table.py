@@ -59,10 +59,10 @@ def columns(name: str, path: Mapping[str, Any], measured: Mapping[str, Any]) -> 
         "peak memory": mebibytes(path["peak_memory_bytes"]),
     }
     if measured["device_type"] == "cuda":
-        used = path["utilisation"]
+        used = path["utilization"]
         cells["held memory"] = mebibytes(path["held_memory_bytes"])
         cells["model TFLOP/s"] = f"{path['model_flops_per_second'] / 1e12:,.1f}"
-        cells["utilisation"] = "unknown" if used is None else f"{100 * used:.1f} %"
+        cells["utilization"] = "unknown" if used is None else f"{100 * used:.1f} %"
     return cells
 
 

@@ -70,7 +70,7 @@ def build_model(
         hidden_size=model.hidden_size,
         n_blocks=model.n_blocks,
         n_heads=model.n_heads,
-        cond_dim=model.cond_dim if wanted.told_noise else None,
+        cond_dim=model.cond_dim if wanted.uses_noise else None,
         dropout=model.dropout,
         scale_by_sigma=scales_by_sigma(experiment),
         causal=wanted.causal,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sedd.config import Experiment, Identity, Measured, section_sha256, text_length
+from sedd.config import AnyExperiment, Experiment, Identity, section_sha256, text_length
 from sedd.data.tokenizers import Tokenizer
 from sedd.errors import DataError
 from sedd.model import DiffusionTransformer
@@ -30,7 +30,7 @@ class LanguageModel:
         model.
     """
 
-    experiment: Measured
+    experiment: AnyExperiment
     step: int
     tokenizer: Tokenizer
     device: torch.device
@@ -47,7 +47,7 @@ class LanguageModel:
         return text_length(self.experiment)
 
     @property
-    def exact(self) -> bool:
+    def is_exact(self) -> bool:
         """Whether `negative_log_likelihood` is exact; if not, it estimates an upper bound."""
         return True
 
@@ -119,8 +119,8 @@ class NetworkModel(LanguageModel):
     objective: Objective
 
     @property
-    def exact(self) -> bool:
-        return self.objective.exact
+    def is_exact(self) -> bool:
+        return self.objective.is_exact
 
     def autocast(self) -> torch.autocast:
         """The precision of the network: as in training, or `auto` for a published model."""

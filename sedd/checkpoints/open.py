@@ -22,8 +22,8 @@ from sedd.checkpoints.recognize import (
 )
 from sedd.checkpoints.run_checkpoint import TrainedNetwork, find_checkpoint, load_trained
 from sedd.config import (
+    AnyExperiment,
     Experiment,
-    Measured,
     Pretrained,
     differences,
     load_subject,
@@ -37,13 +37,13 @@ from sedd.paths import run_dir
 from sedd.registry import SAMPLERS
 from sedd.runtime.device import choose_device
 
-M = TypeVar("M", bound=Measured)
+M = TypeVar("M", bound=AnyExperiment)
 # settings that a network must have been trained with; `training` too for the run of another name
 SECTIONS = ("objective", "model", "graph", "noise", "data")
 
 
 def open_language_model(
-    source: Measured | Source | str | Path,
+    source: AnyExperiment | Source | str | Path,
     step: int | None = None,
     device: torch.device | str | None = None,
     *,
@@ -77,7 +77,7 @@ def open_language_model(
     return published_model(subject.pretrained, folder, place, subject)
 
 
-def look_up(source: Measured | Source | str | Path) -> Measured | Source:
+def look_up(source: AnyExperiment | Source | str | Path) -> AnyExperiment | Source:
     """The experiment that a source names, or the recognized source of another kind."""
     if isinstance(source, str | Path):
         source = recognize(source)
@@ -87,7 +87,7 @@ def look_up(source: Measured | Source | str | Path) -> Measured | Source:
 
 
 def open_run(
-    experiment: Measured, step: int | None = None, device: torch.device | str | None = None
+    experiment: AnyExperiment, step: int | None = None, device: torch.device | str | None = None
 ) -> LanguageModel:
     """`open_language_model` for an experiment."""
     return open_language_model(experiment, step, device)

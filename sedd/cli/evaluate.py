@@ -15,7 +15,7 @@ from sedd.cli.options import (
     load_changed_subject,
     record_settings,
 )
-from sedd.config import Measured
+from sedd.config import AnyExperiment
 
 
 def evaluate(
@@ -54,7 +54,7 @@ def evaluate(
     from sedd.runtime.device import choose_device
 
     experiment = load_changed_subject(subject_name(name), overrides, rename, seed)
-    with distributed.world(choose_device(device), distributed.LONG_PATIENCE) as world:
+    with distributed.world(choose_device(device), distributed.LONG_TIMEOUT) as world:
         if rename and world.is_first:
             record_settings(experiment)
         evaluate_all(
@@ -68,7 +68,7 @@ def evaluate(
         typer.echo(f"{experiment.name}: measured; {table_hint(experiment)}")
 
 
-def table_hint(experiment: Measured) -> str:
+def table_hint(experiment: AnyExperiment) -> str:
     """The commands that print the tables with a row for this experiment."""
     from sedd.config import tables_with
 

@@ -120,7 +120,7 @@ class WaitInterrupted(Exception):
         super().__init__(signal.Signals(number).name)
 
 
-def send_job(experiment: Experiment, cluster: str) -> None:
+def submit_job(experiment: Experiment, cluster: str) -> None:
     """Submit the run's job, unless a live one exists, and print the location of its log."""
     from sedd.launch import ensure_job
 

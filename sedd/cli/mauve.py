@@ -43,7 +43,7 @@ def mauve(
     \b
     Example: sedd mauve sedd_medium_absorb --task infill
     """
-    from sedd.evaluate import open_run, remove_parts
+    from sedd.evaluate import open_run, remove_partial
     from sedd.evaluate.judge import open_judge
     from sedd.evaluate.mauve import measure_mauve, real_texts
     from sedd.paths import mauve_file
@@ -65,5 +65,5 @@ def mauve(
             if world.is_first:
                 path = mauve_file(experiment.name, run.step, one)
                 result.write(path)
-                remove_parts(path)
+                remove_partial(path)
                 typer.echo(f"{path}: {result.summary()}")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sedd.config import Experiment, Measured, Subject, load_experiment, load_subject
+from sedd.config import AnyExperiment, Experiment, Subject, load_experiment, load_subject
 
 Name = Annotated[
     str,
@@ -51,7 +51,7 @@ def load_changed_experiment(
 
 def load_changed_subject(
     name: str, overrides: list[str] | None, rename: str | None, seed: int | None
-) -> Measured:
+) -> AnyExperiment:
     """Like `load_changed_experiment`, for verbs that also accept a published model."""
     return load_subject(name, changes(overrides, seed), rename=rename)
 

@@ -44,7 +44,7 @@ def perplexity(
     Examples: sedd perplexity tiny_absorb --dataset wiki --dataset kjv
               torchrun --nproc-per-node 8 --no-python sedd perplexity sedd_small_absorb
     """
-    from sedd.evaluate import measure, open_run, open_text, remove_parts
+    from sedd.evaluate import measure, open_run, open_text, remove_partial
     from sedd.paths import evaluation_file
     from sedd.runtime import distributed
     from sedd.runtime.device import choose_device
@@ -62,5 +62,5 @@ def perplexity(
             if world.is_first:
                 path = evaluation_file(experiment.name, run.step, text)
                 result.write(path)
-                remove_parts(path)
+                remove_partial(path)
                 typer.echo(f"{path}: {result.summary()}")

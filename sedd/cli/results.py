@@ -152,11 +152,11 @@ def overview(
     Example: sedd overview --table zero_shot
     """
     from sedd.config.file_names import stems
-    from sedd.paths import front_page_file, table_file
-    from sedd.report import write_front_page
+    from sedd.paths import index_page_file, table_file
+    from sedd.report import write_index_page
 
     tables = table or stems(table_file("x").parent)
-    typer.echo(write_front_page([*(names or []), *recorded_runs()], tables, front_page_file()))
+    typer.echo(write_index_page([*(names or []), *recorded_runs()], tables, index_page_file()))
 
 
 def load_run(name: str, overrides: list[str] | None, rename: str | None) -> Experiment:

@@ -54,7 +54,7 @@ def tokenize(
     if dataset is None and (tokenizer or split):
         raise typer.BadParameter("--tokenizer and --split require --dataset instead of NAME")
     if dataset is not None:
-        splits = split or load_dataset(dataset).splits_there()
+        splits = split or load_dataset(dataset).available_splits()
         jobs = [(dataset, tokenizer or "gpt2", one) for one in splits]
     else:
         jobs = needed_tokens(load_subject(name or "", overrides or [], writes=False))

@@ -64,10 +64,10 @@ def train(
         )
     if detach and until is not None:
         raise typer.BadParameter("--until is the step to wait for; --detach does not wait")
-    from sedd.cli.jobs import send_job, wait_for_job
+    from sedd.cli.jobs import submit_job, wait_for_job
 
     if detach:
-        send_job(experiment, cluster)
+        submit_job(experiment, cluster)
     else:
         wait_for_job(experiment, cluster, until, die_with_parent=die_with_parent)
 

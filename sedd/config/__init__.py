@@ -7,14 +7,14 @@ from sedd.config.dataset import DatasetConfig
 from sedd.config.experiment import Experiment, Subject
 from sedd.config.identity import Identity, Keys, differences, run_identity, training_identity
 from sedd.config.load import load_cluster, load_dataset, load_project, load_table
-from sedd.config.load_experiment import changed_only_in_use, load_experiment, load_subject, resolve
+from sedd.config.load_experiment import load_experiment, load_subject, resolve, with_changes
 from sedd.config.lookup import subject_name, tables_with
-from sedd.config.pretrained import Measured, Pretrained
+from sedd.config.pretrained import AnyExperiment, Pretrained
 from sedd.config.project import ProjectConfig
 from sedd.config.queries import (
-    Drawn,
+    DrawSetting,
     checkpoint_steps,
-    drawings,
+    draw_settings,
     evaluated_steps,
     measured_split,
     measured_steps,
@@ -34,25 +34,24 @@ from sedd.config.yaml.validate import load_yaml_model
 from sedd.config.yaml.write import resolved_yaml, write_resolved
 
 __all__ = [
+    "AnyExperiment",
     "ClusterConfig",
     "DatasetConfig",
-    "Drawn",
+    "DrawSetting",
     "Experiment",
     "Identity",
     "Keys",
-    "Measured",
     "ModelConfig",
     "Pretrained",
     "ProjectConfig",
     "Subject",
     "TableConfig",
     "Training",
-    "changed_only_in_use",
     "check_project",
     "checkpoint_steps",
     "device_problems",
     "differences",
-    "drawings",
+    "draw_settings",
     "evaluated_steps",
     "load_cluster",
     "load_dataset",
@@ -78,5 +77,6 @@ __all__ = [
     "training_dataset",
     "training_identity",
     "training_tokens",
+    "with_changes",
     "write_resolved",
 ]

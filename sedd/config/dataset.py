@@ -216,7 +216,7 @@ class DatasetConfig(ConfigModel):
         ),
     )
 
-    def splits_there(self) -> list[str]:
+    def available_splits(self) -> list[str]:
         """Splits that the dataset has, among train, validation and test."""
         splits = self.splits
         if isinstance(splits, HashSplits):

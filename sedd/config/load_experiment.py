@@ -11,7 +11,7 @@ from sedd.config.file_names import check_exists, check_name, existing, stems
 from sedd.config.identity import training_identity
 from sedd.config.load import load_dataset
 from sedd.config.preset import fill_preset
-from sedd.config.pretrained import Measured, Pretrained
+from sedd.config.pretrained import AnyExperiment, Pretrained
 from sedd.config.sections.model import ModelConfig
 from sedd.config.yaml.describe import guess_or_list
 from sedd.config.yaml.overrides import apply_overrides, set_value
@@ -38,7 +38,7 @@ def load_experiment(
 
 def load_subject(
     name: str, overrides: Sequence[str] = (), *, rename: str | None = None, writes: bool = True
-) -> Measured:
+) -> AnyExperiment:
     """Read config/experiments/NAME.yaml or, if it does not exist, the resolved config of run NAME.
 
     overrides: key=value, where a value is YAML. If they change anything, `rename` is required.
@@ -71,10 +71,10 @@ def load_subject(
     return subject
 
 
-M = TypeVar("M", bound=Measured)
+M = TypeVar("M", bound=AnyExperiment)
 
 
-def changed_only_in_use(experiment: M, changes: Mapping[str, Any]) -> M:
+def with_changes(experiment: M, changes: Mapping[str, Any]) -> M:
     """The experiment with other values of some keys, under the same name, for one use in memory.
 
     changes: maps dotted keys to plain values. Raises ConfigError if they contradict other keys.
@@ -87,7 +87,7 @@ def changed_only_in_use(experiment: M, changes: Mapping[str, Any]) -> M:
     return changed
 
 
-def experiment_from(path: Path) -> Measured:
+def experiment_from(path: Path) -> AnyExperiment:
     """The experiment of one file, in any folder. Raises ConfigError."""
     resolved = path.name == "config.yaml"
     source = read_source(path)
@@ -124,9 +124,9 @@ def set_identity(source: Source, path: Path, name: str) -> None:
             source.report((key,), "unknown key; it is set by overrides on the command line")
 
 
-def resolve(source: Source, *, strict: bool) -> Measured:
+def resolve(source: Source, *, strict: bool) -> AnyExperiment:
     """The experiment of a source's values. strict: the datasets it names must exist."""
-    model: type[Measured] = Pretrained if "pretrained" in source.values else Experiment
+    model: type[AnyExperiment] = Pretrained if "pretrained" in source.values else Experiment
     if model is Experiment:
         fill_preset(source)
     subject = validate(model, source)
@@ -153,7 +153,7 @@ def check_dataset(source: Source, path: KeyPath, splits: Sequence[str]) -> None:
         return
     check_exists(source, path, name, dataset_file)
     try:
-        available = load_dataset(name).splits_there()
+        available = load_dataset(name).available_splits()
     except ConfigError:
         return  # missing: reported above; invalid: reported with the dataset's own file
     if missing := [split for split in splits if split not in available]:
@@ -178,7 +178,7 @@ def preset_of(experiment: Experiment) -> tuple[str, ModelConfig] | None:
     return name, load_yaml_model(existing(model_file, name, "model"), ModelConfig)
 
 
-def is_changed(subject: Measured, name: str, overrides: Sequence[str]) -> bool:
+def is_changed(subject: AnyExperiment, name: str, overrides: Sequence[str]) -> bool:
     """Whether the overrides change the experiment NAME."""
     if not overrides:
         return False
@@ -192,7 +192,7 @@ def refused(what: str) -> ConfigError:
     return ConfigError("command line", [Problem("--name", what)])
 
 
-def refuse_foreign_folder(subject: Measured) -> None:
+def refuse_foreign_folder(subject: AnyExperiment) -> None:
     """Raise ConfigError if the new name belongs to another experiment, or to a run of other weights."""
     path = experiment_file(subject.name)
     if path.is_file():
@@ -209,6 +209,6 @@ def refuse_foreign_folder(subject: Measured) -> None:
         )
 
 
-def weights_of(subject: Measured) -> object:
+def weights_of(subject: AnyExperiment) -> object:
     """What determines the weights: the training identity, or the pretrained model's name."""
     return subject.pretrained if isinstance(subject, Pretrained) else training_identity(subject)

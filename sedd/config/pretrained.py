@@ -28,4 +28,4 @@ class Pretrained(Subject):
     rules = (*Subject.rules, Rule(("mauve.dataset", "mauve.tasks"), _has_dataset))
 
 
-Measured = Experiment | Pretrained
+AnyExperiment = Experiment | Pretrained

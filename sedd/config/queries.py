@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 
 from sedd.config.experiment import Experiment
-from sedd.config.pretrained import STEP, Measured, Pretrained
+from sedd.config.pretrained import STEP, AnyExperiment, Pretrained
 from sedd.config.values import DrawPrecision
 from sedd.registry import GRAPHS, OBJECTIVES, SAMPLERS
 
-Drawn = tuple[str, int, DrawPrecision]  # sampler, steps, precision
+DrawSetting = tuple[str, int, DrawPrecision]  # sampler, steps, precision
 TokenSplit = tuple[str, str, str]  # dataset, tokenizer, split: a folder of results/data
 
 
@@ -20,12 +20,12 @@ def checkpoint_steps(experiment: Experiment) -> list[int]:
     return steps if steps and steps[-1] == training.steps else [*steps, training.steps]
 
 
-def measured_steps(subject: Measured) -> list[int]:
+def measured_steps(subject: AnyExperiment) -> list[int]:
     """Steps of all checkpoints; a pretrained model has one."""
     return [STEP] if isinstance(subject, Pretrained) else checkpoint_steps(subject)
 
 
-def evaluated_steps(subject: Measured) -> list[int]:
+def evaluated_steps(subject: AnyExperiment) -> list[int]:
     """Steps of the checkpoints that are sampled and measured: all, or the last."""
     steps = measured_steps(subject)
     return steps[-1:] if subject.evaluation.checkpoints == "last" else steps
@@ -39,18 +39,18 @@ def scales_by_sigma(experiment: Experiment) -> bool:
     return objective.predicts_scores and graph is not None and GRAPHS[graph.type].has_mask
 
 
-def text_length(subject: Measured) -> int:
+def text_length(subject: AnyExperiment) -> int:
     """Tokens per sample."""
     return subject.sampling.length or subject.data.length
 
 
-def sampling_steps(subject: Measured, length: int | None = None) -> int:
+def sampling_steps(subject: AnyExperiment, length: int | None = None) -> int:
     """Steps of the sampler for a text of `length` tokens, by default `text_length`, as in the name of a file of samples."""
     sampling = subject.sampling
     return _steps(sampling.sampler, sampling.steps, length or text_length(subject))
 
 
-def drawings(subject: Measured) -> list[Drawn]:
+def draw_settings(subject: AnyExperiment) -> list[DrawSetting]:
     """Sampler, steps and precision of all samples to judge, each combination once."""
     generative, length = subject.generative, text_length(subject)
     grid = itertools.product(generative.samplers, generative.steps, generative.precisions)
@@ -66,34 +66,34 @@ def _steps(sampler: str, steps: int, length: int) -> int:
     return length if SAMPLERS[sampler].one_step_per_token else steps
 
 
-def training_dataset(subject: Measured) -> str | None:
+def training_dataset(subject: AnyExperiment) -> str | None:
     """Dataset of the training; None for a pretrained model."""
     return None if isinstance(subject, Pretrained) else subject.data.dataset
 
 
-def reference_dataset(subject: Measured) -> str | None:
+def reference_dataset(subject: AnyExperiment) -> str | None:
     """Dataset of the real texts for MAUVE."""
     return subject.mauve.dataset or training_dataset(subject)
 
 
-def measured_split(subject: Measured) -> str:
+def measured_split(subject: AnyExperiment) -> str:
     """Split of the measured datasets: `test`, or `paper` for evaluation.protocol paper."""
     return "paper" if subject.evaluation.protocol == "paper" else "test"
 
 
-def needed_tokens(subject: Measured) -> list[TokenSplit]:
+def needed_tokens(subject: AnyExperiment) -> list[TokenSplit]:
     """All splits for training and measurements, each once."""
     return list(dict.fromkeys([*training_tokens(subject), *measuring_tokens(subject)]))
 
 
-def training_tokens(subject: Measured) -> list[TokenSplit]:
+def training_tokens(subject: AnyExperiment) -> list[TokenSplit]:
     """Splits for training and validation; empty for a pretrained model."""
     name = training_dataset(subject)
     splits = ("train", "validation") if name is not None else ()
     return [(name or "", subject.data.tokenizer, split) for split in splits]
 
 
-def measuring_tokens(subject: Measured) -> list[TokenSplit]:
+def measuring_tokens(subject: AnyExperiment) -> list[TokenSplit]:
     """Splits for perplexities, and for the real texts of MAUVE."""
     tokenizer, split = subject.data.tokenizer, measured_split(subject)
     splits = [(name, tokenizer, split) for name in subject.evaluation.datasets]

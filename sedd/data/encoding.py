@@ -59,7 +59,7 @@ class Encoder:
                 continue
             ids.append(self.tokenizer.separator_id)
             arrays.append(np.array(ids, dtype=dtype))
-            num_characters += len(self.tokenizer.normalise(text)) + len(separator)
+            num_characters += len(self.tokenizer.normalize(text)) + len(separator)
         tokens = np.concatenate(arrays) if arrays else np.empty(0, dtype=dtype)
         return Encoded(tokens, len(texts), len(arrays), num_characters)
 

@@ -41,12 +41,12 @@ def documents(dataset: DatasetConfig, split: str) -> Iterator[str]:
         texts = (text for text in texts if text.strip())
     rule = dataset.splits
     if isinstance(rule, HashSplits):
-        target = split_meant(dataset, split)
+        target = underlying_split(dataset, split)
         return (text for text in texts if hashed_split(text, rule) == target)
     return texts
 
 
-def split_meant(dataset: DatasetConfig, split: str) -> str:
+def underlying_split(dataset: DatasetConfig, split: str) -> str:
     """train, validation or test; for `paper`, the split of these that the paper measured."""
     return dataset.splits.paper if split == PAPER else split
 
@@ -82,7 +82,7 @@ def _part(dataset: DatasetConfig, split: str) -> str:
             f"dataset {dataset.name}: unknown split {split!r}; "
             f"allowed: {', '.join((*SPLITS, PAPER))}"
         )
-    split = split_meant(dataset, split)
+    split = underlying_split(dataset, split)
     rule, source = dataset.splits, dataset.source
     if isinstance(rule, HashSplits):
         if split != "train" and getattr(rule, split) == 0:

@@ -36,7 +36,7 @@ class Tokenizer(Protocol):
     sha256: str
     """Hash of the vocabulary, independent of its file format."""
 
-    def normalise(self, text: str) -> str:
+    def normalize(self, text: str) -> str:
         """The text after normalization, in which characters are counted."""
         ...
 
@@ -47,7 +47,7 @@ class Tokenizer(Protocol):
         """
         ...
 
-    def encode_part(self, text: str) -> list[int]:
+    def encode_fragment(self, text: str) -> list[int]:
         """Token ids of a text fragment, with the white space at its ends."""
         ...
 
@@ -93,7 +93,7 @@ class Text8:
         bytes(range(28)), f"{_symbols}_".encode()
     )  # 27, the mask, decodes to _
 
-    def normalise(self, text: str) -> str:
+    def normalize(self, text: str) -> str:
         if not text.isascii():
             # remove the accents only: an accented letter must not split its word
             decomposed = unicodedata.normalize("NFKD", text)
@@ -103,10 +103,10 @@ class Text8:
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         return [
-            list(self.normalise(text).encode("ascii").translate(self._to_ids)) for text in texts
+            list(self.normalize(text).encode("ascii").translate(self._to_ids)) for text in texts
         ]
 
-    def encode_part(self, text: str) -> list[int]:
+    def encode_fragment(self, text: str) -> list[int]:
         (ids,) = self.encode_batch([text])
         space = [self.separator_id]
         if not ids:
@@ -146,7 +146,7 @@ class FileTokenizer:
         # pickling loses this setting
         self._tokenizer.encode_special_tokens = True
 
-    def normalise(self, text: str) -> str:
+    def normalize(self, text: str) -> str:
         normalizer = self._tokenizer.normalizer
         return text if normalizer is None else normalizer.normalize_str(text)
 
@@ -154,7 +154,7 @@ class FileTokenizer:
         encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         return [encoding.ids for encoding in encodings]
 
-    def encode_part(self, text: str) -> list[int]:
+    def encode_fragment(self, text: str) -> list[int]:
         return self.encode_batch([text])[0]
 
     def decode(self, ids: Sequence[int]) -> str:

@@ -5,7 +5,7 @@ from sedd.checkpoints.open import open_run
 from sedd.evaluate.estimators import compare_estimators, estimators_table
 from sedd.evaluate.likelihood import measure
 from sedd.evaluate.measured_text import open_text
-from sedd.runtime.resumable import remove_parts
+from sedd.runtime.resumable import remove_partial
 from sedd.sampling.draw import draw_samples, with_sampling, write_samples
 from sedd.sampling.draw_trace import draw_trace
 
@@ -19,7 +19,7 @@ __all__ = [
     "measure",
     "open_run",
     "open_text",
-    "remove_parts",
+    "remove_partial",
     "with_sampling",
     "write_samples",
 ]

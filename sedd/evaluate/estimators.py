@@ -14,7 +14,7 @@ from rich.table import Table
 from torch import Tensor
 
 from sedd.checkpoints.language_model import LanguageModel, NetworkModel
-from sedd.config import changed_only_in_use
+from sedd.config import with_changes
 from sedd.diffusion.bound import Estimator
 from sedd.errors import DataError
 from sedd.evaluate.measured_text import open_text
@@ -35,12 +35,12 @@ def compare_estimators(
     variance_ratio: variance of `paper` divided by that of `stratified`: the factor by which `stratified` needs fewer network
     calls for the same variance. ratio_error: relative standard error of the ratio.
     """
-    if not isinstance(run, NetworkModel) or run.exact:
+    if not isinstance(run, NetworkModel) or run.is_exact:
         raise DataError(
             f"{run.experiment.name}: its likelihood is exact, so there is no estimator; compare them on a diffusion model"
         )
     x0 = open_text(
-        changed_only_in_use(run.experiment, {"evaluation.max_sequences": sequences}), dataset
+        with_changes(run.experiment, {"evaluation.max_sequences": sequences}), dataset
     ).x0
     statistics: dict[str, Any] = {}
     for estimator in ESTIMATORS:

@@ -10,10 +10,10 @@ from pathlib import Path
 from sedd.checkpoints.language_model import LanguageModel
 from sedd.checkpoints.open import open_run
 from sedd.config import (
-    Drawn,
+    AnyExperiment,
+    DrawSetting,
     Identity,
-    Measured,
-    drawings,
+    draw_settings,
     load_dataset,
     measured_steps,
     measuring_tokens,
@@ -30,12 +30,12 @@ from sedd.results import mauve, perplexity, samples
 from sedd.results.record import Measurement, is_current
 from sedd.runtime.distributed import World
 from sedd.runtime.progress import progress
-from sedd.runtime.resumable import remove_parts
+from sedd.runtime.resumable import remove_partial
 from sedd.sampling.draw import draw_samples, with_sampling, write_samples
 
 
 def evaluate_all(
-    experiment: Measured,
+    experiment: AnyExperiment,
     step: int | None,
     world: World,
     on_result: Callable[[Path, Measurement], None],
@@ -55,7 +55,7 @@ def evaluate_all(
         open_text(experiment, dataset)
     if experiment.mauve.tasks:
         real_texts(experiment)
-    grid = drawings(experiment)
+    grid = draw_settings(experiment)
     judge = open_judge(experiment.generative.judge, world.device) if grid else None
     step = measured_steps(experiment)[-1] if step is None else step
     run = open_run(experiment, step, world.device)
@@ -67,7 +67,7 @@ def evaluate_all(
     def finish(path: Path, result: Measurement) -> None:
         if world.is_first:
             result.write(path)
-            remove_parts(path)
+            remove_partial(path)
             on_result(path, result)
 
     for dataset in experiment.evaluation.datasets:
@@ -91,7 +91,7 @@ def evaluate_all(
             finish(path, measure_mauve(run, task, featurizer, world))
 
 
-def tokenize_missing(experiment: Measured) -> None:
+def tokenize_missing(experiment: AnyExperiment) -> None:
     """Tokenize every split that is measured, or whose frequencies make a baseline."""
     for dataset, tokenizer, split in itertools.chain(
         training_tokens(experiment)[:1], measuring_tokens(experiment)
@@ -101,7 +101,7 @@ def tokenize_missing(experiment: Measured) -> None:
             tokenize_split(load_dataset(dataset), tokenizer, split, folder, on_progress=bar.update)
 
 
-def draw_point(run: LanguageModel, point: Drawn, path: Path, world: World) -> None:
+def draw_point(run: LanguageModel, point: DrawSetting, path: Path, world: World) -> None:
     """Draw and write the texts of one point of the grid."""
     sampler, steps, precision = point
     experiment = with_sampling(run.experiment, sampler=sampler, steps=steps, precision=precision)

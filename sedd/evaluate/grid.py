@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from sedd.config import Drawn, Measured, drawings, section_sha256
+from sedd.config import AnyExperiment, DrawSetting, draw_settings, section_sha256
 from sedd.data.tokenizers import load_tokenizer
 from sedd.errors import DataError
 from sedd.evaluate.generative import judge_texts, read_drawn
@@ -21,10 +21,10 @@ from sedd.runtime.distributed import World
 from sedd.runtime.provenance import code_version, file_sha256, now
 
 
-def check_drawn(experiment: Measured, step: int) -> None:
+def check_drawn(experiment: AnyExperiment, step: int) -> None:
     """Raise DataError, with the commands that draw them, if files of samples are missing or empty."""
     missing = []
-    for sampler, steps, precision in drawings(experiment):
+    for sampler, steps, precision in draw_settings(experiment):
         path = samples_file(experiment.name, step, sampler, steps, precision)
         if path.is_file():
             read_drawn(path)
@@ -40,7 +40,7 @@ def check_drawn(experiment: Measured, step: int) -> None:
 
 
 def judge_grid(
-    experiment: Measured, step: int, judge: Judge, world: World | None = None
+    experiment: AnyExperiment, step: int, judge: Judge, world: World | None = None
 ) -> Iterator[tuple[Path, GenerativeResult]]:
     """Judge each file of samples, write the result and yield it; a current result is yielded as it is.
 
@@ -49,7 +49,7 @@ def judge_grid(
     """
     check_drawn(experiment, step)
     world = world or World(judge.device)
-    points = drawings(experiment)
+    points = draw_settings(experiment)
     for point in points[world.rank :: world.size]:
         path = generative_file(experiment.name, step, judge.name, *point)
         samples = samples_file(experiment.name, step, *point)
@@ -71,7 +71,7 @@ def judge_grid(
 
 
 def judge_file(
-    experiment: Measured, step: int, judge: Judge, point: Drawn, path: Path
+    experiment: AnyExperiment, step: int, judge: Judge, point: DrawSetting, path: Path
 ) -> GenerativeResult:
     """The result of one file of samples."""
     samples = read_drawn(path)
@@ -119,7 +119,7 @@ def judge_file(
     )
 
 
-def judge_any(path: Path, experiment: Measured, judge: Judge) -> JudgedTexts:
+def judge_any(path: Path, experiment: AnyExperiment, judge: Judge) -> JudgedTexts:
     """The judge's scores of other texts: one a line, plain, or JSON with a key `text`.
 
     Raises DataError if the file is missing, malformed or empty.

@@ -20,7 +20,7 @@ from sedd.results import perplexity
 from sedd.results.perplexity import PerplexityResult, UnigramBaseline
 from sedd.runtime.distributed import World
 from sedd.runtime.progress import progress
-from sedd.runtime.resumable import parts_folder, run_resumable
+from sedd.runtime.resumable import partial_folder, run_resumable
 from sedd.runtime.seeds import generator
 
 
@@ -55,8 +55,8 @@ def measure(run: LanguageModel, dataset: str, world: World | None = None) -> Per
         split=text.split,
         protocol=settings.protocol,
         tokenizer=experiment.data.tokenizer,
-        bound=not run.exact,
-        estimator="exact" if run.exact else settings.estimator,
+        bound=not run.is_exact,
+        estimator="exact" if run.is_exact else settings.estimator,
         nats_per_token=mean,
         standard_error=error,
         perplexity=math.exp(mean),
@@ -65,7 +65,7 @@ def measure(run: LanguageModel, dataset: str, world: World | None = None) -> Per
         num_sequences=count,
         num_tokens=text.x0.numel(),
         num_characters=num_characters,
-        num_draws=1 if run.exact else settings.num_draws,
+        num_draws=1 if run.is_exact else settings.num_draws,
         unigram=UnigramBaseline(**unigram),
         tokens_sha256=text.tokens_sha256,
         num_processes=world.size,
@@ -89,7 +89,7 @@ def sequence_nats(
         parts = run_resumable(
             len(batches),
             work,
-            folder=parts_folder(evaluation_file(experiment.name, run.step, text.dataset)),
+            folder=partial_folder(evaluation_file(experiment.name, run.step, text.dataset)),
             identity={
                 **perplexity.identity(experiment),
                 "checkpoint": run.checkpoint_sha256,

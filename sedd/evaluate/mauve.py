@@ -17,7 +17,7 @@ from torch import Tensor
 
 from sedd.checkpoints.causal import INSTALL
 from sedd.checkpoints.language_model import LanguageModel
-from sedd.config import Measured, reference_dataset, sampling_steps
+from sedd.config import AnyExperiment, reference_dataset, sampling_steps
 from sedd.errors import CheckpointError, DataError
 from sedd.evaluate.generative import standard_error
 from sedd.evaluate.judge import Judge
@@ -27,7 +27,7 @@ from sedd.results import mauve
 from sedd.results.mauve import MauveResult
 from sedd.runtime.distributed import World
 from sedd.runtime.progress import progress
-from sedd.runtime.resumable import parts_folder, run_resumable
+from sedd.runtime.resumable import partial_folder, run_resumable
 
 
 def given_positions(task: str, length: int) -> Tensor:
@@ -40,7 +40,7 @@ def given_positions(task: str, length: int) -> Tensor:
     return given
 
 
-def real_texts(experiment: Measured) -> Tensor:
+def real_texts(experiment: AnyExperiment) -> Tensor:
     """Tokens (R, L) of texts spread over the split. Raises DataError if the split has fewer."""
     settings, data = experiment.mauve, experiment.data
     dataset = reference_dataset(experiment)
@@ -120,7 +120,7 @@ def write_around(run: LanguageModel, task: str, real: Tensor, world: World) -> l
         parts = run_resumable(
             len(batches),
             work,
-            folder=parts_folder(path),
+            folder=partial_folder(path),
             identity={
                 **mauve.identity(experiment),
                 "checkpoint": run.checkpoint_sha256,

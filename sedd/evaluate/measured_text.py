@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from sedd.config import Measured, load_dataset, measured_split, training_dataset
+from sedd.config import AnyExperiment, load_dataset, measured_split, training_dataset
 from sedd.data.dataset import TokenBlocks, unigram_counts
-from sedd.data.sources import split_meant
+from sedd.data.sources import underlying_split
 from sedd.data.tokenizers import Tokenizer, load_tokenizer
 from sedd.errors import DataError
 from sedd.paths import tokens_dir
@@ -39,7 +39,7 @@ class MeasuredText:
         return num_decoded + int((self.x0 == separator).sum()) * len(self.tokenizer.separator_text)
 
 
-def open_text(experiment: Measured, dataset: str) -> MeasuredText:
+def open_text(experiment: AnyExperiment, dataset: str) -> MeasuredText:
     """The text of a dataset in the experiment's vocabulary and length, at most evaluation.max_sequences of it.
 
     Raises DataError if the text is missing, in another vocabulary, or shorter than one sequence.
@@ -51,7 +51,7 @@ def open_text(experiment: Measured, dataset: str) -> MeasuredText:
     x0 = blocks[np.linspace(0, len(blocks) - 1, count).round().astype(np.int64)]
     return MeasuredText(
         dataset=dataset,
-        split=split_meant(load_dataset(dataset), split),
+        split=underlying_split(load_dataset(dataset), split),
         tokens_sha256=blocks.meta["tokens_sha256"],
         tokenizer=load_tokenizer(data.tokenizer),
         x0=x0,
@@ -72,7 +72,7 @@ def open_blocks(dataset: str, tokenizer: str, split: str, length: int) -> TokenB
     return blocks
 
 
-def unigram_baselines(experiment: Measured, text: MeasuredText) -> dict[str, float]:
+def unigram_baselines(experiment: AnyExperiment, text: MeasuredText) -> dict[str, float]:
     """Nats per token of models that know only token frequencies.
 
     text: the frequencies of the text itself, so its unigram entropy. train: the frequencies of the training split plus one

@@ -25,12 +25,12 @@ from sedd.registry import SAMPLERS
 class Autoregressive(Objective):
     """Cross entropy of the next token. Texts are not corrupted; times and noise levels are unused."""
 
-    exact = True
+    is_exact = True
 
     @property
     def network(self) -> NetworkKind:
         # the extra state is the start state before each text
-        return NetworkKind(extra_state=True, causal=True, told_noise=False)
+        return NetworkKind(extra_state=True, causal=True, uses_noise=False)
 
     def corrupt(
         self, x0: Tensor, t: Tensor, weight: Tensor, generator: torch.Generator | None
@@ -54,7 +54,7 @@ class Autoregressive(Objective):
         """-log p(x0) of each sequence, exact: (B,) nats, float64. `estimate` is unused."""
         return causal_cross_entropy(model, x0, self.vocab_size).double()
 
-    def check_given(self, given: Tensor) -> None:
+    def check_clamp(self, given: Tensor) -> None:
         """Raise ValueError unless `given` is a prefix, the same for all texts of a batch."""
         rows = given.reshape(-1, given.shape[-1])
         count = int(rows[0].sum())
@@ -84,7 +84,7 @@ class Autoregressive(Objective):
         prefix = None
         if clamp is not None:
             tokens, given = clamp
-            self.check_given(given)
+            self.check_clamp(given)
             prefix = tokens[..., : int(given.reshape(-1, shape[1])[0].sum())]
         return info.load()(
             model,

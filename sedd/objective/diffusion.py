@@ -40,7 +40,7 @@ class Diffusion(Objective):
     def scores(self, model: DiffusionTransformer) -> ScoreFunction:
         """The score network of `model`: (x (B, L), sigma (B,)) -> log_score (B, L, V)."""
 
-    def check_given(self, given: Tensor) -> None:
+    def check_clamp(self, given: Tensor) -> None:
         """Accept any positions."""
 
     def sample(

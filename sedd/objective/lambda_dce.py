@@ -28,7 +28,7 @@ class LambdaDCE(Diffusion):
 
     @property
     def network(self) -> NetworkKind:
-        return NetworkKind(extra_state=True, told_noise=self.time_conditioning)
+        return NetworkKind(extra_state=True, uses_noise=self.time_conditioning)
 
     def scores(self, model: DiffusionTransformer) -> Denoiser:
         return Denoiser(model, self.graph, cached=not self.time_conditioning)

@@ -27,12 +27,12 @@ class NetworkKind:
     """The kind of network that an objective trains.
 
     extra_state: one state beside the vocabulary, a mask or a start state.
-    causal: a position attends to itself and earlier ones. told_noise: sigma is an input.
+    causal: a position attends to itself and earlier ones. uses_noise: sigma is an input.
     """
 
     extra_state: bool
     causal: bool = False
-    told_noise: bool = True
+    uses_noise: bool = True
 
 
 @dataclass(frozen=True)
@@ -85,10 +85,10 @@ class Drawing:
 class Objective(ABC):
     """An objective for a vocabulary of `vocab_size` tokens.
 
-    exact: whether `negative_log_likelihood` is exact. False: it estimates an upper bound.
+    is_exact: whether `negative_log_likelihood` is exact. False: it estimates an upper bound.
     """
 
-    exact: ClassVar[bool] = False
+    is_exact: ClassVar[bool] = False
 
     def __init__(self, vocab_size: int):
         self.vocab_size = vocab_size
@@ -134,7 +134,7 @@ class Objective(ABC):
         """-log p(x0) of each sequence x0 (B, L), or an estimated upper bound: (B,) nats, float64."""
 
     @abstractmethod
-    def check_given(self, given: Tensor) -> None:
+    def check_clamp(self, given: Tensor) -> None:
         """Raise ValueError if tokens cannot be fixed where `given`, (L,) or (B, L), is true."""
 
     @abstractmethod

@@ -17,7 +17,7 @@ __all__ = [
     "write_comparison",
     "write_curves",
     "write_figures",
-    "write_front_page",
+    "write_index_page",
     "write_report",
     "write_table",
 ]
@@ -51,8 +51,8 @@ def write_comparison(experiments: Sequence[Experiment], out: Path) -> Path:
     return write(experiments, out)
 
 
-def write_front_page(experiments: Sequence[str], tables: Sequence[str], out: Path) -> Path:
+def write_index_page(experiments: Sequence[str], tables: Sequence[str], out: Path) -> Path:
     """Write the page of all runs and tables to `out`; see sedd.report.page.index_page."""
-    from sedd.report.page.index_page import write_front_page as write
+    from sedd.report.page.index_page import write_index_page as write
 
     return write(experiments, tables, out)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sedd.config import (
+    AnyExperiment,
     Identity,
-    Measured,
     Pretrained,
     training_identity,
 )
@@ -16,7 +16,7 @@ KEYS = WEIGHTS
 TARGETS = ("training.steps", "training.checkpoint_every")
 
 
-def identity(subject: Measured) -> Identity:
+def identity(subject: AnyExperiment) -> Identity:
     """The settings that determine the weights."""
     if isinstance(subject, Pretrained):
         return {"pretrained": subject.pretrained}

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from sedd.config import Drawn, Identity, Measured, checkpoint_steps
+from sedd.config import AnyExperiment, DrawSetting, Identity, checkpoint_steps
 from sedd.config.experiment import Experiment
 from sedd.config.identity import Keys
 from sedd.paths import generative_file, run_dir
@@ -81,12 +81,12 @@ class GenerativeGrid(Record):
     files: list[str]
 
 
-def identity(subject: Measured) -> Identity:
+def identity(subject: AnyExperiment) -> Identity:
     """The settings that the grid depends on, besides the texts and the judge."""
     return KEYS.identity(subject)
 
 
-def read(experiment: str, step: int, judge: str, drawn: Drawn) -> GenerativeResult | None:
+def read(experiment: str, step: int, judge: str, drawn: DrawSetting) -> GenerativeResult | None:
     """What a judge says of the texts of one point; None if they were not judged. Raises DataError."""
     sampler, steps, precision = drawn
     return GenerativeResult.read(

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from sedd.config import Identity, Keys, Measured, checkpoint_steps
+from sedd.config import AnyExperiment, Identity, Keys, checkpoint_steps
 from sedd.config.experiment import Experiment
 from sedd.paths import mauve_file, run_dir
 from sedd.results.record import Measurement, parse
@@ -60,7 +60,7 @@ class MauveResult(Measurement):
         return f"MAUVE {self.mauve:.3f}{error}, {self.num_references} real texts"
 
 
-def identity(subject: Measured) -> Identity:
+def identity(subject: AnyExperiment) -> Identity:
     """The settings that a score depends on, besides the weights, the real texts and the featurizer's weights."""
     return KEYS.identity(subject)
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from sedd.config import Identity, Keys, Measured
+from sedd.config import AnyExperiment, Identity, Keys
 from sedd.paths import evaluation_file
 from sedd.results.record import Measurement, Record
 
@@ -89,7 +89,7 @@ class PerplexityResult(Measurement):
         )
 
 
-def identity(subject: Measured) -> Identity:
+def identity(subject: AnyExperiment) -> Identity:
     """The settings that a perplexity depends on, besides the weights and the text."""
     return KEYS.identity(subject)
 

@@ -8,11 +8,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from sedd.config import (
-    Drawn,
+    AnyExperiment,
+    DrawSetting,
     Experiment,
     Identity,
     Keys,
-    Measured,
     checkpoint_steps,
     sampling_steps,
 )
@@ -47,12 +47,12 @@ class Sample(BaseModel):
     provenance: dict[str, Any] = {}
 
 
-def identity(subject: Measured) -> Identity:
+def identity(subject: AnyExperiment) -> Identity:
     """The settings that the texts of a file depend on, besides the weights and what the path says."""
     return KEYS.identity(subject)
 
 
-def own_drawing(subject: Measured) -> Drawn:
+def own_drawing(subject: AnyExperiment) -> DrawSetting:
     """The sampler, steps and precision of the `sampling` section."""
     return subject.sampling.sampler, sampling_steps(subject), subject.sampling.precision
 
@@ -73,7 +73,7 @@ def read_all(experiment: Experiment) -> dict[tuple[int, Path], list[Sample]]:
     return {key: read(path) for key, path in by_step.items() if key[0] in steps}
 
 
-def file_of(subject: Measured, step: int, drawn: Drawn | None = None) -> str:
+def file_of(subject: AnyExperiment, step: int, drawn: DrawSetting | None = None) -> str:
     """The file of one way of drawing; of the `sampling` section by default."""
     return str(samples_file(subject.name, step, *(drawn or own_drawing(subject))))
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from sedd.config import Identity, Keys, Measured
+from sedd.config import AnyExperiment, Identity, Keys
 from sedd.errors import DataError
 from sedd.runtime.atomic import write_text
 
@@ -134,7 +134,7 @@ class Palette:
         return min(max(step - 1, 0) * self.num_bands // max(self.num_steps, 1), self.num_bands - 1)
 
 
-def identity(subject: Measured) -> Identity:
+def identity(subject: AnyExperiment) -> Identity:
     """The settings that a trace depends on, besides the weights and the path."""
     return KEYS.identity(subject)
 

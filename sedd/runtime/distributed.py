@@ -21,7 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 T = TypeVar("T")
 TIMEOUT = timedelta(minutes=30)
-LONG_PATIENCE = timedelta(days=2)  # for verbs in which one rank works alone, e.g. tokenizes
+LONG_TIMEOUT = timedelta(days=2)  # for verbs in which one rank works alone, e.g. tokenizes
 
 
 @dataclass(frozen=True)

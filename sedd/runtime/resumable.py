@@ -96,11 +96,11 @@ class BatchStore:
             file.write(f"{line}\n")
 
 
-def parts_folder(result: Path) -> Path:
+def partial_folder(result: Path) -> Path:
     """Folder for the finished batches of the future file `result`."""
     return result.with_name(f".{result.stem}.parts")
 
 
-def remove_parts(result: Path) -> None:
+def remove_partial(result: Path) -> None:
     """Remove the finished batches; call after `result` is written."""
-    shutil.rmtree(parts_folder(result), ignore_errors=True)
+    shutil.rmtree(partial_folder(result), ignore_errors=True)

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sedd.checkpoints.language_model import LanguageModel
-from sedd.config import Measured, changed_only_in_use, sampling_steps
+from sedd.config import AnyExperiment, sampling_steps, with_changes
 from sedd.errors import ConfigError, Problem
 from sedd.results import samples
 from sedd.runtime.atomic import write_text
 from sedd.runtime.distributed import World
 from sedd.runtime.progress import progress
-from sedd.runtime.resumable import parts_folder, remove_parts, run_resumable
+from sedd.runtime.resumable import partial_folder, remove_partial, run_resumable
 from sedd.sampling.prompt import Prompt
 
-M = TypeVar("M", bound=Measured)
+M = TypeVar("M", bound=AnyExperiment)
 
 
 def with_sampling(
@@ -42,7 +42,7 @@ def with_sampling(
         "length": length,
     }
     changes = {f"sampling.{key}": value for key, value in values.items() if value is not None}
-    changed = changed_only_in_use(experiment, changes)
+    changed = with_changes(experiment, changes)
     if steps not in (None, sampling_steps(changed)):
         what = (
             f"{changed.sampling.sampler} takes one step a token, {sampling_steps(changed)}; "
@@ -105,7 +105,7 @@ def draw_samples(
         batches = run_resumable(
             len(sizes),
             draw_batch,
-            folder=None if out is None else parts_folder(out),
+            folder=None if out is None else partial_folder(out),
             identity={
                 **identity,
                 **recorded,
@@ -133,4 +133,4 @@ def draw_samples(
 def write_samples(texts: list[dict[str, Any]], path: Path) -> None:
     """Write samples, one JSON a line, and remove the batches that were kept beside the file."""
     write_text(path, "".join(json.dumps(text, ensure_ascii=False) + "\n" for text in texts))
-    remove_parts(path)
+    remove_partial(path)

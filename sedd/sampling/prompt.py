@@ -31,9 +31,9 @@ class Prompt:
     ) -> Prompt:
         """Tokenize the texts. White space at the ends of each is kept."""
         return cls(
-            tokenizer.encode_part(prefix),
-            tokenizer.encode_part(suffix),
-            {position: tokenizer.encode_part(text) for position, text in (parts or {}).items()},
+            tokenizer.encode_fragment(prefix),
+            tokenizer.encode_fragment(suffix),
+            {position: tokenizer.encode_fragment(text) for position, text in (parts or {}).items()},
         )
 
     def clamp(self, length: int) -> Clamp | None:

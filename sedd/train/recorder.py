@@ -102,6 +102,4 @@ class Recorder:
 
     def _log_save(self, step: int, blocked: float, writing: float) -> None:
         if self._log:
-            self._log.write(
-                step, "save", seconds_training_stood_still=blocked, seconds_of_writing=writing
-            )
+            self._log.write(step, "save", seconds_blocked=blocked, seconds_writing=writing)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from sedd.config import Experiment, Training
-from sedd.config.sections.training import parts_per_device
+from sedd.config.sections.training import micro_batches_per_device
 from sedd.diffusion import sample_times
 from sedd.model import DiffusionTransformer
 from sedd.objective import Corrupted, Objective
@@ -118,7 +118,7 @@ def train_step(
     # DistributedDataParallel averages gradients over ranks: world.size makes the average a sum.
     scale = world.size / len(x0)
     total = torch.zeros((), device=world.device)
-    micro_batches = local.micro_batches(parts_per_device(training.accum, world.size))
+    micro_batches = local.micro_batches(micro_batches_per_device(training.accum, world.size))
     for micro_batch in micro_batches:
         if experiment.model.dropout:
             state.model.dropout_generators = [

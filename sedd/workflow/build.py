@@ -12,9 +12,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from sedd.config import (
+    AnyExperiment,
     ClusterConfig,
     Experiment,
-    Measured,
     TableConfig,
     check_project,
     device_problems,
@@ -60,7 +60,7 @@ class Build:
         self.project = load_project(project)
         self._check_files()
         self.cluster: ClusterConfig = load_cluster(self.project.cluster)
-        self.experiments: dict[str, Measured] = {
+        self.experiments: dict[str, AnyExperiment] = {
             name: load_subject(name) for name in self.project.experiments
         }
         # pretrained models have no checkpoint and no page
@@ -125,7 +125,7 @@ class Build:
             return self.cluster.num_devices * self.cluster.cpus_per_task
         return 1
 
-    def subject(self, name: str) -> Measured:
+    def subject(self, name: str) -> AnyExperiment:
         """An experiment of the build, or any other that a target names. Raises ConfigError."""
         return self.experiments.get(name) or load_subject(name)
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sedd.config import (
+    AnyExperiment,
     Experiment,
-    Measured,
-    drawings,
+    draw_settings,
     evaluated_steps,
     load_dataset,
     measured_split,
@@ -26,7 +26,7 @@ from sedd.paths import (
     figure_stem,
     figures_dir,
     folder_name,
-    front_page_file,
+    index_page_file,
     name_of_folder,
     report_file,
     samples_file,
@@ -51,21 +51,21 @@ class Rule:
     outputs: tuple[str, ...]
     inputs: Callable[[Build, Any], list[str]]
     settings: Callable[[Build, Any], Any]
-    jobs: Callable[[Measured], list[Job]] = lambda subject: []
+    jobs: Callable[[AnyExperiment], list[Job]] = lambda subject: []
     build_jobs: Callable[[Build], list[Job]] = lambda build: []
 
 
 # tokenize, train, curves
 
 
-def _tokenize_jobs(subject: Measured) -> list[Job]:
+def _tokenize_jobs(subject: AnyExperiment) -> list[Job]:
     return [
         {"dataset": dataset, "tokenizer": folder_name(tokenizer), "split": split}
         for dataset, tokenizer, split in needed_tokens(subject)
     ]
 
 
-def _train_jobs(subject: Measured) -> list[Job]:
+def _train_jobs(subject: AnyExperiment) -> list[Job]:
     steps = measured_steps(subject) if isinstance(subject, Experiment) else []
     return [{"experiment": subject.name, "step": step} for step in steps]
 
@@ -80,7 +80,7 @@ def _train_inputs(build: Build, wildcards: Any) -> list[str]:
     ]
 
 
-def _run_jobs(subject: Measured) -> list[Job]:
+def _run_jobs(subject: AnyExperiment) -> list[Job]:
     """One job for each model that is trained here."""
     return [{"experiment": subject.name}] if isinstance(subject, Experiment) else []
 
@@ -88,11 +88,11 @@ def _run_jobs(subject: Measured) -> list[Job]:
 # sample, trace, perplexity, generative, mauve
 
 
-def _sample_jobs(subject: Measured) -> list[Job]:
+def _sample_jobs(subject: AnyExperiment) -> list[Job]:
     """The texts of the `sampling` section at each measured checkpoint, and those that are judged at the last one."""
     last = measured_steps(subject)[-1]
     points = [(step, samples.own_drawing(subject)) for step in evaluated_steps(subject)]
-    points += [(last, drawn) for drawn in drawings(subject)]
+    points += [(last, drawn) for drawn in draw_settings(subject)]
     return [
         {
             "experiment": subject.name,
@@ -105,7 +105,7 @@ def _sample_jobs(subject: Measured) -> list[Job]:
     ]
 
 
-def _trace_jobs(subject: Measured) -> list[Job]:
+def _trace_jobs(subject: AnyExperiment) -> list[Job]:
     """One text of the last checkpoint; none of a model that does not begin from noise."""
     if not isinstance(subject, Experiment) or subject.graph is None:
         return []
@@ -114,7 +114,7 @@ def _trace_jobs(subject: Measured) -> list[Job]:
     return [{"experiment": subject.name, "step": step, "sampler": sampler, "steps": steps}]
 
 
-def _perplexity_jobs(subject: Measured) -> list[Job]:
+def _perplexity_jobs(subject: AnyExperiment) -> list[Job]:
     return [
         {"experiment": subject.name, "step": step, "dataset": dataset}
         for step in evaluated_steps(subject)
@@ -122,14 +122,14 @@ def _perplexity_jobs(subject: Measured) -> list[Job]:
     ]
 
 
-def _generative_jobs(subject: Measured) -> list[Job]:
-    if not drawings(subject):
+def _generative_jobs(subject: AnyExperiment) -> list[Job]:
+    if not draw_settings(subject):
         return []
     judge = folder_name(subject.generative.judge)
     return [{"experiment": subject.name, "step": measured_steps(subject)[-1], "judge": judge}]
 
 
-def _mauve_jobs(subject: Measured) -> list[Job]:
+def _mauve_jobs(subject: AnyExperiment) -> list[Job]:
     step = measured_steps(subject)[-1]
     return [
         {"experiment": subject.name, "step": step, "task": task} for task in subject.mauve.tasks
@@ -154,7 +154,7 @@ def _perplexity_inputs(build: Build, wildcards: Any) -> list[str]:
 def _generative_inputs(build: Build, wildcards: Any) -> list[str]:
     """The texts of every point of the grid, and the judge's weights."""
     name, step = wildcards.experiment, int(wildcards.step)
-    texts = [str(samples_file(name, step, *drawn)) for drawn in drawings(build.subject(name))]
+    texts = [str(samples_file(name, step, *drawn)) for drawn in draw_settings(build.subject(name))]
     return [*texts, *build.weights(name_of_folder(wildcards.judge))]
 
 
@@ -333,7 +333,7 @@ RULES: dict[str, Rule] = {
     ),
     "overview": Rule(
         build_jobs=_one_page,
-        outputs=(str(front_page_file()),),
+        outputs=(str(index_page_file()),),
         inputs=_overview_inputs,
         settings=_none,
     ),

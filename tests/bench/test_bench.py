@@ -175,7 +175,7 @@ def test_every_computation_is_measured_on_both_paths(work, graph):
         written = 2 * 16 * (1 if work == "sample" else 2)
         assert math.isclose(path["tokens_per_second"] * path["median_seconds"], written)
         assert math.isclose(path["steps_per_second"] * path["median_seconds"], 2)
-        assert path["utilisation"] is None
+        assert path["utilization"] is None
     fast, plain = (measured["results"][name]["median_seconds"] for name in ("fast", "plain"))
     assert math.isclose(measured["plain_to_fast"]["time"], plain / fast)
     assert f"plain / fast: time {plain / fast:.2f}" in render(measured)

@@ -25,13 +25,13 @@ def test_utilization_is_model_flops_over_peak_flops(work, calls):
     seconds = [Seconds(wall=wall, cpu=1.0) for wall in (0.5, 0.4, 9.0)]
     device = {"model_flops_per_token": 1000, "device_flops_per_second": 1e6}
     result = rates(BenchOptions(work, **TINY), seconds, device)
-    assert result["utilisation"] == pytest.approx(1000 * 2 * 16 * calls / 0.5 / 1e6)
+    assert result["utilization"] == pytest.approx(1000 * 2 * 16 * calls / 0.5 / 1e6)
     unknown = {**device, "device_flops_per_second": None}
-    assert rates(BenchOptions(work, **TINY), seconds, unknown)["utilisation"] is None
+    assert rates(BenchOptions(work, **TINY), seconds, unknown)["utilization"] is None
     measured = {"settings": {"steps": 2}, "device_type": "cuda"}
     path = {**result, "peak_memory_bytes": 2**20, "held_memory_bytes": 2**21}
     cells = columns("fast", path, measured)
-    assert cells["utilisation"] == f"{3.2 * calls * 2:.1f} %"
+    assert cells["utilization"] == f"{3.2 * calls * 2:.1f} %"
     assert (cells["peak memory"], cells["held memory"]) == ("1.0 MiB", "2.0 MiB")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import tokenizers
 import torch
-from helpers.loopback_hub import asking, serve
+from helpers.loopback_hub import hub_environment, serve
 from safetensors.torch import load_file
 from torch.nn import Parameter
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -86,7 +86,7 @@ def test_a_hub_repository_is_fetched_and_used_in_three_lines(tmp_path):
         home = tmp_path / "home"
         result = subprocess.run(
             [sys.executable, "-c", program],
-            env=asking(url, home),
+            env=hub_environment(url, home),
             capture_output=True,
             text=True,
         )
@@ -123,7 +123,7 @@ def test_text_goes_in_and_comes_out_with_the_vocabulary_named(tmp_path, monkeypa
     with serve(tmp_path / "root") as url:
         result = subprocess.run(
             [sys.executable, "-c", program],
-            env=asking(url, tmp_path / "home"),
+            env=hub_environment(url, tmp_path / "home"),
             capture_output=True,
             text=True,
         )

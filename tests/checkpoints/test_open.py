@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from helpers.causal_model import causal_model
-from helpers.loopback_hub import asking, serve
+from helpers.loopback_hub import hub_environment, serve
 from helpers.published_model import GOLDEN, published_model
 from helpers.untrained_run import untrained_run
 
@@ -62,7 +62,7 @@ def test_every_source_opens_with_its_tokenizer_and_length():
         model = open_language_model(source, device="cpu")
         assert type(model) is type_, source
         assert (model.tokenizer.name, model.length) == (tokenizer, length), source
-        assert (model.exact, model.step) == (exact, step), source
+        assert (model.is_exact, model.step) == (exact, step), source
         assert len(model.checkpoint_sha256) == 64
         assert model.experiment.data.length == length
         x0 = torch.arange(length)[None] % 27
@@ -160,7 +160,7 @@ def test_models_of_the_hub_open_by_their_id(tmp_path):
     with serve(tmp_path / "root") as url:
         result = subprocess.run(
             [sys.executable, "-c", program],
-            env=asking(url, tmp_path / "home"),
+            env=hub_environment(url, tmp_path / "home"),
             capture_output=True,
             text=True,
         )

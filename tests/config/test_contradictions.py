@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sedd.config import Experiment, ModelConfig, load_experiment
-from sedd.config.sections.training import indivisible_batch, parts_per_device
+from sedd.config.sections.training import indivisible_batch, micro_batches_per_device
 
 Problems = Callable[..., list[str]]
 
@@ -112,7 +112,7 @@ def test_the_batch_sizes_suggested_in_the_message_are_valid(
     batch_size: int, accum: int, num_devices: int
 ) -> None:
     what = indivisible_batch(batch_size, accum, num_devices)
-    each = parts_per_device(accum, num_devices)
+    each = micro_batches_per_device(accum, num_devices)
     assert (what is None) == (batch_size % (each * num_devices) == 0)
     assert each == max(1, math.ceil(accum / num_devices))
     if what is not None:

@@ -42,7 +42,7 @@ def gpt2() -> Tokenizer:
     ],
 )
 def test_text8_normalizes_as_the_corpus_does(text: str, expected: str):
-    assert TEXT8.normalise(text) == expected
+    assert TEXT8.normalize(text) == expected
     assert TEXT8.decode(TEXT8.encode_batch([text])[0]) == expected
 
 
@@ -55,10 +55,10 @@ def test_text8_ids_are_0_for_space_then_the_letters():
 @settings(max_examples=200, deadline=None)
 @given(st.text())
 def test_text8_maps_any_text_to_letters_and_single_spaces(text: str):
-    once = TEXT8.normalise(text)
+    once = TEXT8.normalize(text)
     assert set(once) <= set(" abcdefghijklmnopqrstuvwxyz")
     assert "  " not in once
-    assert once == once.strip() == TEXT8.normalise(once)
+    assert once == once.strip() == TEXT8.normalize(once)
 
 
 def test_gpt2_has_the_published_vocabulary(gpt2: Tokenizer):
@@ -71,7 +71,7 @@ def test_gpt2_has_the_published_vocabulary(gpt2: Tokenizer):
 @settings(max_examples=200, deadline=None)
 @given(text=st.text())
 def test_gpt2_round_trips_any_text(gpt2: Tokenizer, text: str):
-    assert gpt2.normalise(text) == text
+    assert gpt2.normalize(text) == text
     assert gpt2.decode(gpt2.encode_batch([text])[0]) == text
 
 
@@ -112,7 +112,7 @@ def word_vocabulary(folder: Path, *words: str) -> str:
 def test_a_folder_with_a_tokenizer_json_is_a_tokenizer(tmp_path: Path):
     loaded = load_tokenizer(word_vocabulary(tmp_path, "[UNK]", "[SEP]", "a", "b", "sep"))
     assert (loaded.vocab_size, loaded.separator_id) == (5, 1)
-    assert loaded.normalise("A B") == "a b"
+    assert loaded.normalize("A B") == "a b"
     # the first and last of these are brackets and unknown; none is the separator
     assert loaded.encode_batch(["A b", "[SEP]"]) == [[2, 3], [0, 4, 0]]
 
@@ -163,8 +163,8 @@ def test_another_vocabulary_named_gpt2_is_rejected(tmp_path: Path, monkeypatch: 
 
 def test_white_space_at_the_ends_is_kept_in_fragments_and_dropped_in_documents() -> None:
     text8 = load_tokenizer("text8")
-    assert text8.decode(text8.encode_part(" The river, ")) == " the river "
-    assert text8.decode(text8.encode_part("river")) == "river"
-    assert text8.encode_part("") == []
-    assert text8.decode(text8.encode_part("  ")) == " "
+    assert text8.decode(text8.encode_fragment(" The river, ")) == " the river "
+    assert text8.decode(text8.encode_fragment("river")) == "river"
+    assert text8.encode_fragment("") == []
+    assert text8.decode(text8.encode_fragment("  ")) == " "
     assert text8.decode(text8.encode_batch([" The river, "])[0]) == "the river"

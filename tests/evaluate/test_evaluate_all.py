@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import tokenizers
 from helpers.causal_model import causal_model
-from helpers.loopback_hub import asking, serve
+from helpers.loopback_hub import hub_environment, serve
 from helpers.processes import finish, start
 from helpers.project import BIN, command
 
 from sedd.config import load_experiment
-from sedd.evaluate import measure, open_run, remove_parts
+from sedd.evaluate import measure, open_run, remove_partial
 from sedd.paths import (
     evaluation_file,
     generative_file,
@@ -103,7 +103,7 @@ def test_several_processes_share_the_work_and_find_the_same_numbers(run):
 def test_a_killed_measurement_goes_on_and_finds_the_same_number(run, monkeypatch):
     opened = open_run(run, device="cpu")
     whole = measure(opened, "corpus")
-    remove_parts(RESULTS[0])
+    remove_partial(RESULTS[0])
     asked, real = [], type(opened).negative_log_likelihood
 
     class Killed(BaseException):
@@ -156,7 +156,7 @@ def test_a_model_of_the_hub_is_measured_by_its_hub_id(project, tmp_path):
     with serve(tmp_path / "root") as url:
         result = subprocess.run(
             [BIN / "sedd", "evaluate", "someone/sedd-golden"],
-            env=asking(url, tmp_path / "home"),
+            env=hub_environment(url, tmp_path / "home"),
             capture_output=True,
             text=True,
         )

@@ -27,7 +27,7 @@ from sedd.paths import run_dir
 from sedd.report import (
     make_table,
     write_comparison,
-    write_front_page,
+    write_index_page,
     write_report,
     write_table,
 )
@@ -89,7 +89,7 @@ def pages(other_folder: Path) -> dict[str, Path]:
             "run": write_report(run, Path("results/reports/run.html")),
             "begun": write_report(other, Path("results/reports/begun.html")),
             "compare": write_comparison([run, other], Path("results/reports/compare.html")),
-            "index": write_front_page(
+            "index": write_index_page(
                 ["run", "begun"], ["table"], Path("results/reports/index.html")
             ),
             "table": write_table(make_table("table"))[-1],

@@ -11,14 +11,14 @@ from helpers.project import command
 
 from sedd.config import load_experiment, write_resolved
 from sedd.paths import perplexity_log, run_dir
-from sedd.report import write_comparison, write_front_page, write_report
+from sedd.report import write_comparison, write_index_page, write_report
 from sedd.report.page.compare_page import differences
 
 OUT = Path("results/reports/index.html")
 
 
 def front(*names: str, tables: tuple[str, ...] = ("table",)) -> Page:
-    return Page(write_front_page(names, tables, OUT))
+    return Page(write_index_page(names, tables, OUT))
 
 
 def test_the_index_shows_the_state_of_each_run() -> None:

@@ -9,7 +9,7 @@ from helpers.project import ROOT, command, planned
 from sedd import paths
 from sedd.config import (
     Experiment,
-    drawings,
+    draw_settings,
     load_project,
     load_subject,
     measured_steps,
@@ -44,13 +44,13 @@ def test_every_build_plans_each_checkpoint_sample_and_measurement_once(project, 
         for e in experiments
         for step in measured[e.name]
     }
-    judged = {(e.name, steps[e.name][-1], *way) for e in everything for way in drawings(e)}
+    judged = {(e.name, steps[e.name][-1], *way) for e in everything for way in draw_settings(e)}
     assert jobs["train"] == sum(len(steps[e.name]) for e in experiments)
     assert jobs["sample"] == len(shown | judged)
     assert jobs["perplexity"] == sum(
         len(measured[e.name]) * len(e.evaluation.datasets) for e in everything
     )
-    assert jobs["generative"] == sum(bool(drawings(e)) for e in everything)
+    assert jobs["generative"] == sum(bool(draw_settings(e)) for e in everything)
     assert jobs["mauve"] == sum(len(e.mauve.tasks) for e in everything)
     assert jobs["trace"] == sum(e.graph is not None for e in experiments)
     assert jobs["report"] == jobs["figures"] == jobs["curves"] == len(experiments)

@@ -75,14 +75,14 @@ class Training(ConfigModel):
     """size of the fixed validation set; each sequence has a fixed time"""
 
 
-def parts_per_device(accum: int, num_devices: int) -> int:
+def micro_batches_per_device(accum: int, num_devices: int) -> int:
     """Micro-batches per device and optimizer step; none is larger than on a single device."""
     return -(-accum // num_devices)
 
 
 def indivisible_batch(batch_size: int, accum: int, num_devices: int) -> str | None:
     """Message for a batch that cannot be split into equal micro-batches, or None."""
-    parts = parts_per_device(accum, num_devices) * num_devices
+    parts = micro_batches_per_device(accum, num_devices) * num_devices
     if batch_size % parts == 0:
         return None
     below = batch_size // parts * parts

@@ -40,7 +40,7 @@ class RunRow:
     problem: str = ""
 
 
-def write_front_page(experiments: Sequence[str], tables: Sequence[str], out: Path) -> Path:
+def write_index_page(experiments: Sequence[str], tables: Sequence[str], out: Path) -> Path:
     """Write the page of these experiments and tables to `out` and return `out`."""
     runs = [_row(name) for name in dict.fromkeys(experiments)]
     texts = list(dict.fromkeys(text for run in runs for text in run.evaluations))

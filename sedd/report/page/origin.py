@@ -141,7 +141,7 @@ def _cost(metrics: pd.DataFrame, starts: list[Start], measurements: list[Provena
     measuring = [(one.seconds or 0.0, one.device.startswith("cpu")) for one in measurements]
     return Cost(
         training_seconds=total(metrics, "seconds"),
-        saving_seconds=total(metrics, "seconds_training_stood_still"),
+        saving_seconds=total(metrics, "seconds_blocked"),
         training_hours=hours,
         is_gpu=None if not starts else not starts[-1].device.startswith("cpu"),
         measuring_seconds=sum(seconds for seconds, _ in measuring),

@@ -46,7 +46,7 @@ class Quantity:
 
 
 QUANTITIES: dict[Metric, Quantity] = {
-    "perplexity": Quantity("perplexity a token", 2),
+    "perplexity": Quantity("perplexity per token", 2),
     "bits_per_character": Quantity("bits per character", 3),
     "generative_perplexity": Quantity("generative perplexity", 2),
     "mauve": Quantity("MAUVE", 3, is_better_low=False, published_decimals=3),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from sedd.config import Experiment, Measured, load_subject
+from sedd.config import AnyExperiment, Experiment, load_subject
 from sedd.config.table import Column, OurRow, TableConfig
 from sedd.report.table.numbers import last_step
 
@@ -40,7 +40,7 @@ def missing_commands(row: OurRow, config: TableConfig, cells: Sequence[Valued]) 
     return lines
 
 
-def is_asked(subject: Measured, row: OurRow, column: Column) -> bool:
+def is_asked(subject: AnyExperiment, row: OurRow, column: Column) -> bool:
     """Whether the experiment names this measurement."""
     if column.dataset is not None:
         return column.dataset in subject.evaluation.datasets
@@ -54,14 +54,14 @@ def is_asked(subject: Measured, row: OurRow, column: Column) -> bool:
     return column.task in subject.mauve.tasks
 
 
-def command(subject: Measured) -> str:
+def command(subject: AnyExperiment) -> str:
     """What makes all that an experiment asks for."""
     if isinstance(subject, Experiment):
         return f"sedd train {subject.name} && sedd evaluate {subject.name}"
     return f"sedd evaluate {subject.pretrained if '/' in subject.pretrained else subject.name}"
 
 
-def added(subject: Measured, row: OurRow, columns: Sequence[Column]) -> str:
+def added(subject: AnyExperiment, row: OurRow, columns: Sequence[Column]) -> str:
     """What makes numbers that an experiment does not ask for."""
     name = subject.name
     if datasets := [column.dataset for column in columns if column.dataset is not None]:
