@@ -10,7 +10,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticKnownError
 from pydantic_core.core_schema import no_info_before_validator_function
 
-from sedd.registry import DETOKENIZERS, SAMPLERS, Registry
+from sedd.registry import DETOKENIZERS, METRICS, SAMPLERS, Registry
 
 
 @dataclass(frozen=True, eq=False)  # annotations are hashed, and mappings have no hash
@@ -45,3 +45,4 @@ def one_of(allowed: Iterable[str]) -> str:
 
 SamplerName = Annotated[str, OneOf(SAMPLERS)]
 DetokenizerName = Annotated[str, OneOf(DETOKENIZERS)]
+MetricName = Annotated[str, OneOf(METRICS)]

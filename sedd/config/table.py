@@ -13,12 +13,10 @@ from pydantic import Field
 
 from sedd.config import table_rules
 from sedd.config.base import ConfigModel, Rule
-from sedd.config.choices import SamplerName
+from sedd.config.choices import MetricName, SamplerName
 from sedd.config.sections.mauve import Task
 from sedd.config.values import Count, DatasetName, DrawPrecision, Name, Split, Text, TokenizerName
 from sedd.registry import DEFAULT_SAMPLER
-
-Metric = Literal["bits_per_character", "perplexity", "generative_perplexity", "mauve"]
 
 
 class PublishedSource(ConfigModel):
@@ -128,7 +126,7 @@ class TableConfig(ConfigModel):
     """title above the table"""
     note: Text
     """note below the table: what a reader must know to interpret the numbers"""
-    metric: Metric
+    metric: MetricName
     """quantity in every cell"""
     tokenizer: TokenizerName
     """vocabulary of our rows; perplexities in different vocabularies are not comparable"""

@@ -7,17 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sedd.config.base import Rule
+from sedd.registry import METRICS
 
 if TYPE_CHECKING:
-    from sedd.config.table import Column, Metric, Row
-
-# key that a column has for each metric
-COLUMN_KEYS: dict[Metric, str] = {
-    "bits_per_character": "dataset",
-    "perplexity": "dataset",
-    "generative_perplexity": "steps",
-    "mauve": "task",
-}
+    from sedd.config.table import Column, Row
 
 
 def _labels_differ(rows: Sequence[Row]) -> str | None:
@@ -65,8 +58,8 @@ def _comparison_has_tolerance(tolerance: float | None, rows: Sequence[Row]) -> s
     )
 
 
-def _columns_fit(columns: Mapping[str, Column], metric: Metric) -> str | None:
-    required, problems = COLUMN_KEYS[metric], []
+def _columns_fit(columns: Mapping[str, Column], metric: str) -> str | None:
+    required, problems = METRICS[metric].column_key, []
     for name, column in columns.items():
         keys = [key for key in ("dataset", "steps", "task") if getattr(column, key) is not None]
         if keys != [required]:
@@ -77,9 +70,9 @@ def _columns_fit(columns: Mapping[str, Column], metric: Metric) -> str | None:
     return _joined(problems)
 
 
-def _comparison_has_judge(judge: str | None, metric: Metric, rows: Sequence[Row]) -> str | None:
+def _comparison_has_judge(judge: str | None, metric: str, rows: Sequence[Row]) -> str | None:
     compared = any(row.kind == "ours" and row.compare_to for row in rows)
-    if metric in ("generative_perplexity", "mauve") and compared and judge is None:
+    if METRICS[metric].has_judge and compared and judge is None:
         return "must name the judge of the published numbers, because rows have compare_to"
     return None
 

@@ -1,7 +1,8 @@
-"""Names that settings choose by: samplers, objectives, graphs, noises, detokenizers. Imports no torch."""
+"""Names that a configuration may choose: samplers, objectives, graphs, noises, detokenizers, metrics. No torch."""
 
 from sedd.registry.detokenizers import DETOKENIZERS, DetokenizerInfo
 from sedd.registry.graphs import GRAPHS, GraphInfo
+from sedd.registry.metrics import METRICS, MetricInfo
 from sedd.registry.noises import NOISES, NoiseInfo
 from sedd.registry.objectives import OBJECTIVES, ObjectiveInfo
 from sedd.registry.registry import Info, Registry, UnknownNameError
@@ -11,12 +12,14 @@ __all__ = [
     "DEFAULT_SAMPLER",
     "DETOKENIZERS",
     "GRAPHS",
+    "METRICS",
     "NOISES",
     "OBJECTIVES",
     "SAMPLERS",
     "DetokenizerInfo",
     "GraphInfo",
     "Info",
+    "MetricInfo",
     "NoiseInfo",
     "ObjectiveInfo",
     "Registry",

@@ -32,6 +32,7 @@ from sedd.paths import (
     samples_file,
     table_stem,
 )
+from sedd.registry import METRICS
 from sedd.results import checkpoint, curves, generative, mauve, perplexity, samples, tokens, trace
 
 if TYPE_CHECKING:
@@ -180,16 +181,13 @@ def _figure_jobs(build: Build) -> list[Job]:
     return [
         {"table": name}
         for name, table in build.tables.items()
-        if table.metric == "generative_perplexity"
+        if METRICS[table.metric].has_steps_figure
     ]
 
 
 def _table_inputs(build: Build, wildcards: Any) -> list[str]:
     """Every number of the table's metric: a table takes those that it has rows for."""
-    rule = {"generative_perplexity": "generative", "mauve": "mauve"}.get(
-        build.tables[wildcards.table].metric, "perplexity"
-    )
-    return build.targets(rule)
+    return build.targets(METRICS[build.tables[wildcards.table].metric].result)
 
 
 def _page_jobs(build: Build) -> list[Job]:

@@ -12,6 +12,7 @@ from matplotlib.ticker import LogFormatter, NullFormatter
 
 from sedd.errors import ConfigError, Problem
 from sedd.paths import figure_stem, table_file
+from sedd.registry import METRICS
 from sedd.report.figure.paper import STYLE, save_canvas
 from sedd.report.table.fill import Row, Table
 
@@ -24,11 +25,9 @@ def write_steps_figure(table: Table, stem: Path | None = None) -> list[Path]:
 
     stem: results/figures/NAME by default. Raises ConfigError if the table has another metric.
     """
-    if table.config.metric != "generative_perplexity":
-        what = (
-            "only tables of generative_perplexity can be drawn by denoising steps, "
-            f"this is a table of {table.config.metric}"
-        )
+    if not table.metric.has_steps_figure:
+        allowed = ", ".join(METRICS.names(has_steps_figure=True))
+        what = f"only a table of {allowed} has a figure against denoising steps, got {table.config.metric}"
         raise ConfigError(str(table_file(table.name)), [Problem("metric", what)])
     stem = stem or figure_stem(table.name)
     with mpl.rc_context(STYLE):
@@ -67,7 +66,7 @@ def _draw_row(upper: Axes, lower: Axes, table: Table, row: Row, color: str) -> N
 
 def _label_axes(upper: Axes, lower: Axes, table: Table, has_rows: bool) -> None:
     upper.set_title(table.config.title)
-    upper.set_ylabel(table.quantity.title)
+    upper.set_ylabel(table.metric.description)
     lower.set_ylabel("entropy per text, bits")
     lower.set_xlabel("denoising steps")
     if not has_rows:

@@ -67,7 +67,7 @@ def html_table(table: Table) -> HtmlTable:
         rows=html_rows,
         compared_headings=[*grid.headings[: grid.num_labels], *COMPARED],
         compared=_compared(table, grid.num_labels),
-        quantity=table.quantity.title,
+        quantity=table.metric.description,
         note=table.config.note,
         legend=layout.legend(table, STYLE),
         rule=layout.verdict_rule(table, STYLE),
@@ -83,7 +83,7 @@ COMPARED = ("Text", "Published", "Ours", "Difference", "Difference, %", "Verdict
 def _compared(table: Table, num_labels: int) -> list[HtmlRow]:
     """A row for each cell of ours that reproduces a published number."""
     rows = []
-    decimals = table.quantity.decimals
+    decimals = table.metric.decimals
     for row, column, cell, comparison in layout.compared_pairs(table):
         difference, relative = DASH, DASH
         if comparison.difference is not None and comparison.relative is not None:

@@ -59,7 +59,9 @@ def render_latex(table: Table) -> str:
         shown = layout.block(grid, columns, escape(layout.DASH))
         groups = [(GROUPS[origin], rows) for origin, rows in shown.groups]
         align = "l" * grid.num_labels + "r" * (len(columns) - grid.num_labels)
-        caption = f"{title} ({table.quantity.title})." if number == 1 else f"{title}, continued."
+        caption = (
+            f"{title} ({table.metric.description})." if number == 1 else f"{title}, continued."
+        )
         label = f"tab:{table.name}" if number == 1 else f"tab:{table.name}:{number}"
         parts.append(_longtable(shown.headings, groups, align, caption, label))
     parts.append(_paragraph(" ".join(notes)))
@@ -77,7 +79,7 @@ def _comparison(table: Table) -> list[tuple[str, list[list[str]]]]:
         (
             ", ".join(filter(None, model)),
             [
-                [escape(column.label), *_compared(cell, comparison, table.quantity.decimals)]
+                [escape(column.label), *_compared(cell, comparison, table.metric.decimals)]
                 for _, column, cell, comparison in pairs
             ],
         )

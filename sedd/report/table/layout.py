@@ -19,12 +19,6 @@ GROUPS: dict[Origin, str] = {
     "baseline": "baseline",
 }
 DASH = "–"  # in place of a number that the paper does not give
-SPREAD = {
-    "perplexity": " over sequences and times",
-    "bits_per_character": " over sequences and times",
-    "generative_perplexity": " over texts",
-    "mauve": " over the texts generated for each reference",
-}
 
 
 @dataclass(frozen=True)
@@ -79,7 +73,7 @@ def comparisons(table: Table, style: Style) -> Grid | None:
         for column in range(len(table.config.columns))
         if any(row.comparisons[column] is not None for row in rows)
     ]
-    decimals = table.quantity.decimals
+    decimals = table.metric.decimals
     lines = [
         _labels(table, row, style)
         + [comparison_text(row.comparisons[column], decimals, style) for column in columns]
@@ -162,7 +156,7 @@ def legend(table: Table, style: Style) -> list[str]:
     if any(cell.bound for cell in cells):
         sentences.append(f"{style.bound}: upper bound.")
     if any(cell.standard_error is not None for cell in cells):
-        sentences.append(f"{style.plus_minus}: one standard error{SPREAD[table.config.metric]}.")
+        sentences.append(f"{style.plus_minus}: one standard error over {table.metric.error_over}.")
     if any(cell.entropy_bits is not None for cell in cells):
         sentences.append("[ ]: entropy of the token frequencies within a text, in bits.")
     if any(cell.why_missing == NOT_RUN for cell in cells):
@@ -175,9 +169,9 @@ def legend(table: Table, style: Style) -> list[str]:
 def verdict_rule(table: Table, style: Style) -> str:
     """The meaning of the verdicts."""
     tolerance = 100 * (table.config.tolerance or 0)
-    better = "lower" if table.quantity.is_better_low else "higher"
+    better = "lower" if table.metric.is_better_low else "higher"
     other = "other judge: the published number was measured with another judge."
-    if table.config.metric in ("perplexity", "bits_per_character"):
+    if not table.metric.has_judge:
         other = (
             "other split, other protocol: the published number was measured on another split "
             "or with another evaluation.protocol."

@@ -18,7 +18,7 @@ def render_markdown(table: Table) -> str:
         f"# {escape(config.title)}",
         escape(config.note),
         _table(layout.numbers(table, STYLE)),
-        f"{table.quantity.title.capitalize()}. {' '.join(layout.legend(table, STYLE))}",
+        f"{table.metric.description.capitalize()}. {' '.join(layout.legend(table, STYLE))}",
         f"Published: [{escape(layout.source(table))}]({config.source.url}).",
     ]
     if compared := layout.comparisons(table, STYLE):

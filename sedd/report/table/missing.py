@@ -1,4 +1,4 @@
-"""How to get the numbers that a table lacks."""
+"""The commands that make the missing numbers of a table."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from sedd.report.table.numbers import last_step
 
 
 class Valued(Protocol):
-    """A cell, as far as it matters here."""
+    """A cell of a table."""
 
     @property
     def value(self) -> float | None: ...
 
 
 def missing_commands(row: OurRow, config: TableConfig, cells: Sequence[Valued]) -> list[str]:
-    """One line for each kind of number that a row lacks: which, and the commands that make it."""
+    """One line for each kind of missing number in a row: its columns, and the command."""
     columns = [
         column
         for cell, column in zip(cells, config.columns.values(), strict=True)
@@ -27,42 +27,40 @@ def missing_commands(row: OurRow, config: TableConfig, cells: Sequence[Valued]) 
     if not columns:
         return []
     subject = load_subject(row.experiment)
-    asked = [column for column in columns if is_asked(subject, row, column)]
+    included = [column for column in columns if is_included(subject, row, column)]
     lines = []
-    if asked:
-        labels = ", ".join(column.label for column in asked)
+    if included:
+        labels = ", ".join(column.label for column in included)
         lines.append(f"{labels}: {command(subject)}")
-    if others := [column for column in columns if column not in asked]:
+    if others := [column for column in columns if column not in included]:
         labels = ", ".join(column.label for column in others)
-        lines.append(
-            f"{labels}: {row.experiment} does not ask for it; {added(subject, row, others)}"
-        )
+        lines.append(f"{labels}: not part of {row.experiment}; {added(subject, row, others)}")
     return lines
 
 
-def is_asked(subject: AnyExperiment, row: OurRow, column: Column) -> bool:
-    """Whether the experiment names this measurement."""
+def is_included(subject: AnyExperiment, row: OurRow, column: Column) -> bool:
+    """Whether the experiment includes this measurement."""
     if column.dataset is not None:
         return column.dataset in subject.evaluation.datasets
     if column.steps is not None:
-        asked = subject.generative
+        included = subject.generative
         return (
-            column.steps in asked.steps
-            and row.sampler in asked.samplers
-            and row.precision in asked.precisions
+            column.steps in included.steps
+            and row.sampler in included.samplers
+            and row.precision in included.precisions
         )
     return column.task in subject.mauve.tasks
 
 
 def command(subject: AnyExperiment) -> str:
-    """What makes all that an experiment asks for."""
+    """The command that makes everything an experiment includes."""
     if isinstance(subject, Experiment):
         return f"sedd train {subject.name} && sedd evaluate {subject.name}"
     return f"sedd evaluate {subject.pretrained if '/' in subject.pretrained else subject.name}"
 
 
 def added(subject: AnyExperiment, row: OurRow, columns: Sequence[Column]) -> str:
-    """What makes numbers that an experiment does not ask for."""
+    """The command for numbers that an experiment does not include."""
     name = subject.name
     if datasets := [column.dataset for column in columns if column.dataset is not None]:
         options = " ".join(f"--dataset {dataset}" for dataset in datasets)

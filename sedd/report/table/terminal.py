@@ -23,7 +23,7 @@ def render_text(table: Table, width: int | None = None) -> str:
     source = f"Published: {layout.source(table)}."
     notes = [table.config.note, " ".join(layout.legend(table, STYLE)), source]
     parts = [
-        f"{table.config.title} ({table.quantity.title})",
+        f"{table.config.title} ({table.metric.description})",
         *_blocks(layout.numbers(table, STYLE), width),
         *(textwrap.fill(note, width) for note in notes),
     ]
