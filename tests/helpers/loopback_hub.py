@@ -1,7 +1,7 @@
 """A small read-only substitute for the Hugging Face hub, on the loopback interface.
 
     with serve(root) as url:                 # root/models/ID/FILE, root/datasets/OWNER/NAME/FILE
-        subprocess.run(..., env=asking(url, cache))
+        subprocess.run(..., env=hub_environment(url, cache))
 
 It implements the requests of `huggingface_hub`, `tokenizers` and `datasets` that find a repository,
 list its files and read them, completely or in ranges. Its only revision is `main`, whose commit is a
@@ -42,7 +42,7 @@ def serve(root: Path) -> Iterator[str]:
         thread.join()
 
 
-def asking(url: str, home: Path) -> dict[str, str]:
+def hub_environment(url: str, home: Path) -> dict[str, str]:
     """Environment of a process that uses the hub at `url`, with the cache folder `home`."""
     return {**os.environ, "HF_ENDPOINT": url, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0"}
 

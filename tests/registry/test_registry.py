@@ -7,9 +7,10 @@ from dataclasses import fields
 from typing import Any, get_args
 
 import pytest
-from sedd.config.settings import Settings
 
-from sedd.config.experiment import GeometricNoise, Graph, LogLinearNoise
+from sedd.config.base import ConfigModel
+from sedd.config.sections.graph import Graph
+from sedd.config.sections.noise import GeometricNoise, LogLinearNoise
 from sedd.config.sections.objective import Objective as ObjectiveSection
 from sedd.objective import Objective
 from sedd.registry import (
@@ -100,7 +101,7 @@ def test_facts_of_an_objective_are_those_of_its_class(name: str) -> None:
     ],
 )
 def test_keys_of_a_section_are_arguments_of_its_classes(
-    registry: Registry[Any], section: type[Settings]
+    registry: Registry[Any], section: type[ConfigModel]
 ) -> None:
     keys = set(section.model_fields) - {"type"}
     for name in get_args(section.model_fields["type"].annotation):

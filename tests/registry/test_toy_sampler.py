@@ -11,7 +11,7 @@ from helpers import toy_sampler
 from pydantic import ValidationError
 
 from sedd.checkpoints.build import build_model, build_objective
-from sedd.checkpoints.language_model import NetworkRun
+from sedd.checkpoints.language_model import NetworkModel
 from sedd.config import Experiment, load_experiment, sampling_steps
 from sedd.config.experiment import Sampling
 from sedd.data.tokenizers import load_tokenizer
@@ -35,10 +35,10 @@ def uniform_experiment(**sampling: object) -> Experiment:
     return with_sampling(load_experiment("smoke_uniform"), **sampling)
 
 
-def untrained(experiment: Experiment) -> NetworkRun:
+def untrained(experiment: Experiment) -> NetworkModel:
     tokenizer = load_tokenizer(experiment.data.tokenizer)
     size = tokenizer.vocab_size
-    return NetworkRun(
+    return NetworkModel(
         experiment=experiment,
         step=0,
         tokenizer=tokenizer,

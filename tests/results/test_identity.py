@@ -10,7 +10,7 @@ from helpers.project import ROOT
 from pydantic import create_model
 
 from sedd.config import Experiment, Identity, load_dataset, load_experiment, load_subject
-from sedd.config.experiment import Training
+from sedd.config.sections.training import Training
 from sedd.results import checkpoint, generative, mauve, perplexity, samples, tokens, trace
 
 PINNED = ROOT / "tests/golden/identities.json"
