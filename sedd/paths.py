@@ -1,6 +1,6 @@
-"""Where every file of a project lies, relative to the folder in which the commands are run.
+"""Paths of all files of a project, relative to the folder in which the commands run.
 
-The rules in `workflow/rules/` spell the same strings; a test compares the two.
+The rules in `workflow/rules/` spell the same paths literally; a test compares the two.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def run_dir(experiment: str) -> Path:
 
 
 def train_dir(experiment: str) -> Path:
-    """Private to the trainer: its states, settings hash, metrics. Never a rule's output."""
+    """Private to the trainer: states, identity, metrics. Never the output of a rule."""
     return run_dir(experiment) / "train"
 
 
@@ -51,7 +51,7 @@ def metrics_file(experiment: str) -> Path:
 
 
 def curves_dir(experiment: str) -> Path:
-    """The trainer's metrics as others get them: `train.csv`, `validation.csv`."""
+    """The trainer's metrics as CSV, kept beside the checkpoints: `train.csv`, `validation.csv`, `start.csv`."""
     return run_dir(experiment) / "curves"
 
 
@@ -60,17 +60,17 @@ def checkpoint_file(experiment: str, step: int) -> Path:
 
 
 def identity_file(experiment: str) -> Path:
-    """Which settings and tokens the trainer's folder, and so every checkpoint of the run, is of."""
+    """The settings and tokens that the trainer's folder, and so every checkpoint of the run, belongs to."""
     return train_dir(experiment) / "identity.json"
 
 
 def kept_checkpoint_file(experiment: str, step: int) -> Path:
-    """What a checkpoint is published from: Snakemake deletes outputs before their rule runs, and this is none."""
+    """The trainer's own checkpoint, which the public one links to. Snakemake deletes outputs before their rule runs; this is no output."""
     return train_dir(experiment) / f"step_{step}.pt"
 
 
 def jobs_dir(experiment: str) -> Path:
-    """Training jobs: the record of the newest, and a folder for each, JOB_ID, with a log for each process."""
+    """Training jobs: the record of the newest job, and a folder JOB_ID for each with one log per process."""
     return run_dir(experiment) / "jobs"
 
 
@@ -85,7 +85,7 @@ def job_log_file(experiment: str, job_id: str, rank: int) -> Path:
 def samples_file(
     experiment: str, step: int, sampler: str, steps: int, precision: str = "float64"
 ) -> Path:
-    """precision: of the random draws; float64 goes without saying."""
+    """precision: of the random draws; float64 is left out of the name."""
     stem = f"{sampler}_{steps}" + ("" if precision == "float64" else f"_{precision}")
     return run_dir(experiment) / "samples" / f"step_{step}" / f"{stem}.jsonl"
 
@@ -101,7 +101,7 @@ def evaluation_file(experiment: str, step: int, dataset: str) -> Path:
 def generative_file(
     experiment: str, step: int, judge: str, sampler: str, steps: int, precision: str
 ) -> Path:
-    """What a judge says of one file of samples."""
+    """The result of a judge on one file of samples."""
     samples = samples_file(experiment, step, sampler, steps, precision)
     return (
         evaluation_dir(experiment, step)
@@ -112,7 +112,7 @@ def generative_file(
 
 
 def grid_file(experiment: str, step: int, judge: str) -> Path:
-    """What a judge says of all files of samples that the experiment asks for."""
+    """The list of a judge's results on all files of samples of an experiment."""
     folder = evaluation_dir(experiment, step) / "generative"
     return folder / f"{folder_name(judge)}.json"
 
@@ -122,7 +122,7 @@ def mauve_file(experiment: str, step: int, task: str) -> Path:
 
 
 def folder_name(name: str) -> str:
-    """The name of a tokenizer or a model as one part of a path: a slash is spelled `--`."""
+    """The name of a tokenizer or a model as one part of a path: `--` stands for a slash."""
     return name.replace("/", "--")
 
 
@@ -132,12 +132,12 @@ def name_of_folder(folder: str) -> str:
 
 
 def table_stem(table: str) -> Path:
-    """Without its suffix: a table is written as .md, .csv and .tex."""
+    """Path without suffix: a table is written as .md, .csv, .tex and .html."""
     return RESULTS / "tables" / table
 
 
 def figure_stem(table: str) -> Path:
-    """Without its suffix: the picture of a table is written as .pdf and .png."""
+    """Path without suffix: the figure of a table is written as .pdf and .png."""
     return RESULTS / "figures" / table
 
 
@@ -146,12 +146,12 @@ def report_file(experiment: str) -> Path:
 
 
 def trace_stem(experiment: str, step: int, sampler: str, steps: int) -> Path:
-    """Without its suffix: one text from noise to its end is kept as .json, and drawn as .gif."""
+    """Path without suffix: a trace is written as .json and .gif."""
     return run_dir(experiment) / "samples" / f"step_{step}" / f"trace_{sampler}_{steps}"
 
 
 def figures_dir(experiment: str) -> Path:
-    """The pictures of a run's page as files, for a paper: FIGURE.pdf and FIGURE.png."""
+    """The figures of a run as files for a paper: FIGURE.pdf and FIGURE.png."""
     return RESULTS / "figures" / experiment
 
 
@@ -164,10 +164,10 @@ def comparison_file() -> Path:
 
 
 def sample_log(experiment: str, step: int, samples: str) -> Path:
-    """What the rule's job said, whether it ended well or not. samples: the stem of their file."""
+    """The log of the rule. samples: the stem of the file of samples."""
     return LOGS / "sample" / f"{experiment}.step_{step}.{samples}.log"
 
 
 def perplexity_log(experiment: str, step: int, dataset: str) -> Path:
-    """What the rule's job said, whether it ended well or not."""
+    """The log of the rule."""
     return LOGS / "perplexity" / f"{experiment}.step_{step}.{dataset}.log"

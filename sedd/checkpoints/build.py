@@ -1,4 +1,4 @@
-"""From configuration to objects, by the classes that `sedd.registry` names."""
+"""Objects built from the settings of an experiment: objective, graph, noise schedule and network."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from sedd.registry import GRAPHS, NOISES, OBJECTIVES
 def build_objective(
     experiment: Experiment, vocab_size: int, token_counts: np.ndarray | None = None
 ) -> Objective:
-    """What the experiment's network is trained for.
+    """The objective of an experiment.
 
-    token_counts: (V,) how often each token occurs in the training split: for a loss that is estimated from drawn tokens,
-        in training; None: for all other uses.
+    token_counts: (V,) number of occurrences of each token in the training split, for a training
+        loss that is estimated from sampled tokens; None for all other uses.
     """
     section = experiment.objective
     info, arguments = OBJECTIVES[section.type], section.model_dump(exclude={"type"})
@@ -36,43 +36,48 @@ def build_objective(
 def build_token_proposal(
     experiment: Experiment, token_counts: np.ndarray | None
 ) -> TokenProposal | None:
-    """Half as often as in the text, half uniform: so no weight 1 / q exceeds 2 V, and common tokens have little noise."""
+    """The proposal distribution of sampled tokens; None for the full sum over the vocabulary.
+
+    It is the mean of the unigram and the uniform distribution. So no importance weight 1 / q
+    exceeds 2 V, and common tokens have a small variance.
+    """
     count = experiment.training.vocabulary_draws
     if count is None or token_counts is None:
         return None
-    share = torch.from_numpy(token_counts / token_counts.sum())
-    # float64, in which torch adds it up to draw: in float32 chances of a large vocabulary would be off by up to a per cent
-    return TokenProposal((share + 1 / len(token_counts)) / 2, count)
+    unigram = torch.from_numpy(token_counts / token_counts.sum())
+    # float64: torch draws from cumulative sums, which in float32 are off by up to a percent for a
+    # large vocabulary
+    return TokenProposal((unigram + 1 / len(token_counts)) / 2, count)
 
 
 def build_graph(experiment: Experiment, vocab_size: int) -> Graph:
-    """The graph of an experiment that has one: of any but an autoregressive model."""
+    """The graph of a diffusion experiment."""
     section = experiment.graph
-    assert section is not None, "the configuration's rules see to it"
+    assert section is not None, "ensured by a rule of the configuration"
     return GRAPHS[section.type].load()(vocab_size, **section.model_dump(exclude={"type"}))
 
 
 def build_noise(experiment: Experiment) -> Noise:
-    """The noise schedule, as `build_graph`."""
+    """The noise schedule of a diffusion experiment."""
     section = experiment.noise
-    assert section is not None, "the configuration's rules see to it"
+    assert section is not None, "ensured by a rule of the configuration"
     return NOISES[section.type].load()(**section.model_dump(exclude={"type"}))
 
 
 def build_model(
     experiment: Experiment, vocab_size: int, generator: torch.Generator | None = None
 ) -> DiffusionTransformer:
-    """The network with fresh weights, drawn from `generator`; None: for weights that are loaded next, any will do."""
-    model, wanted = experiment.model, build_objective(experiment, vocab_size).network
+    """A network with initial weights from `generator`; None: arbitrary weights, to be overwritten."""
+    model, kind = experiment.model, build_objective(experiment, vocab_size).network
     return DiffusionTransformer(
         vocab_size=vocab_size,
-        absorb=wanted.extra_state,
+        absorb=kind.extra_state,
         hidden_size=model.hidden_size,
         n_blocks=model.n_blocks,
         n_heads=model.n_heads,
-        cond_dim=model.cond_dim if wanted.uses_noise else None,
+        cond_dim=model.cond_dim if kind.uses_noise else None,
         dropout=model.dropout,
         scale_by_sigma=scales_by_sigma(experiment),
-        causal=wanted.causal,
-        generator=generator or torch.Generator(),  # never the global one: loading must not move it
+        causal=kind.causal,
+        generator=generator or torch.Generator(),  # loading leaves the global generator alone
     )

@@ -21,7 +21,7 @@ TARGETS = ("generative",)
 
 
 class JudgedTexts(Record):
-    """What a judge says of some texts, with standard errors over texts.
+    """The scores of a judge for some texts, with standard errors over texts.
 
     mean_sequence_perplexity: mean over texts, as in the paper's code. corpus_perplexity: over all tokens of all texts.
     entropy_nats: of each text's own token frequencies, mean over texts.
@@ -50,7 +50,7 @@ class JudgedTexts(Record):
 
 
 class GenerativeResult(JudgedTexts, Measurement):
-    """What a judge says of the texts of a checkpoint that were drawn in one way."""
+    """The scores of a judge for the texts that a checkpoint drew in one way."""
 
     LOCATION: ClassVar = ("experiment", "step", "judge", "sampler", "steps", "precision")
 
@@ -87,7 +87,7 @@ def identity(subject: AnyExperiment) -> Identity:
 
 
 def read(experiment: str, step: int, judge: str, drawn: DrawSetting) -> GenerativeResult | None:
-    """What a judge says of the texts of one point; None if they were not judged. Raises DataError."""
+    """The result of one point of the grid; None if it was not judged. Raises DataError."""
     sampler, steps, precision = drawn
     return GenerativeResult.read(
         generative_file(experiment, step, judge, *drawn),

@@ -28,7 +28,7 @@ KEYS = Keys(
 # which trace is made
 TARGETS = ("sampling.sampler", "sampling.steps")
 
-# Backgrounds for tokens settled early (blue) to late (yellow): in order of lightness too, and the page's text reads on each.
+# Background colors of tokens settled early (blue) to late (yellow), ordered by lightness; text is readable on each.
 LIGHT = (
     "#8eb1f1",
     "#7ebff3",
@@ -56,7 +56,7 @@ DARK = (
 
 
 class About(BaseModel):
-    """Which text it is, and how it was drawn."""
+    """The text of a trace and the settings that drew it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
@@ -71,7 +71,7 @@ class About(BaseModel):
 
 
 class Trace(BaseModel):
-    """about, pieces and frames as the module says; `frames[0]` has every position."""
+    """A trace in the format of the module docstring; `frames[0]` has every position."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
@@ -87,7 +87,7 @@ class Trace(BaseModel):
         for frame in self.frames:
             for position, piece in frame:
                 if not (0 <= position < length and 0 <= piece < len(self.pieces)):
-                    raise ValueError(f"({position}, {piece}) is no position and piece of this text")
+                    raise ValueError(f"({position}, {piece}) is not a position and a piece of this text")
         return self
 
     @property
@@ -96,11 +96,11 @@ class Trace(BaseModel):
 
     @property
     def num_steps(self) -> int:
-        """Steps that were taken: fewer than asked for where nothing was left to change."""
+        """Number of recorded steps; fewer than requested if nothing was left to change."""
         return len(self.frames) - 1
 
     def states(self) -> list[list[int]]:
-        """The piece at each position, after each step."""
+        """The index of the piece at each position, after each step."""
         now = [0] * self.length
         states = []
         for frame in self.frames:
@@ -110,7 +110,7 @@ class Trace(BaseModel):
         return states
 
     def settled(self) -> list[int]:
-        """The step after which each position no longer changed; 0: given, or never changed."""
+        """The last step that changed each position; 0 if it was given or never changed."""
         last = [0] * self.length
         for step, frame in enumerate(self.frames):
             for position, _ in frame:
@@ -118,14 +118,14 @@ class Trace(BaseModel):
         return last
 
     def given(self) -> list[bool]:
-        """Which positions held a prefix or a suffix from the start."""
+        """Whether each position belongs to the prefix or the suffix."""
         first_free, end = self.about.prefix_tokens, self.length - self.about.suffix_tokens
         return [not first_free <= position < end for position in range(self.length)]
 
 
 @dataclass(frozen=True)
 class Palette:
-    """Which of `num_bands` colours a step has, of `num_steps`."""
+    """The color band, 0 to num_bands - 1, of each of `num_steps` steps."""
 
     num_steps: int
     num_bands: int = len(LIGHT)
@@ -142,7 +142,7 @@ def identity(subject: AnyExperiment) -> Identity:
 def build_trace(
     about: dict[str, Any], states: Sequence[Sequence[int]], pieces: dict[int, str | None]
 ) -> Trace:
-    """A trace of the token ids at each position, after each step; pieces: the text of each id."""
+    """A trace from the token ids at each position after each step. pieces: the text of each id."""
     place = {token: number for number, token in enumerate(pieces)}
     frames: list[list[tuple[int, int]]] = []
     before: Iterable[int | None] = [None] * len(states[0])
@@ -154,7 +154,7 @@ def build_trace(
 
 
 def write_trace(trace: Trace, path: Path) -> None:
-    """As JSON, a frame a line."""
+    """Write a trace as JSON, one frame per line."""
     head = {"about": trace.about.model_dump(), "pieces": trace.pieces}
     text = json.dumps(head, ensure_ascii=False, allow_nan=False)[:-1]
     frames = ",\n".join(json.dumps(frame, separators=(",", ":")) for frame in trace.frames)
@@ -162,7 +162,7 @@ def write_trace(trace: Trace, path: Path) -> None:
 
 
 def read_trace(path: Path) -> Trace:
-    """Raises DataError if the file is not a trace."""
+    """Read a trace. Raises DataError if the file is not one."""
     try:
         return Trace.model_validate_json(path.read_bytes())
     except ValidationError as error:
