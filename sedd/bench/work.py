@@ -91,7 +91,7 @@ def train_steps(
 def head_steps(
     state: TrainState, experiment: Experiment, graph: Graph, noise: Noise, *, plain: bool
 ) -> Steps:
-    """Training losses and their gradients, with a free trunk that returns fixed features."""
+    """Losses and gradients of the head alone: the blocks are replaced by fixed features."""
     model, device = state.model, next(state.model.parameters()).device
     draws = generator(experiment.seed, "head")
     x0 = random_tokens(experiment, state.vocab_size)

@@ -76,8 +76,8 @@ class CausalTransformer:
             )
         if self.vocab_size < tokenizer.vocab_size:
             raise CheckpointError(
-                f"{self.name}: a network of {self.vocab_size} tokens cannot read data.tokenizer {tokenizer.name!r}, "
-                f"which has {tokenizer.vocab_size}"
+                f"{self.name}: its vocabulary has {self.vocab_size} tokens, but data.tokenizer {tokenizer.name!r} has "
+                f"{tokenizer.vocab_size}; name the tokenizer of the model"
             )
         if length > self.max_length:
             raise CheckpointError(
@@ -182,7 +182,7 @@ class CausalModel(LanguageModel):
         ).cpu()
 
     def _prefix(self, size: int, length: int, clamp: Clamp | None) -> Tensor:
-        """The clamped tokens (B, n). Raises DataError unless they are a prefix of one length."""
+        """The clamped tokens (B, n). Raises DataError unless every text clamps its first n tokens."""
         if clamp is None:
             return torch.empty(size, 0, dtype=torch.long)
         tokens, mask = (part.expand(size, length) for part in clamp)

@@ -38,7 +38,7 @@ class LanguageModel:
 
     @property
     def name(self) -> str:
-        """The name of the model's settings, as in the names of its results."""
+        """The name of the experiment, which is also the name of the folder of its results."""
         return self.experiment.name
 
     @property

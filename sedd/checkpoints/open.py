@@ -52,14 +52,15 @@ def open_language_model(
 ) -> LanguageModel:
     """Open a model.
 
-    source: an experiment, which must have the settings that its run was trained with; or the name
-        of one; or a run's folder or checkpoint, which is opened with the settings recorded in it;
-        or a published model (SEDD, or a causal model of the Hugging Face library) by its folder or
-        hub id, with default settings.
-    step: which checkpoint of a run; None: the newest. device: None: the GPU if there is one.
-    tokenizer, length: in place of those that the source records; a published SEDD model reads with
-        gpt2 by default, and a causal model has at most 1024 tokens.
-    Raises CheckpointError that lists what was tried, or says what does not fit.
+    source: one of
+        - an experiment or its name; its settings must be those that its run was trained with
+        - the folder of a run, or one of its checkpoints; its recorded settings are used
+        - the folder or hub id of a published model: SEDD, or a causal model of the Hugging Face
+          library; default settings are used
+    step: the checkpoint of a run; None: the newest. device: None: the GPU if there is one.
+    tokenizer, length: override the recorded values. Defaults for published models: gpt2 for SEDD;
+        at most 1024 tokens for a causal model.
+    Raises CheckpointError with everything that was tried, or with what does not fit.
     """
     place = device if isinstance(device, torch.device) else choose_device(device)
     found = look_up(source)

@@ -13,7 +13,7 @@ from sedd.paths import CONFIG, experiment_file
 
 
 def subject_name(name: str) -> str:
-    """Name of the experiment `name`, or of the one that measures the hub id or folder `name`.
+    """The experiment for `name`: `name` itself, or the experiment that measures this hub id or folder.
 
     Raises ConfigError with an example if no experiment measures this model.
     """

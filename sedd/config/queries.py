@@ -32,7 +32,7 @@ def evaluated_steps(subject: AnyExperiment) -> list[int]:
 
 
 def scales_by_sigma(experiment: Experiment) -> bool:
-    """Whether the network's log scores are scaled by the noise level."""
+    """Whether the network divides its scores by e^sigma - 1, as published absorbing models do."""
     if (chosen := experiment.model.scale_by_sigma) is not None:
         return chosen
     graph, objective = experiment.graph, OBJECTIVES[experiment.objective.type]

@@ -47,7 +47,7 @@ class StepGrid:
         return torch.ceil(t.double() * self.num_steps - 1e-6).clamp(1, self.num_steps).long()
 
     def levels(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """sigma before and after each step, float64: 0 before the first, infinite after the last."""
+        """sigma before and after the steps `index`, each float64 of its shape; infinite after the last."""
         i = index.double()
         before, after = (self.noise(at / self.num_steps)[0] for at in (i - 1, i))
         infinite = torch.full_like(after, torch.inf)

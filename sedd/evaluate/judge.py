@@ -81,7 +81,7 @@ class RunJudge:
             return self._after_start(tokens)[:, 1:]
 
     def _after_start(self, tokens: Tensor) -> Tensor:
-        """Hidden states (B, 1 + n, H) at the start state and at each token."""
+        """Hidden states (B, 1 + n, H): after the start token, then after each of the n tokens."""
         states = torch.cat([torch.full_like(tokens[:, :1], self.tokenizer.vocab_size), tokens], 1)
         features = self._model.network.features(states.to(self.device), None)
         return features.unflatten(0, (len(tokens), -1))

@@ -76,7 +76,10 @@ def measure(run: LanguageModel, dataset: str, world: World | None = None) -> Per
 def sequence_nats(
     run: LanguageModel, text: MeasuredText, world: World
 ) -> tuple[torch.Tensor, float]:
-    """Nats of each sequence, (N,) float64, in the order of the text, and the seconds of all processes together."""
+    """The nats of each sequence, (N,) float64 in text order, and the seconds that they took.
+
+    The seconds are summed over processes.
+    """
     experiment = run.experiment
     batches = text.x0.split(experiment.evaluation.batch_size)
 

@@ -74,7 +74,7 @@ def read_all(experiment: Experiment) -> dict[tuple[int, Path], list[Sample]]:
 
 
 def file_of(subject: AnyExperiment, step: int, drawn: DrawSetting | None = None) -> str:
-    """The file of one way of drawing; of the `sampling` section by default."""
+    """The file of the samples drawn with a sampler, steps and precision; by default those of `sampling`."""
     return str(samples_file(subject.name, step, *(drawn or own_drawing(subject))))
 
 

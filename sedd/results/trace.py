@@ -71,7 +71,11 @@ class About(BaseModel):
 
 
 class Trace(BaseModel):
-    """A trace in the format of the module docstring; `frames[0]` has every position."""
+    """One text from noise to its end.
+
+    frames[0] holds a piece for every position; later frames hold changed positions only, as pairs
+    (position, index into `pieces`).
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
@@ -87,7 +91,9 @@ class Trace(BaseModel):
         for frame in self.frames:
             for position, piece in frame:
                 if not (0 <= position < length and 0 <= piece < len(self.pieces)):
-                    raise ValueError(f"({position}, {piece}) is not a position and a piece of this text")
+                    raise ValueError(
+                        f"({position}, {piece}) is not a position and a piece of this text"
+                    )
         return self
 
     @property

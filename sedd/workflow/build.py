@@ -145,7 +145,10 @@ class Build:
         ]
 
     def weights(self, name: str, step: int | None = None) -> list[str]:
-        """The checkpoint of a run, by default its last; none for a pretrained model or a name that is no experiment."""
+        """The checkpoint file of a run, by default the last.
+
+        Empty for a pretrained model, and for a name that is not an experiment.
+        """
         if step is None and not experiment_file(name).is_file():
             return []
         subject = self.subject(name)

@@ -76,7 +76,10 @@ class Training(ConfigModel):
 
 
 def micro_batches_per_device(accum: int, num_devices: int) -> int:
-    """Micro-batches per device and optimizer step; none is larger than on a single device."""
+    """Micro-batches per device in one optimizer step.
+
+    Rounded up, so that a micro-batch is never larger than with a single device.
+    """
     return -(-accum // num_devices)
 
 

@@ -1,4 +1,4 @@
-"""Validate the values of a source: every problem is reported at its own key and line."""
+"""Validate the values of a YAML file; every problem is reported with its key and line."""
 
 from __future__ import annotations
 

@@ -23,9 +23,10 @@ class FastParts(Protocol):
     """The loss and the reverse step of a graph in forms that need no table of all positions."""
 
     def row_terms(self, sigma: Tensor, offset: Tensor, x: Tensor, x0: Tensor) -> RowTerms:
-        """`Graph.score_entropy` of rows that have a loss, as terms of a sum over the vocabulary.
+        """Terms of the sum over the vocabulary in `Graph.score_entropy`, for n positions with a loss.
 
-        All (n,). offset: subtracted from every logit, see `SplitNetwork.log_score_offset`.
+        All arguments have shape (n,). offset: subtracted from every logit, see
+        `SplitNetwork.log_score_offset`.
         """
         ...
 

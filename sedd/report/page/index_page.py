@@ -24,8 +24,8 @@ class RunRow:
     """One run in the table of all runs.
 
     loss: validation loss in nats per token. seconds: training time.
-    evaluations: by text, the newest on each text.
-    problem: why the run cannot be read, or that measurements failed; shown instead of `state`.
+    evaluations: the newest result on each dataset, by its name.
+    problem: error message of an unreadable run or of failed measurements; shown instead of `state`.
     """
 
     name: str

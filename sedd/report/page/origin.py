@@ -68,7 +68,7 @@ class Origin:
 def origin(
     experiment: Experiment, metrics: pd.DataFrame, measurements: Iterable[Provenance]
 ) -> Origin:
-    """Collect the origin of a run from its files."""
+    """Collect hashes, checkpoints, starts and costs of a run from its files."""
     starts = _starts(metrics)
     return Origin(
         config_sha256=experiment.sha256(),

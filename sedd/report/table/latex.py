@@ -28,7 +28,7 @@ ESCAPES = str.maketrans(
 
 
 def escape(text: str) -> str:
-    """Text on one line that LaTeX prints unchanged."""
+    """Escape `text` so that LaTeX prints it as written; line breaks become spaces."""
     return " ".join(text.split()).translate(ESCAPES)
 
 
@@ -73,7 +73,7 @@ def render_latex(table: Table) -> str:
 
 
 def _comparison(table: Table) -> list[tuple[str, list[list[str]]]]:
-    """By model: a line for each published number, with ours, the difference and the verdict."""
+    """Lines grouped by model: published number, our number, difference and verdict."""
     groups = groupby(layout.compared_pairs(table), key=lambda pair: (pair[0].label, pair[0].size))
     return [
         (
