@@ -65,7 +65,10 @@ def identity_file(experiment: str) -> Path:
 
 
 def kept_checkpoint_file(experiment: str, step: int) -> Path:
-    """The trainer's own checkpoint, which the public one links to. Snakemake deletes outputs before their rule runs; this is no output."""
+    """The trainer's own checkpoint, which the public one links to.
+
+    Snakemake deletes the outputs of a rule before it runs; this file is not an output.
+    """
     return train_dir(experiment) / f"step_{step}.pt"
 
 

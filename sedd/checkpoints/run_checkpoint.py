@@ -117,7 +117,8 @@ def read(path: Path, *, mapped: bool = False) -> dict[str, Any]:
         )
     if content["format"] != FORMAT:
         raise CheckpointError(
-            f"{path}: written in checkpoint format {content['format']}; this version reads format {FORMAT}; open it with the version of sedd that wrote it, or train again"
+            f"{path}: written in checkpoint format {content['format']}; this version reads format {FORMAT}; "
+            "open it with the version of sedd that wrote it, or train again"
         )
     return content
 

@@ -32,7 +32,10 @@ def evaluated_steps(subject: AnyExperiment) -> list[int]:
 
 
 def scales_by_sigma(experiment: Experiment) -> bool:
-    """Whether the network divides its scores by e^sigma - 1, as published absorbing models do."""
+    """Whether the network scales its scores by the noise level, as published absorbing models do.
+
+    It subtracts log(e^sigma - 1) + log(V - 1) from every log score.
+    """
     if (chosen := experiment.model.scale_by_sigma) is not None:
         return chosen
     graph, objective = experiment.graph, OBJECTIVES[experiment.objective.type]

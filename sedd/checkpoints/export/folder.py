@@ -20,7 +20,8 @@ def check_free(folder: Path, force: bool) -> None:
     """Raise CheckpointError unless `folder` is absent, empty or, with `force`, an earlier export."""
     if folder.absolute().parent == run_dir("x").absolute().parent:
         raise CheckpointError(
-            f"{folder}: {run_dir('x').parent} is the folder of runs, and an export in it would be taken for a run; choose another folder"
+            f"{folder}: {run_dir('x').parent} is the folder of runs, and an export in it would be taken "
+            "for a run; choose another folder"
         )
     if folder.is_dir():
         names = sorted(path.name for path in folder.iterdir())

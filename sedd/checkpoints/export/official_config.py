@@ -94,8 +94,8 @@ def check_expressible(experiment: Experiment, path: Path) -> None:
     """Raise CheckpointError if a loader would build another model from the published form."""
     if not OBJECTIVES[experiment.objective.type].predicts_scores:
         raise CheckpointError(
-            f"{path}: a {experiment.objective.type} model; loaders of the published form expect score entropy. "
-            "Share the checkpoint file itself"
+            f"{path}: cannot be exported: the official format has score entropy only, and this model has "
+            f"objective {experiment.objective.type}; share the checkpoint file instead"
         )
     noise = experiment.noise
     assert noise is not None, "score entropy has noise"
