@@ -60,7 +60,7 @@ class Autoregressive(Objective):
         count = int(rows[0].sum())
         if bool((rows != (torch.arange(given.shape[-1], device=given.device) < count)).any()):
             raise ValueError(
-                "an autoregressive model writes from left to right: it takes a prefix, but no suffix "
+                "an autoregressive model samples from left to right: it takes a prefix, but no suffix "
                 "and no tokens in between; diffusion models take any"
             )
 

@@ -84,7 +84,7 @@ def test_facts_of_an_objective_are_those_of_its_class(name: str) -> None:
     info = OBJECTIVES[name]
     made = info.load()
     assert issubclass(made, Objective)
-    assert made.exact == info.left_to_right
+    assert made.is_exact == info.left_to_right
     parameters = inspect.signature(made).parameters
     assert ("time_eps" in parameters) == info.discrete_time
     assert ("vocabulary" in parameters) == info.predicts_scores

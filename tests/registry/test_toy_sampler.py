@@ -44,7 +44,7 @@ def untrained(experiment: Experiment) -> NetworkModel:
         tokenizer=tokenizer,
         device=torch.device("cpu"),
         checkpoint_sha256="0" * 64,
-        model=build_model(experiment, size).eval(),
+        network=build_model(experiment, size).eval(),
         objective=build_objective(experiment, size),
     )
 
@@ -125,7 +125,7 @@ def test_an_objective_refuses_a_sampler_of_another_kind(
 ) -> None:
     run = untrained(load_experiment(experiment))
     with pytest.raises(ValueError, match=message):
-        run.objective.sample(run.model, (1, 4), Drawing(sampler, 2))
+        run.objective.sample(run.network, (1, 4), Drawing(sampler, 2))
 
 
 def test_a_removed_sampler_is_unknown_again(toy: str) -> None:
@@ -162,13 +162,13 @@ def test_an_unknown_sampler_is_refused_with_the_names_and_a_guess() -> None:
         (
             "smoke_uniform",
             {"sampler": "ancestral"},
-            "ancestral writes from left to right and needs objective.type autoregressive, not "
+            "ancestral samples from left to right and needs objective.type autoregressive, not "
             "score_entropy",
         ),
         (
             "smoke_autoregressive",
             {"sampler": "analytic"},
-            "must be ancestral with objective.type autoregressive, which writes from left to right; "
+            "must be ancestral with objective.type autoregressive, which samples from left to right; "
             "got analytic",
         ),
         ("smoke_absorb", {"sampler": "first_hitting", "steps": 3}, "leave it out; got 3"),

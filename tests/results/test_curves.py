@@ -71,7 +71,7 @@ def test_a_trainer_s_folder_of_other_settings_is_not_taken_for_the_run_s():
         [40, 4.6],
         [60, 4.4],
     ]
-    with pytest.raises(DataError, match=r"none of these settings.*sedd train run"):
+    with pytest.raises(DataError, match=r"no metrics of a run with these settings.*sedd train run"):
         write_curves(wanted)
 
 

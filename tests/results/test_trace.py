@@ -48,7 +48,7 @@ def test_a_trace_is_read_as_it_was_written(tmp_path: Path) -> None:
     [
         ("[1,0]", "[9,0]", "every position"),
         ('"seed": 1', '"sea": 1', "about.seed"),
-        ("\n[[2,2]]", "\n[[2,5]]", "no position and piece"),
+        ("\n[[2,2]]", "\n[[2,5]]", "not a position and a piece"),
         ("}", "", "content|JSON"),
     ],
 )
