@@ -1,8 +1,9 @@
-# From raw text to tables and reports. What to compute stands in config/; `sedd VERB --help` explains each verb.
+# From raw text to tables and pages. The files in config/ say what to compute; `sedd VERB --help`
+# explains each verb.
 #
-#   snakemake                                      the default build: small models on embedded text, on the CPU
+#   snakemake                                      default build: small models, on a CPU
 #   snakemake --configfile config/paper.yaml       the paper's experiments
-#   snakemake --profile slurm                      short rules as Slurm jobs
+#   snakemake --profile slurm                      training and short rules as Slurm jobs
 #   snakemake --dry-run                            what would run, and why
 from snakemake.utils import min_version
 
@@ -12,7 +13,7 @@ min_version("9.9")
 configfile: "config/config.yaml"
 
 
-# All rules run in the environment that runs Snakemake; the image, used with --sdm apptainer alone, says which Python.
+# Rules run in the environment of Snakemake. The image is used only with `--sdm apptainer`.
 container: "docker://python:3.12-slim"
 
 

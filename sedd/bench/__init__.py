@@ -1,4 +1,7 @@
-"""Speed and memory of training, sampling and the likelihood bound, with the verbs' own code."""
+"""Speed and memory of training, sampling and the likelihood bound.
+
+Measures the code that the verbs run.
+"""
 
 from sedd.bench.benchmark import run_bench
 from sedd.bench.options import BenchOptions

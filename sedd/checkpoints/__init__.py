@@ -1,1 +1,1 @@
-"""Model weights from any source, opened for use, and the export of a run in the published form."""
+"""Model weights from any source: recognized, loaded, and opened for use."""

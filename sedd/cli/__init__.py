@@ -1,4 +1,4 @@
-"""The command `sedd`: one file per verb, and the program that runs them.
+"""The command `sedd`: its verbs and their options.
 
 A verb imports torch and the libraries of the extras inside its function, so that `--help`, `sedd
 config check` and `sedd table` start in a second.

@@ -1,4 +1,7 @@
-"""Configuration: YAML files read into frozen, validated models. Never imports torch."""
+"""Configuration: YAML files read into frozen, validated models.
+
+Never imports torch.
+"""
 
 from sedd.config.base import section_sha256
 from sedd.config.check import check_project, device_problems

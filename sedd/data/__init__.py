@@ -1,1 +1,1 @@
-"""Raw text to packed blocks of tokens: sources, detokenizers, tokenizers, token folders."""
+"""From raw text to packed tokens: sources, detokenizers, tokenizers, token folders."""

@@ -1,4 +1,4 @@
-"""The mathematics of discrete diffusion, as the papers write it: noise, graphs, losses, samplers.
+"""The mathematics of the papers: noise, graphs, losses, bounds and samplers.
 
 Also the autoregressive model, for comparison. Torch only; takes plain numbers, no configuration.
 `fast/` computes the same, faster.

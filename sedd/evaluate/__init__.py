@@ -1,4 +1,7 @@
-"""Numbers from a model: perplexity, generative perplexity, MAUVE, and the variance of estimators."""
+"""Measurements of a model: perplexity, generative perplexity and MAUVE.
+
+Also the variance of both estimators of the likelihood bound.
+"""
 
 from sedd.checkpoints.language_model import LanguageModel, NetworkModel
 from sedd.checkpoints.open import open_run

@@ -1,4 +1,7 @@
-"""Training jobs: submit, find, await and cancel one job per run. No torch outside a job."""
+"""Training jobs, local or on Slurm: submit, find, await and cancel one job per run.
+
+Imports torch only inside a job.
+"""
 
 from sedd.launch.cancel import cancel
 from sedd.launch.local import die_with_parent

@@ -1,4 +1,4 @@
-"""The network: a transformer over tokens and noise levels, and the moving average of its weights."""
+"""The transformer over tokens and noise levels, and the EMA of its weights."""
 
 from sedd.model.ema import ExponentialMovingAverage
 from sedd.model.transformer import DiffusionTransformer

@@ -1,4 +1,4 @@
-"""Training objectives. Each has a loss, a likelihood (or a bound on it) and samplers."""
+"""Training objectives, each with a loss, a likelihood or its bound, and samplers."""
 
 from sedd.objective.autoregressive import Autoregressive
 from sedd.objective.d3pm import D3PM

@@ -1,4 +1,7 @@
-"""Names that a configuration may choose: samplers, objectives, graphs, noises, detokenizers, metrics. No torch."""
+"""Facts about each sampler, objective, graph, noise, detokenizer and table metric.
+
+A configuration chooses among these names. Never imports torch.
+"""
 
 from sedd.registry.detokenizers import DETOKENIZERS, DetokenizerInfo
 from sedd.registry.graphs import GRAPHS, GraphInfo

@@ -1,6 +1,7 @@
-"""Tables, figures and HTML pages made from the files under results/, without torch.
+"""Tables, figures and HTML pages from the files under results/.
 
-Plotting libraries are imported only when figures are drawn: `sedd table` takes about a second.
+Never imports torch. Imports plotting libraries only to draw figures: `sedd table` takes about a
+second.
 """
 
 from collections.abc import Sequence

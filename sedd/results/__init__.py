@@ -1,1 +1,4 @@
-"""One module per kind of result: its path, its record, and the settings that it depends on. No torch."""
+"""One module per kind of result: its path, record, and the settings it depends on.
+
+Never imports torch.
+"""

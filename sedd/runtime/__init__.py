@@ -1,1 +1,1 @@
-"""Services for any long-running program: files, seeds, progress, devices, ranks, resumable work."""
+"""Services for long-running programs: files, seeds, progress, devices, ranks."""

@@ -1,1 +1,1 @@
-"""Samples of a model: free, around a prompt, or with every state on the path from noise."""
+"""Texts from a model: free, around a prompt, or traced step by step from noise."""

@@ -1,5 +1,6 @@
-# The build (sedd/workflow) and what Snakemake needs to know of it: shell, wildcards, and adapters from its wildcards
-# to the build's questions. A mistake in the configuration ends a dry run with the message of `sedd config check`.
+# The build (sedd/workflow), the shell, constraints of wildcards, and functions that turn questions
+# to the build into input and params functions. A mistake in the configuration ends a dry run with
+# the message of `sedd config check`.
 import shlex
 import sys
 from pathlib import Path
@@ -14,15 +15,15 @@ try:
 except SeddError as error:
     sys.exit(f"{error}")
 
-# --jobs sets `nodes`: the rules are sent to a cluster
+# `nodes` is set by --jobs of a cluster profile: rules run as cluster jobs
 if workflow.resource_settings.nodes is not None and BUILD.cluster.executor == "local":
     sys.exit(
-        f"cluster {BUILD.project.cluster}: rules are sent to a cluster, but training would run on this machine; "
-        "with a --config of your own, repeat that of the profile: --config cluster=slurm ..."
+        f"cluster {BUILD.project.cluster}: rules run on a cluster, but training would run on this "
+        "machine; with a --config of your own, repeat the profile's: --config cluster=slurm ..."
     )
 
-# `sedd` is found beside the Python that runs Snakemake, whether or not its environment is activated. The cluster's setup
-# lines come before `set -u`, which not all of them survive.
+# Rules find `sedd` next to the Python that runs Snakemake, even if its environment is not active.
+# The cluster's setup lines come before `set -u`, because some of them use unset variables.
 PROGRAMS = shlex.quote(str(Path(sys.executable).parent))
 prefix = "; ".join(
     [*BUILD.cluster.setup, f"set -euo pipefail; export PATH={PROGRAMS}:$PATH; "]
@@ -42,13 +43,13 @@ wildcard_constraints:
     task="standard|infill",
 
 
-# results/reports also holds the pages of all runs, results/figures the figures of tables
+# names in results/reports and results/figures that do not belong to a run
 RUN_PAGE = r"(?!(index|compare)\.html$)[A-Za-z0-9][A-Za-z0-9_.-]*"
 RUN_FIGURES = r"(?!.*\.(pdf|png)$)[A-Za-z0-9][A-Za-z0-9_.-]*"
 
 
 def ask(question):
-    """An input or params function for Snakemake. A ConfigError becomes a WorkflowError, which ends the dry run."""
+    """An input or params function. A SeddError becomes a WorkflowError, which ends a dry run."""
 
     def answer(wildcards):
         try:

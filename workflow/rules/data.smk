@@ -1,3 +1,4 @@
+# Text to packed tokens: one split of a dataset with one tokenizer.
 rule tokenize:
     input:
         ancient("config/datasets/{dataset}.yaml"),

@@ -1,3 +1,4 @@
+# Perplexity of a checkpoint on one dataset.
 rule perplexity:
     input:
         inputs("perplexity"),
@@ -15,7 +16,8 @@ rule perplexity:
         " --dataset {wildcards.dataset:q} 2>&1 | tee -i {log:q}"
 
 
-# The judge is loaded once for all texts of a checkpoint. Its scores of each file of texts are in the folder of its name.
+# Generative perplexity of all samples of a checkpoint, so that the judge is loaded once. The scores
+# of each file of samples are in the folder named after the judge.
 rule generative:
     input:
         inputs("generative"),
@@ -34,6 +36,7 @@ rule generative:
         " --judge {params.judge:q} 2>&1 | tee -i {log:q}"
 
 
+# MAUVE of a checkpoint's completions of real texts, for one task.
 rule mauve:
     input:
         inputs("mauve"),

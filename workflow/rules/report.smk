@@ -1,4 +1,4 @@
-# The trainer's metrics, for those who have the checkpoints but not the trainer's folder.
+# Training curves as CSV, so that pages can be made without the trainer's folder.
 rule curves:
     input:
         inputs("curves"),
@@ -16,6 +16,7 @@ rule curves:
         "sedd curves {wildcards.experiment:q} 2>&1 | tee -i {log:q}"
 
 
+# One table, in all formats.
 rule table:
     input:
         ancient("config/tables/{table}.yaml"),
@@ -42,6 +43,7 @@ rule table:
         "sedd table {wildcards.table:q} 2>&1 | tee -i {log:q}"
 
 
+# A table as a figure by denoising steps.
 rule figure:
     input:
         ancient("config/tables/{table}.yaml"),
@@ -65,6 +67,7 @@ rule figure:
         "sedd figure {wildcards.table:q} 2>&1 | tee -i {log:q}"
 
 
+# Page of a run, and the numbers of its last checkpoint.
 rule report:
     input:
         ancient("config/experiments/{experiment}.yaml"),
@@ -91,6 +94,7 @@ rule report:
         "sedd report {wildcards.experiment:q} 2>&1 | tee -i {log:q}"
 
 
+# Figures of a run, as files for a paper.
 rule figures:
     input:
         ancient("config/experiments/{experiment}.yaml"),
@@ -117,6 +121,7 @@ rule figures:
         "sedd figures {wildcards.experiment:q} 2>&1 | tee -i {log:q}"
 
 
+# Page that compares all runs.
 rule compare:
     input:
         inputs("compare"),
@@ -140,6 +145,7 @@ rule compare:
         "sedd compare {params.experiments:q} 2>&1 | tee -i {log:q}"
 
 
+# Page of all runs and tables.
 rule overview:
     input:
         inputs("overview"),

@@ -1,3 +1,4 @@
+# Samples from a checkpoint.
 rule sample:
     input:
         inputs("sample"),
@@ -17,7 +18,7 @@ rule sample:
         " --out {output:q} 2>&1 | tee -i {log:q}"
 
 
-# One text from noise to its end, for the page of the run.
+# One text with the tokens after every step, for the page of the run.
 rule trace:
     input:
         inputs("trace"),

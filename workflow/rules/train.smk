@@ -1,5 +1,6 @@
-# One job trains a run to its end. This rule submits the job unless it is running, and waits for one checkpoint; the next
-# checkpoint is awaited while this one is sampled and measured. The job outlives this rule and Snakemake.
+# One checkpoint of a run. A single job trains the whole run and outlives this rule and Snakemake.
+# The rule submits this job unless it is running, and waits for the checkpoint. The checkpoint is
+# then sampled and measured, while the next instance of the rule waits for the next checkpoint.
 rule train:
     input:
         ancient("config/experiments/{experiment}.yaml"),
@@ -17,8 +18,8 @@ rule train:
         cluster_file=BUILD.project.cluster,
     params:
         settings=settings("train"),
-    # the cluster is a resource, not a parameter: training elsewhere does not change the weights
-    # exec: makes the waiting process a child of Snakemake, so that the kernel ends it when Snakemake is killed
+    # the cluster is a resource, not a parameter: another cluster is no reason to train again
+    # exec: the waiting process becomes a child of Snakemake and ends when Snakemake is killed
     shell:
         "exec sedd train {wildcards.experiment:q} --until {wildcards.step} --cluster {resources.cluster_file:q}"
         " --die-with-parent > >(tee -i {log:q}) 2>&1"

@@ -1,4 +1,4 @@
-"""Export of a run's checkpoint: the published form of the paper's models, with a model card."""
+"""Export of a checkpoint in the form of the published models, with a model card."""
 
 from sedd.checkpoints.export.export_run import Exported, export
 

@@ -1,1 +1,1 @@
-"""One file per section of an experiment's YAML: its model, and the rules reported at its keys."""
+"""One file per section of an experiment's YAML: its keys and their rules."""

@@ -1,1 +1,1 @@
-"""YAML without configuration models: read, override, validate and write, with a line per problem."""
+"""YAML files: read, override, validate and write, with the line of each problem."""

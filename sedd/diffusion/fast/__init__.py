@@ -1,4 +1,4 @@
-"""The definitions of `sedd.diffusion`, faster: fused loss, reverse step, sums over the vocabulary.
+"""Faster versions of `sedd.diffusion`: fused loss, reverse step, vocabulary sums.
 
 Modules in this folder import the definitions (graph, absorb, uniform, ...), never the reverse.
 `parts.FAST_PARTS` lists the graphs that have fast parts; every other graph runs on its definitions.

@@ -1,1 +1,1 @@
-"""Figures: which curves a figure has, and drawing them on a page or into a file."""
+"""Figures: their curves, drawn on a page or into a file."""

@@ -1,1 +1,1 @@
-"""HTML pages: one for each run, a comparison of runs, and an index of all runs and tables."""
+"""HTML pages: one per run, a comparison of runs, and an index of runs and tables."""

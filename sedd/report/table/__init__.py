@@ -1,1 +1,1 @@
-"""Tables: filled from results, then written as Markdown, CSV, LaTeX, HTML or terminal text."""
+"""Tables: filled from results, and written as Markdown, CSV, LaTeX, HTML or text."""
