@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from sedd.config import (
     AnyExperiment,
+    Experiment,
     Identity,
     Pretrained,
+    load_subject,
+    measured_steps,
     training_identity,
 )
 from sedd.config.identity import WEIGHTS
+from sedd.paths import experiment_file
 
 PATH = "results/runs/{experiment}/checkpoints/step_{step}.pt"
 KEYS = WEIGHTS
@@ -21,3 +25,16 @@ def identity(subject: AnyExperiment) -> Identity:
     if isinstance(subject, Pretrained):
         return {"pretrained": subject.pretrained}
     return training_identity(subject)
+
+
+def files(subject: AnyExperiment, step: int | None = None) -> list[str]:
+    """The checkpoint of a run, by default its last; none for a pretrained model, which has no file here."""
+    if not isinstance(subject, Experiment):
+        return []
+    step = measured_steps(subject)[-1] if step is None else step
+    return [PATH.format(experiment=subject.name, step=step)]
+
+
+def files_of_model(name: str) -> list[str]:
+    """The last checkpoint of the experiment `name`; none for another name, which is a pretrained model."""
+    return files(load_subject(name)) if experiment_file(name).is_file() else []
