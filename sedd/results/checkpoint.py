@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sedd.config import (
     AnyExperiment,
     Experiment,
@@ -33,6 +35,11 @@ def files(subject: AnyExperiment, step: int | None = None) -> list[str]:
         return []
     step = measured_steps(subject)[-1] if step is None else step
     return [PATH.format(experiment=subject.name, step=step)]
+
+
+def files_of_job(subject: AnyExperiment, wildcards: Any) -> list[str]:
+    """The checkpoint that a job reads, which its wildcard `step` names."""
+    return files(subject, int(wildcards.step))
 
 
 def files_of_model(name: str) -> list[str]:

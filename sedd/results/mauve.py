@@ -95,7 +95,7 @@ def _inputs(subject: AnyExperiment, wildcards: Any) -> list[str]:
     """The weights, the real texts, and the weights of the model that makes the features."""
     real = reference_dataset(subject) or "", subject.data.tokenizer, subject.mauve.split
     return [
-        *checkpoint.files(subject, int(wildcards.step)),
+        *checkpoint.files_of_job(subject, wildcards),
         *tokens.files(*real),
         *checkpoint.files_of_model(subject.mauve.featurizer),
     ]

@@ -117,7 +117,7 @@ def _inputs(subject: AnyExperiment, wildcards: Any) -> list[str]:
     text = wildcards.dataset, subject.data.tokenizer, measured_split(subject)
     splits = [text, *training_tokens(subject)[:1]]
     return [
-        *checkpoint.files(subject, int(wildcards.step)),
+        *checkpoint.files_of_job(subject, wildcards),
         *(path for split in splits for path in tokens.files(*split)),
     ]
 

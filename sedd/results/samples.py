@@ -97,10 +97,6 @@ def _jobs(subject: AnyExperiment) -> list[Job]:
     ]
 
 
-def _inputs(subject: AnyExperiment, wildcards: Any) -> list[str]:
-    return checkpoint.files(subject, int(wildcards.step))
-
-
 KIND = Kind(
     rule="sample",
     position=1,
@@ -108,5 +104,5 @@ KIND = Kind(
     keys=Keys(include=("seed", "data.tokenizer", "data.length", "sampling"), exclude=TARGETS),
     targets=TARGETS,
     jobs=_jobs,
-    inputs=_inputs,
+    inputs=checkpoint.files_of_job,
 )

@@ -173,10 +173,6 @@ def _jobs(subject: AnyExperiment) -> list[Job]:
     return [{"experiment": subject.name, "step": step, "sampler": sampler, "steps": steps}]
 
 
-def _inputs(subject: AnyExperiment, wildcards: Any) -> list[str]:
-    return checkpoint.files(subject, int(wildcards.step))
-
-
 KIND = Kind(
     rule="trace",
     position=2,
@@ -188,5 +184,5 @@ KIND = Kind(
     ),
     targets=TARGETS,
     jobs=_jobs,
-    inputs=_inputs,
+    inputs=checkpoint.files_of_job,
 )
