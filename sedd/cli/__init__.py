@@ -1,5 +1,9 @@
 """The command `sedd`: its verbs and their options.
 
+A file of this folder registers its functions VERBS; `--help` lists them by the POSITION of their
+file: data from 10, training from 20, measurements from 30, tables and pages from 40, the rest from
+50.
+
 A verb imports torch and the libraries of the extras inside its function, so that `--help`, `sedd
 config check` and `sedd table` start in a second.
 
@@ -10,25 +14,12 @@ stopped by signal N.
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from pkgutil import iter_modules
 
 import typer
 
-from sedd.cli import (
-    bench,
-    configuration,
-    dvc,
-    estimators,
-    evaluate,
-    export,
-    generative,
-    jobs,
-    mauve,
-    perplexity,
-    results,
-    sample,
-    tokenize,
-    train,
-)
+from sedd.cli import configuration
 from sedd.errors import SeddError
 from sedd.runtime.extras import missing_library
 from sedd.runtime.memory import keep_freed_memory
@@ -49,29 +40,11 @@ config_app = typer.Typer(
 app.add_typer(config_app, name="config")
 for command in (configuration.check, configuration.show, configuration.reference):
     config_app.command()(command)
-for command in (  # in the order of --help: data, training, measurements, tables and pages, the rest
-    tokenize.tokenize,
-    train.train,
-    jobs.status,
-    jobs.cancel,
-    sample.sample,
-    perplexity.perplexity,
-    generative.generative,
-    mauve.mauve,
-    evaluate.evaluate,
-    results.curves,
-    results.table,
-    results.figure,
-    results.report,
-    results.figures,
-    results.compare,
-    results.overview,
-    dvc.dvc,
-    export.export,
-    bench.bench,
-    estimators.estimators,
-):
-    app.command()(command)
+modules = [import_module(f"sedd.cli.{module.name}") for module in iter_modules(__path__)]
+with_verbs = [module for module in modules if hasattr(module, "VERBS")]
+for module in sorted(with_verbs, key=lambda module: module.POSITION):
+    for command in module.VERBS:
+        app.command()(command)
 
 
 def main() -> None:

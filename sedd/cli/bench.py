@@ -81,3 +81,6 @@ def bench(
     typer.echo(render(measurement))
     if json_file is not None:
         write_json(json_file, measurement)
+
+
+POSITION, VERBS = 52, (bench,)

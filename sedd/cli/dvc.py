@@ -28,3 +28,6 @@ def dvc(
 
     write_text(out, dvc_yaml(config))
     typer.echo(f"{out}: the stages of {config}; build them with: dvc repro")
+
+
+POSITION, VERBS = 50, (dvc,)

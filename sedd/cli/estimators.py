@@ -54,3 +54,6 @@ def estimators(
     Console(highlight=False).print(estimators_table(comparison))
     if json_file is not None:
         write_json(json_file, comparison)
+
+
+POSITION, VERBS = 53, (estimators,)

@@ -75,3 +75,6 @@ def table_hint(experiment: AnyExperiment) -> str:
     tables = tables_with(experiment.name)
     commands = ", ".join(f"sedd table {table}" for table in tables)
     return f"see {commands}" if tables else "no table in config/tables has a row for it"
+
+
+POSITION, VERBS = 39, (evaluate,)

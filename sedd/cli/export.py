@@ -43,3 +43,6 @@ def export(
             f"to measure again: sedd perplexity {result.run} --step {result.step}",
             err=True,
         )
+
+
+POSITION, VERBS = 51, (export,)

@@ -66,3 +66,6 @@ def generative(
         record_settings(experiment)
     for path, result in judge_grid(experiment, step, judge_model):
         typer.echo(f"{path}: {result.summary()}")
+
+
+POSITION, VERBS = 32, (generative,)

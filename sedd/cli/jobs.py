@@ -158,3 +158,6 @@ def wait_for_job(
                 err=True,
             )
         raise typer.Exit(128 + interrupted.number) from None
+
+
+POSITION, VERBS = 21, (status, cancel)

@@ -67,3 +67,6 @@ def mauve(
                 result.write(path)
                 remove_partial(path)
                 typer.echo(f"{path}: {result.summary()}")
+
+
+POSITION, VERBS = 33, (mauve,)

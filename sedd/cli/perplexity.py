@@ -64,3 +64,6 @@ def perplexity(
                 result.write(path)
                 remove_partial(path)
                 typer.echo(f"{path}: {result.summary()}")
+
+
+POSITION, VERBS = 31, (perplexity,)

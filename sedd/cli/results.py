@@ -183,3 +183,6 @@ def recorded_runs() -> list[str]:
     from sedd.paths import RESULTS
 
     return sorted(path.parent.name for path in (RESULTS / "runs").glob("*/config.yaml"))
+
+
+POSITION, VERBS = 40, (curves, table, figure, report, figures, compare, overview)

@@ -131,3 +131,6 @@ def parse_at(item: str) -> tuple[int, str]:
     if not equals or not number.isdecimal():
         raise typer.BadParameter(f"--at {item!r}: must be TOKEN=TEXT, such as 40=' of the '")
     return int(number), text
+
+
+POSITION, VERBS = 30, (sample,)

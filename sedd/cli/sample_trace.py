@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+from typing import TYPE_CHECKING
 
 import typer
 
-from sedd.cli.watch import Watch
 from sedd.config import sampling_steps
-from sedd.evaluate import LanguageModel, draw_trace
 from sedd.paths import trace_stem
 from sedd.registry import SAMPLERS
-from sedd.results.trace import write_trace
-from sedd.runtime.progress import progress
+
+if TYPE_CHECKING:
+    from sedd.evaluate import LanguageModel
 
 
 def sample_trace(
@@ -28,6 +28,11 @@ def sample_trace(
 
     Show its steps in the terminal (is_watched), save them as JSON and GIF (is_saved), or both.
     """
+    from sedd.evaluate import draw_trace
+    from sedd.results.trace import write_trace
+    from sedd.runtime.progress import progress
+    from sedd.sampling.watch import Watch
+
     name, settings = run.experiment.name, run.experiment.sampling
     steps = sampling_steps(run.experiment)
     with contextlib.ExitStack() as stack:

@@ -77,3 +77,6 @@ def tokenize(
             f"{tokens_dir(*job)}: {meta['num_documents']:,} documents, "
             f"{meta['num_tokens']:,} tokens"
         )
+
+
+POSITION, VERBS = 10, (tokenize,)

@@ -83,3 +83,6 @@ def train_here(experiment: Experiment, until: int | None, device: str | None) ->
     except Interrupted as interrupted:
         typer.echo(f"{experiment.name}: {interrupted}; run the same command to resume", err=True)
         raise typer.Exit(128 + interrupted.number) from None
+
+
+POSITION, VERBS = 20, (train,)

@@ -72,18 +72,18 @@ def evaluate_all(
 
     for dataset in experiment.evaluation.datasets:
         path = evaluation_file(experiment.name, step, dataset)
-        if not keep(path, perplexity.identity(experiment)):
+        if not keep(path, perplexity.KIND.identity(experiment)):
             finish(path, measure(run, dataset, world))
     for point in grid:
         path = samples_file(experiment.name, step, *point)
-        if not keep(path, samples.identity(experiment)):
+        if not keep(path, samples.KIND.identity(experiment)):
             draw_point(run, point, path, world)
     if judge is not None:
         for path, result in judge_grid(experiment, step, judge, world):
             on_result(path, result)
     for task in experiment.mauve.tasks:
         path = mauve_file(experiment.name, step, task)
-        if not keep(path, mauve.identity(experiment)):
+        if not keep(path, mauve.KIND.identity(experiment)):
             same = judge is not None and judge.name == experiment.mauve.featurizer
             featurizer = (
                 judge if same and judge else open_judge(experiment.mauve.featurizer, world.device)

@@ -108,7 +108,7 @@ def judge_file(
         samples_sha256=file_sha256(path),
         provenance=Provenance(
             config_sha256=experiment.sha256(),
-            identity_sha256=section_sha256(generative.identity(experiment)),
+            identity_sha256=section_sha256(generative.KIND.identity(experiment)),
             checkpoint_sha256=first.provenance["checkpoint_sha256"],
             code_version=code_version(),
             seed=first.seed,

@@ -69,7 +69,7 @@ def measure(run: LanguageModel, dataset: str, world: World | None = None) -> Per
         unigram=UnigramBaseline(**unigram),
         tokens_sha256=text.tokens_sha256,
         num_processes=world.size,
-        provenance=run.provenance(perplexity.identity(experiment), experiment.seed, seconds),
+        provenance=run.provenance(perplexity.KIND.identity(experiment), experiment.seed, seconds),
     )
 
 
@@ -94,7 +94,7 @@ def sequence_nats(
             work,
             folder=partial_folder(evaluation_file(experiment.name, run.step, text.dataset)),
             identity={
-                **perplexity.identity(experiment),
+                **perplexity.KIND.identity(experiment),
                 "checkpoint": run.checkpoint_sha256,
                 "tokens": text.tokens_sha256,
             },

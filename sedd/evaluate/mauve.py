@@ -94,7 +94,7 @@ def measure_mauve(
         steps=sampling_steps(experiment, settings.length),
         precision=sampling.precision,
         top_p=sampling.top_p,
-        provenance=run.provenance(mauve.identity(experiment), experiment.seed, seconds),
+        provenance=run.provenance(mauve.KIND.identity(experiment), experiment.seed, seconds),
     )
 
 
@@ -122,7 +122,7 @@ def write_around(run: LanguageModel, task: str, real: Tensor, world: World) -> l
             work,
             folder=partial_folder(path),
             identity={
-                **mauve.identity(experiment),
+                **mauve.KIND.identity(experiment),
                 "checkpoint": run.checkpoint_sha256,
                 "real_texts": hashlib.sha256(real.numpy().tobytes()).hexdigest(),
             },

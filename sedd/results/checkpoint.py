@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sedd.config import (
     AnyExperiment,
+    Experiment,
     Identity,
     Pretrained,
+    load_subject,
+    measured_steps,
     training_identity,
 )
 from sedd.config.identity import WEIGHTS
+from sedd.paths import experiment_file
 
 PATH = "results/runs/{experiment}/checkpoints/step_{step}.pt"
 KEYS = WEIGHTS
@@ -21,3 +27,21 @@ def identity(subject: AnyExperiment) -> Identity:
     if isinstance(subject, Pretrained):
         return {"pretrained": subject.pretrained}
     return training_identity(subject)
+
+
+def files(subject: AnyExperiment, step: int | None = None) -> list[str]:
+    """The checkpoint of a run, by default its last; none for a pretrained model, which has no file here."""
+    if not isinstance(subject, Experiment):
+        return []
+    step = measured_steps(subject)[-1] if step is None else step
+    return [PATH.format(experiment=subject.name, step=step)]
+
+
+def files_of_job(subject: AnyExperiment, wildcards: Any) -> list[str]:
+    """The checkpoint that a job reads, which its wildcard `step` names."""
+    return files(subject, int(wildcards.step))
+
+
+def files_of_model(name: str) -> list[str]:
+    """The last checkpoint of the experiment `name`; none for another name, which is a pretrained model."""
+    return files(load_subject(name)) if experiment_file(name).is_file() else []

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field
 
-from sedd.config import AnyExperiment, DrawSetting, Identity, checkpoint_steps
+from sedd.config import (
+    AnyExperiment,
+    DrawSetting,
+    checkpoint_steps,
+    draw_settings,
+    measured_steps,
+)
 from sedd.config.experiment import Experiment
 from sedd.config.identity import Keys
-from sedd.paths import generative_file, run_dir
+from sedd.paths import folder_name, generative_file, name_of_folder, run_dir
+from sedd.results import checkpoint, samples
+from sedd.results.kind import Job, Kind
 from sedd.results.record import Measurement, Record, parse
 
 # the record of all points of the grid; each point has a file in the folder of the same name
 PATH = "results/runs/{experiment}/eval/step_{step}/generative/{judge}.json"
-KEYS = Keys(include=("generative.steps", "generative.samplers", "generative.precisions"))
-TARGETS = ("generative",)
 
 
 class JudgedTexts(Record):
@@ -81,11 +87,6 @@ class GenerativeGrid(Record):
     files: list[str]
 
 
-def identity(subject: AnyExperiment) -> Identity:
-    """The settings that the grid depends on, besides the texts and the judge."""
-    return KEYS.identity(subject)
-
-
 def read(experiment: str, step: int, judge: str, drawn: DrawSetting) -> GenerativeResult | None:
     """The result of one point of the grid; None if it was not judged. Raises DataError."""
     sampler, steps, precision = drawn
@@ -120,3 +121,28 @@ def read_all(experiment: Experiment) -> list[GenerativeResult]:
     return sorted(
         results, key=lambda one: (one.judge, one.sampler, one.precision, one.step, one.steps)
     )
+
+
+def _jobs(subject: AnyExperiment) -> list[Job]:
+    if not draw_settings(subject):
+        return []
+    judge = folder_name(subject.generative.judge)
+    return [{"experiment": subject.name, "step": measured_steps(subject)[-1], "judge": judge}]
+
+
+def _inputs(subject: AnyExperiment, wildcards: Any) -> list[str]:
+    """The texts of every point of the grid, and the judge's weights."""
+    step, judge = int(wildcards.step), name_of_folder(wildcards.judge)
+    texts = [samples.file_of(subject, step, drawn) for drawn in draw_settings(subject)]
+    return [*texts, *checkpoint.files_of_model(judge)]
+
+
+KIND = Kind(
+    rule="generative",
+    position=4,
+    outputs=(PATH,),
+    keys=Keys(include=("generative.steps", "generative.samplers", "generative.precisions")),
+    targets=("generative",),
+    jobs=_jobs,
+    inputs=_inputs,
+)

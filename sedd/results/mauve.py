@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field
 
-from sedd.config import AnyExperiment, Identity, Keys, checkpoint_steps
+from sedd.config import (
+    AnyExperiment,
+    Keys,
+    checkpoint_steps,
+    measured_steps,
+    reference_dataset,
+)
 from sedd.config.experiment import Experiment
 from sedd.paths import mauve_file, run_dir
+from sedd.results import checkpoint, tokens
+from sedd.results.kind import Job, Kind
 from sedd.results.record import Measurement, parse
 
 PATH = "results/runs/{experiment}/eval/step_{step}/mauve/{task}.json"
-KEYS = Keys(
-    include=("seed", "data", "sampling", "mauve"), exclude=("mauve.tasks", "sampling.count")
-)
-TARGETS = ("mauve.tasks",)
 
 
 class MauveResult(Measurement):
@@ -60,11 +64,6 @@ class MauveResult(Measurement):
         return f"MAUVE {self.mauve:.3f}{error}, {self.num_references} real texts"
 
 
-def identity(subject: AnyExperiment) -> Identity:
-    """The settings that a score depends on, besides the weights, the real texts and the featurizer's weights."""
-    return KEYS.identity(subject)
-
-
 def read(experiment: str, step: int, task: str) -> MauveResult | None:
     """The score of one checkpoint; None if it was not measured. Raises DataError."""
     return MauveResult.read(
@@ -83,3 +82,33 @@ def read_all(experiment: Experiment) -> list[MauveResult]:
         for step in checkpoint_steps(experiment)
         for path in sorted(run_dir(experiment.name).glob(f"eval/step_{step}/mauve/*.json"))
     ]
+
+
+def _jobs(subject: AnyExperiment) -> list[Job]:
+    step = measured_steps(subject)[-1]
+    return [
+        {"experiment": subject.name, "step": step, "task": task} for task in subject.mauve.tasks
+    ]
+
+
+def _inputs(subject: AnyExperiment, wildcards: Any) -> list[str]:
+    """The weights, the real texts, and the weights of the model that makes the features."""
+    real = reference_dataset(subject) or "", subject.data.tokenizer, subject.mauve.split
+    return [
+        *checkpoint.files_of_job(subject, wildcards),
+        *tokens.files(*real),
+        *checkpoint.files_of_model(subject.mauve.featurizer),
+    ]
+
+
+KIND = Kind(
+    rule="mauve",
+    position=5,
+    outputs=(PATH,),
+    keys=Keys(
+        include=("seed", "data", "sampling", "mauve"), exclude=("mauve.tasks", "sampling.count")
+    ),
+    targets=("mauve.tasks",),
+    jobs=_jobs,
+    inputs=_inputs,
+)

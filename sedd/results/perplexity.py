@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field
 
-from sedd.config import AnyExperiment, Identity, Keys
+from sedd.config import (
+    AnyExperiment,
+    Keys,
+    evaluated_steps,
+    measured_split,
+    training_tokens,
+)
 from sedd.paths import evaluation_file
+from sedd.results import checkpoint, tokens
+from sedd.results.kind import Job, Kind
 from sedd.results.record import Measurement, Record
 
 PATH = "results/runs/{experiment}/eval/step_{step}/{dataset}.json"
-KEYS = Keys(
-    include=("seed", "data.tokenizer", "data.length", "evaluation"),
-    exclude=("evaluation.datasets", "evaluation.checkpoints"),
-)
 # which texts are measured, at which checkpoints
 TARGETS = ("evaluation.datasets", "evaluation.checkpoints")
 
@@ -89,11 +93,6 @@ class PerplexityResult(Measurement):
         )
 
 
-def identity(subject: AnyExperiment) -> Identity:
-    """The settings that a perplexity depends on, besides the weights and the text."""
-    return KEYS.identity(subject)
-
-
 def read(experiment: str, step: int, dataset: str) -> PerplexityResult | None:
     """The perplexity of one checkpoint on one text; None if it was not measured. Raises DataError."""
     return PerplexityResult.read(
@@ -103,3 +102,32 @@ def read(experiment: str, step: int, dataset: str) -> PerplexityResult | None:
         step=step,
         dataset=dataset,
     )
+
+
+def _jobs(subject: AnyExperiment) -> list[Job]:
+    return [
+        {"experiment": subject.name, "step": step, "dataset": dataset}
+        for step in evaluated_steps(subject)
+        for dataset in subject.evaluation.datasets
+    ]
+
+
+def _inputs(subject: AnyExperiment, wildcards: Any) -> list[str]:
+    """The weights, the text, and the training text, whose frequencies make the unigram baseline."""
+    text = wildcards.dataset, subject.data.tokenizer, measured_split(subject)
+    splits = [text, *training_tokens(subject)[:1]]
+    return [
+        *checkpoint.files_of_job(subject, wildcards),
+        *(path for split in splits for path in tokens.files(*split)),
+    ]
+
+
+KIND = Kind(
+    rule="perplexity",
+    position=3,
+    outputs=(PATH,),
+    keys=Keys(include=("seed", "data.tokenizer", "data.length", "evaluation"), exclude=TARGETS),
+    targets=TARGETS,
+    jobs=_jobs,
+    inputs=_inputs,
+)

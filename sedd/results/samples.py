@@ -11,21 +11,21 @@ from sedd.config import (
     AnyExperiment,
     DrawSetting,
     Experiment,
-    Identity,
     Keys,
     checkpoint_steps,
+    draw_settings,
+    evaluated_steps,
+    measured_steps,
     sampling_steps,
 )
 from sedd.errors import DataError
 from sedd.paths import run_dir, samples_file
+from sedd.results import checkpoint
+from sedd.results.kind import Job, Kind
 from sedd.results.record import parse
 
 PATH = "results/runs/{experiment}/samples/step_{step}/{sampler}_{steps}{draws}.jsonl"
-# sampler, steps and precision are in the path
-KEYS = Keys(
-    include=("seed", "data.tokenizer", "data.length", "sampling"),
-    exclude=("sampling.sampler", "sampling.steps", "sampling.precision"),
-)
+# in the path
 TARGETS = ("sampling.sampler", "sampling.steps", "sampling.precision")
 
 
@@ -45,11 +45,6 @@ class Sample(BaseModel):
     settings: dict[str, Any]
     seed: int
     provenance: dict[str, Any] = {}
-
-
-def identity(subject: AnyExperiment) -> Identity:
-    """The settings that the texts of a file depend on, besides the weights and what the path says."""
-    return KEYS.identity(subject)
 
 
 def own_drawing(subject: AnyExperiment) -> DrawSetting:
@@ -83,3 +78,31 @@ def _step(folder: Path) -> int:
     if not number.isdigit():
         raise DataError(f"{folder}: not the folder of a step; expected step_N, as in step_1000")
     return int(number)
+
+
+def _jobs(subject: AnyExperiment) -> list[Job]:
+    """The texts of the `sampling` section at each measured checkpoint, and those that are judged at the last one."""
+    last = measured_steps(subject)[-1]
+    points = [(step, own_drawing(subject)) for step in evaluated_steps(subject)]
+    points += [(last, drawn) for drawn in draw_settings(subject)]
+    return [
+        {
+            "experiment": subject.name,
+            "step": step,
+            "sampler": sampler,
+            "steps": steps,
+            "draws": "" if precision == "float64" else f"_{precision}",
+        }
+        for step, (sampler, steps, precision) in dict.fromkeys(points)
+    ]
+
+
+KIND = Kind(
+    rule="sample",
+    position=1,
+    outputs=(PATH,),
+    keys=Keys(include=("seed", "data.tokenizer", "data.length", "sampling"), exclude=TARGETS),
+    targets=TARGETS,
+    jobs=_jobs,
+    inputs=checkpoint.files_of_job,
+)

@@ -14,18 +14,14 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from sedd.config import AnyExperiment, Identity, Keys
+from sedd.config import AnyExperiment, Experiment, Keys, measured_steps
 from sedd.errors import DataError
+from sedd.results import checkpoint, samples
+from sedd.results.kind import Job, Kind
 from sedd.runtime.atomic import write_text
 
 PATH = "results/runs/{experiment}/samples/step_{step}/trace_{sampler}_{steps}.json"
-# sampler and steps are in the path; a trace is one text, whatever `count` and `batch_size` say
-KEYS = Keys(
-    include=("seed", "data.tokenizer", "data.length", "sampling"),
-    exclude=("sampling.sampler", "sampling.steps", "sampling.count", "sampling.batch_size"),
-)
-
-# which trace is made
+# in the path
 TARGETS = ("sampling.sampler", "sampling.steps")
 
 # Background colors of tokens settled early (blue) to late (yellow), ordered by lightness; text is readable on each.
@@ -140,11 +136,6 @@ class Palette:
         return min(max(step - 1, 0) * self.num_bands // max(self.num_steps, 1), self.num_bands - 1)
 
 
-def identity(subject: AnyExperiment) -> Identity:
-    """The settings that a trace depends on, besides the weights and the path."""
-    return KEYS.identity(subject)
-
-
 def build_trace(
     about: dict[str, Any], states: Sequence[Sequence[int]], pieces: dict[int, str | None]
 ) -> Trace:
@@ -177,3 +168,27 @@ def read_trace(path: Path) -> Trace:
         raise DataError(
             f"{path}: malformed: {where}: {problem['msg']}; delete the file and make it again"
         ) from error
+
+
+def _jobs(subject: AnyExperiment) -> list[Job]:
+    """One text of the last checkpoint; none of a model that does not begin from noise."""
+    if not isinstance(subject, Experiment) or subject.graph is None:
+        return []
+    sampler, steps, _ = samples.own_drawing(subject)
+    step = measured_steps(subject)[-1]
+    return [{"experiment": subject.name, "step": step, "sampler": sampler, "steps": steps}]
+
+
+KIND = Kind(
+    rule="trace",
+    position=2,
+    outputs=(PATH, PATH.replace(".json", ".gif")),
+    keys=Keys(
+        include=("seed", "data.tokenizer", "data.length", "sampling"),
+        # a trace is one text, whatever `count` and `batch_size` say
+        exclude=(*TARGETS, "sampling.count", "sampling.batch_size"),
+    ),
+    targets=TARGETS,
+    jobs=_jobs,
+    inputs=checkpoint.files_of_job,
+)

@@ -87,7 +87,7 @@ def draw_samples(
         "suffix": tokenizer.decode(prompt.suffix),
         "pieces": {str(at): tokenizer.decode(part) for at, part in prompt.parts.items()},
     }
-    identity = samples.identity(model.experiment)
+    identity = samples.KIND.identity(model.experiment)
     provenance = model.provenance(identity, seed).model_dump(exclude_none=True)
     sizes = [min(settings.batch_size, count - at) for at in range(0, count, settings.batch_size)]
     with progress(f"sample {model.name}", count, "text") as bar:

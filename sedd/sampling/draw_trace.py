@@ -11,7 +11,7 @@ from sedd.config import sampling_steps
 from sedd.diffusion.samplers import start
 from sedd.errors import DataError
 from sedd.objective import Diffusion
-from sedd.results.trace import Trace, build_trace, identity
+from sedd.results.trace import KIND, Trace, build_trace
 from sedd.sampling.prompt import Prompt
 
 
@@ -60,7 +60,9 @@ def draw_trace(
         generator=model.generator(seed, "trace"),
         on_step=lambda step, x: record(x),
     )
-    provenance = model.provenance(identity(model.experiment), seed).model_dump(exclude_none=True)
+    provenance = model.provenance(KIND.identity(model.experiment), seed).model_dump(
+        exclude_none=True
+    )
     about = {
         "experiment": model.name,
         "checkpoint_step": model.step,

@@ -5,7 +5,7 @@ Wildcards are those of a rule's output, as strings: experiment, step, dataset, .
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,18 +22,17 @@ from sedd.config import (
     load_project,
     load_subject,
     load_table,
-    measured_steps,
 )
 from sedd.errors import ConfigError, SeddError
 from sedd.paths import cluster_file, experiment_file, table_file
-from sedd.results import checkpoint
-from sedd.workflow.rules import RULES
+from sedd.results.kinds import KINDS
+from sedd.workflow.rules import rules
 
 # what the target rules of the Snakefile ask for, as rules whose files they are
-TARGETS = {
+TARGETS: dict[str, Collection[str]] = {
     "data": ("tokenize",),
     "checkpoints": ("train", "curves"),
-    "evaluations": ("perplexity", "sample", "trace", "generative", "mauve"),
+    "evaluations": KINDS.keys(),
     "tables": ("table", "figure"),
     "reports": ("report", "figures", "compare", "overview"),
 }
@@ -76,25 +75,25 @@ class Build:
 
     def targets(self, kind: str) -> list[str]:
         """Every file of a kind: one of TARGETS, or the name of a rule."""
-        rules = TARGETS.get(kind, (kind,))
-        return [path for rule in rules for job in self.jobs(rule) for path in job.outputs]
+        names = TARGETS.get(kind, (kind,))
+        return [path for rule in names for job in self.jobs(rule) for path in job.outputs]
 
     def jobs(self, rule: str) -> list[Job]:
         """Every job of a rule, once each."""
-        found = RULES[rule]
-        wanted = [*found.build_jobs(self)]
+        definition = rules()[rule]
+        jobs = definition.build_jobs(self)
         for subject in self.experiments.values():
-            wanted += found.jobs(subject)
-        distinct = {tuple(sorted(job.items())): job for job in wanted}
+            jobs += definition.jobs(subject)
+        distinct = {tuple(sorted(job.items())): job for job in jobs}
         return [self._job(rule, job) for job in distinct.values()]
 
     def inputs(self, rule: str, wildcards: Any) -> list[str]:
         """The files that a job reads. Raises SeddError for a job that cannot exist."""
-        return RULES[rule].inputs(self, wildcards)
+        return rules()[rule].inputs(self, wildcards)
 
     def settings(self, rule: str, wildcards: Any) -> Any:
         """The settings that a job depends on. Snakemake keeps them as `params` and runs the job again if they change."""
-        return RULES[rule].settings(self, wildcards)
+        return rules()[rule].settings(self, wildcards)
 
     def resources(self, *, computes: bool) -> dict[str, Any]:
         """Snakemake's resources of a short job, which gets as much as one process of a training job.
@@ -141,21 +140,8 @@ class Build:
     def files_of(self, rule: str, name: str) -> list[str]:
         """Every file that a rule makes for one experiment, which need not belong to the build."""
         return [
-            path for job in RULES[rule].jobs(self.subject(name)) for path in _outputs(rule, job)
+            path for job in rules()[rule].jobs(self.subject(name)) for path in _outputs(rule, job)
         ]
-
-    def weights(self, name: str, step: int | None = None) -> list[str]:
-        """The checkpoint file of a run, by default the last.
-
-        Empty for a pretrained model, and for a name that is not an experiment.
-        """
-        if step is None and not experiment_file(name).is_file():
-            return []
-        subject = self.subject(name)
-        if not isinstance(subject, Experiment):
-            return []
-        step = measured_steps(subject)[-1] if step is None else step
-        return [checkpoint.PATH.format(experiment=name, step=step)]
 
     def _check_files(self) -> None:
         """Raise SeddError with the problems of every file that the build names."""
@@ -173,4 +159,4 @@ class Build:
 
 
 def _outputs(rule: str, job: dict[str, Any]) -> list[str]:
-    return [path.format(**job) for path in RULES[rule].outputs]
+    return [path.format(**job) for path in rules()[rule].outputs]

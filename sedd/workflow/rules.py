@@ -1,5 +1,7 @@
 """What each Snakemake rule makes from what: its jobs in a build, outputs, inputs and settings.
 
+The rules of results of a checkpoint are those of `sedd.results.kinds`; the others are in RULES.
+
 A rule of `workflow/rules` spells its outputs literally, and the YAML file that it is about; a test compares the outputs.
 """
 
@@ -12,13 +14,10 @@ from typing import TYPE_CHECKING, Any
 from sedd.config import (
     AnyExperiment,
     Experiment,
-    draw_settings,
     evaluated_steps,
     load_dataset,
-    measured_split,
     measured_steps,
     needed_tokens,
-    reference_dataset,
     training_tokens,
 )
 from sedd.paths import (
@@ -27,19 +26,16 @@ from sedd.paths import (
     figures_dir,
     folder_name,
     index_page_file,
-    name_of_folder,
     report_file,
-    samples_file,
     table_stem,
 )
 from sedd.registry import METRICS
-from sedd.results import checkpoint, curves, generative, mauve, perplexity, samples, tokens, trace
+from sedd.results import checkpoint, curves, samples, tokens
+from sedd.results.kind import Job, Kind
+from sedd.results.kinds import KINDS
 
 if TYPE_CHECKING:
     from sedd.workflow.build import Build
-
-
-Job = dict[str, Any]  # the wildcards of one job, by name
 
 
 @dataclass(frozen=True)
@@ -77,97 +73,13 @@ def _train_inputs(build: Build, wildcards: Any) -> list[str]:
     earlier = [step for step in measured_steps(experiment) if step < int(wildcards.step)]
     return [
         *(path for split in training_tokens(experiment) for path in tokens.files(*split)),
-        *(build.weights(wildcards.experiment, earlier[-1]) if earlier else []),
+        *(checkpoint.files(experiment, earlier[-1]) if earlier else []),
     ]
 
 
 def _run_jobs(subject: AnyExperiment) -> list[Job]:
     """One job for each model that is trained here."""
     return [{"experiment": subject.name}] if isinstance(subject, Experiment) else []
-
-
-# sample, trace, perplexity, generative, mauve
-
-
-def _sample_jobs(subject: AnyExperiment) -> list[Job]:
-    """The texts of the `sampling` section at each measured checkpoint, and those that are judged at the last one."""
-    last = measured_steps(subject)[-1]
-    points = [(step, samples.own_drawing(subject)) for step in evaluated_steps(subject)]
-    points += [(last, drawn) for drawn in draw_settings(subject)]
-    return [
-        {
-            "experiment": subject.name,
-            "step": step,
-            "sampler": sampler,
-            "steps": steps,
-            "draws": "" if precision == "float64" else f"_{precision}",
-        }
-        for step, (sampler, steps, precision) in dict.fromkeys(points)
-    ]
-
-
-def _trace_jobs(subject: AnyExperiment) -> list[Job]:
-    """One text of the last checkpoint; none of a model that does not begin from noise."""
-    if not isinstance(subject, Experiment) or subject.graph is None:
-        return []
-    sampler, steps, _ = samples.own_drawing(subject)
-    step = measured_steps(subject)[-1]
-    return [{"experiment": subject.name, "step": step, "sampler": sampler, "steps": steps}]
-
-
-def _perplexity_jobs(subject: AnyExperiment) -> list[Job]:
-    return [
-        {"experiment": subject.name, "step": step, "dataset": dataset}
-        for step in evaluated_steps(subject)
-        for dataset in subject.evaluation.datasets
-    ]
-
-
-def _generative_jobs(subject: AnyExperiment) -> list[Job]:
-    if not draw_settings(subject):
-        return []
-    judge = folder_name(subject.generative.judge)
-    return [{"experiment": subject.name, "step": measured_steps(subject)[-1], "judge": judge}]
-
-
-def _mauve_jobs(subject: AnyExperiment) -> list[Job]:
-    step = measured_steps(subject)[-1]
-    return [
-        {"experiment": subject.name, "step": step, "task": task} for task in subject.mauve.tasks
-    ]
-
-
-def _weights(build: Build, wildcards: Any) -> list[str]:
-    return build.weights(wildcards.experiment, int(wildcards.step))
-
-
-def _perplexity_inputs(build: Build, wildcards: Any) -> list[str]:
-    """The weights, the text, and the training text, whose frequencies make the unigram baseline."""
-    subject = build.subject(wildcards.experiment)
-    text = wildcards.dataset, subject.data.tokenizer, measured_split(subject)
-    splits = [text, *training_tokens(subject)[:1]]
-    return [
-        *_weights(build, wildcards),
-        *(path for split in splits for path in tokens.files(*split)),
-    ]
-
-
-def _generative_inputs(build: Build, wildcards: Any) -> list[str]:
-    """The texts of every point of the grid, and the judge's weights."""
-    name, step = wildcards.experiment, int(wildcards.step)
-    texts = [str(samples_file(name, step, *drawn)) for drawn in draw_settings(build.subject(name))]
-    return [*texts, *build.weights(name_of_folder(wildcards.judge))]
-
-
-def _mauve_inputs(build: Build, wildcards: Any) -> list[str]:
-    """The weights, the real texts, and the weights of the model that makes the features."""
-    subject = build.subject(wildcards.experiment)
-    real = reference_dataset(subject) or "", subject.data.tokenizer, subject.mauve.split
-    return [
-        *_weights(build, wildcards),
-        *tokens.files(*real),
-        *build.weights(subject.mauve.featurizer),
-    ]
 
 
 # tables and pages
@@ -226,10 +138,6 @@ def _overview_inputs(build: Build, wildcards: Any) -> list[str]:
     return [*build.targets("table"), *(str(report_file(name)) for name in build.trained)]
 
 
-def _subject_identity(module: Any) -> Callable[[Build, Any], Any]:
-    return lambda build, wildcards: module.identity(build.subject(wildcards.experiment))
-
-
 def _page_settings(build: Build, wildcards: Any) -> Any:
     """A page shows all settings."""
     return build.subject(wildcards.experiment).model_dump(mode="json")
@@ -261,38 +169,8 @@ RULES: dict[str, Rule] = {
     "curves": Rule(
         jobs=_run_jobs,
         outputs=tuple(curves.PATH.replace("{kind}", kind) for kind in curves.KINDS),
-        inputs=lambda build, wildcards: build.weights(wildcards.experiment),
+        inputs=lambda build, wildcards: checkpoint.files(build.subject(wildcards.experiment)),
         settings=_none,
-    ),
-    "sample": Rule(
-        jobs=_sample_jobs,
-        outputs=(samples.PATH,),
-        inputs=_weights,
-        settings=_subject_identity(samples),
-    ),
-    "trace": Rule(
-        jobs=_trace_jobs,
-        outputs=(trace.PATH, trace.PATH.replace(".json", ".gif")),
-        inputs=_weights,
-        settings=_subject_identity(trace),
-    ),
-    "perplexity": Rule(
-        jobs=_perplexity_jobs,
-        outputs=(perplexity.PATH,),
-        inputs=_perplexity_inputs,
-        settings=_subject_identity(perplexity),
-    ),
-    "generative": Rule(
-        jobs=_generative_jobs,
-        outputs=(generative.PATH,),
-        inputs=_generative_inputs,
-        settings=_subject_identity(generative),
-    ),
-    "mauve": Rule(
-        jobs=_mauve_jobs,
-        outputs=(mauve.PATH,),
-        inputs=_mauve_inputs,
-        settings=_subject_identity(mauve),
     ),
     "table": Rule(
         build_jobs=_table_jobs,
@@ -336,3 +214,17 @@ RULES: dict[str, Rule] = {
         settings=_none,
     ),
 }
+
+
+def rules() -> dict[str, Rule]:
+    """Every rule by name, those of added kinds of results included."""
+    return RULES | {name: _rule_of(kind) for name, kind in KINDS.items()}
+
+
+def _rule_of(kind: Kind) -> Rule:
+    return Rule(
+        outputs=kind.outputs,
+        inputs=lambda build, wildcards: kind.inputs(build.subject(wildcards.experiment), wildcards),
+        settings=lambda build, wildcards: kind.identity(build.subject(wildcards.experiment)),
+        jobs=kind.jobs,
+    )

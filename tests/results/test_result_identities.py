@@ -11,16 +11,13 @@ from pydantic import create_model
 
 from sedd.config import Experiment, Identity, load_dataset, load_experiment, load_subject
 from sedd.config.sections.training import Training
-from sedd.results import checkpoint, generative, mauve, perplexity, samples, tokens, trace
+from sedd.results import checkpoint, tokens
+from sedd.results.kinds import KINDS
 
 PINNED = ROOT / "tests/golden/identities.json"
-KINDS = {
-    "checkpoint": checkpoint,
-    "samples": samples,
-    "trace": trace,
-    "perplexity": perplexity,
-    "generative": generative,
-    "mauve": mauve,
+IDENTITIES = {
+    "checkpoint": checkpoint.identity,
+    **{{"sample": "samples"}.get(rule, rule): kind.identity for rule, kind in KINDS.items()},
 }
 
 
@@ -31,7 +28,7 @@ def shipped(kind: str) -> list[str]:
 def identities() -> dict[str, dict[str, Identity]]:
     """Of every shipped experiment and dataset."""
     found: dict[str, dict[str, Identity]] = {
-        name: {kind: module.identity(load_subject(name)) for kind, module in KINDS.items()}
+        name: {kind: identity(load_subject(name)) for kind, identity in IDENTITIES.items()}
         for name in shipped("experiments")
     }
     datasets = {name: tokens.identity(load_dataset(name)) for name in shipped("datasets")}
@@ -87,7 +84,7 @@ def test_an_edit_changes_the_identities_that_it_concerns_and_no_other(
     after = load_subject("tiny_absorb", [override], writes=False)
     assert isinstance(after, Experiment)
     assert {
-        kind for kind, module in KINDS.items() if module.identity(before) != module.identity(after)
+        kind for kind, identity in IDENTITIES.items() if identity(before) != identity(after)
     } == expected
 
 

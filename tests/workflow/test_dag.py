@@ -16,7 +16,7 @@ from sedd.config import (
     sampling_steps,
 )
 from sedd.results import checkpoint, generative, mauve, perplexity, samples, tokens, trace
-from sedd.workflow.rules import RULES
+from sedd.workflow.rules import rules
 
 SMOKE = ("--configfile", "config/smoke.yaml")
 
@@ -120,10 +120,10 @@ def test_mistakes_in_several_files_end_a_dry_run_with_their_lines(project):
 def test_rules_and_package_spell_every_output_the_same():
     text = "\n".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
     blocks = re.split(r"^rule (\w+):$", text, flags=re.MULTILINE)[1:]
-    rules = dict(zip(blocks[::2], blocks[1::2], strict=True))
-    assert rules.keys() == RULES.keys()
-    for name, rule in RULES.items():
-        outputs = rules[name].partition("output:")[2].partition("log:")[0]
+    texts = dict(zip(blocks[::2], blocks[1::2], strict=True))
+    assert texts.keys() == rules().keys()
+    for name, rule in rules().items():
+        outputs = texts[name].partition("output:")[2].partition("log:")[0]
         literal = re.findall(r'"(results/[^"]*)"', outputs)
         assert sorted(literal) == sorted(rule.outputs), name
 
