@@ -51,7 +51,9 @@ def metrics_file(experiment: str) -> Path:
 
 
 def curves_dir(experiment: str) -> Path:
-    """The trainer's metrics as CSV, kept beside the checkpoints: `train.csv`, `validation.csv`, `start.csv`."""
+    """The trainer's metrics as CSV, kept beside the checkpoints: `train.csv`, `validation.csv`,
+    `start.csv`.
+    """
     return run_dir(experiment) / "curves"
 
 
@@ -60,7 +62,9 @@ def checkpoint_file(experiment: str, step: int) -> Path:
 
 
 def identity_file(experiment: str) -> Path:
-    """The settings and tokens that the trainer's folder, and so every checkpoint of the run, belongs to."""
+    """The settings and tokens that the trainer's folder, and so every checkpoint of the run,
+    belongs to.
+    """
     return train_dir(experiment) / "identity.json"
 
 
@@ -73,7 +77,9 @@ def kept_checkpoint_file(experiment: str, step: int) -> Path:
 
 
 def jobs_dir(experiment: str) -> Path:
-    """Training jobs: the record of the newest job, and a folder JOB_ID for each with one log per process."""
+    """Training jobs: the record of the newest job, and a folder JOB_ID for each with one log per
+    process.
+    """
     return run_dir(experiment) / "jobs"
 
 

@@ -1,11 +1,11 @@
 """The plain computation of the same numbers: the baseline of the benchmarks.
 
 Each step follows its definition: every block computes its own modulations, the network scores all
-states at all positions, (B, L, V), the loss and the reverse steps run on this table, and the optimizer
-and the moving average update one tensor after the other. The cost is about that of the official code:
-as there, the rotation also covers the values, by the angle 0; the logits are scaled in two steps; and
-each term of the loss gathers its rows from the table. Used for comparison only: it loses digits where
-the definitions of `sedd.diffusion` do not.
+states at all positions, (B, L, V), the loss and the reverse steps run on this table, and the
+optimizer and the moving average update one tensor after the other. The cost is about that of the
+official code: as there, the rotation also covers the values, by the angle 0; the logits are scaled
+in two steps; and each term of the loss gathers its rows from the table. Used for comparison only:
+it loses digits where the definitions of `sedd.diffusion` do not.
 
 B batch, L sequence length, V states, H hidden width, h heads, D head width.
 """

@@ -98,7 +98,9 @@ class LanguageModel:
         return sampler_generator(seed, *name, precision=precision, device=self.device)
 
     def provenance(self, identity: Identity, seed: int, seconds: float | None = None) -> Provenance:
-        """Where a result of this model comes from. identity: the settings that the result depends on."""
+        """Where a result of this model comes from. identity: the settings that the result depends
+        on.
+        """
         return Provenance(
             config_sha256=self.experiment.sha256(),
             identity_sha256=section_sha256(identity),

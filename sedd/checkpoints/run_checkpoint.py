@@ -66,7 +66,8 @@ def save(content: dict[str, Any], path: Path) -> None:
                 if isinstance(error.__context__, OSError):
                     raise error.__context__ from None
                 raise
-        # the hash comes before the rename, so that a crash in between leaves no checkpoint without one
+        # the hash comes before the rename, so that a crash in between leaves no checkpoint without
+        # one
         write_text(hash_file(path), f"{hashing.sha256.hexdigest()}  {path.name}\n")
 
 

@@ -25,7 +25,8 @@ T = TypeVar("T")
 
 
 def check_project(paths: Sequence[Path] = ()) -> list[ConfigError]:
-    """One ConfigError for each file with problems; by default, all YAML files in config/ are checked.
+    """One ConfigError for each file with problems; by default, all YAML files in config/ are
+    checked.
 
     The folder of a file says its kind (config/experiments, model, datasets, tables, cluster; other
     files are builds). Names of other files must exist. The experiments of a build must also fit

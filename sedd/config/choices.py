@@ -1,4 +1,6 @@
-"""Settings that name an entry of a registry: checked against the names registered at the time of validation."""
+"""Settings that name an entry of a registry: checked against the names registered at the time of
+validation.
+"""
 
 from __future__ import annotations
 

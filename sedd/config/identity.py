@@ -1,6 +1,7 @@
 """Identities: the settings that a result depends on, as flat `section.key: value` pairs.
 
-A key at its default is left out, so that a key added to the configuration later leaves every identity as it is.
+A key at its default is left out, so that a key added to the configuration later leaves every
+identity as it is.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ class Keys:
         }
 
 
-# Everything that determines the weights after a number of steps; what is excluded only observes the training.
+# Everything that determines the weights after a number of steps; what is excluded only observes the
+# training.
 WEIGHTS = Keys(
     include=("seed", "objective", "model", "graph", "noise", "data", "training"),
     exclude=(
@@ -59,8 +61,8 @@ WEIGHTS = Keys(
 def training_identity(experiment: Experiment) -> Identity:
     """The settings that determine the weights at a given step.
 
-    The number of steps counts only if a learning-rate decay depends on it. `model.scale_by_sigma` counts only if it
-    differs from what the objective and the graph imply.
+    The number of steps counts only if a learning-rate decay depends on it. `model.scale_by_sigma`
+    counts only if it differs from what the objective and the graph imply.
     """
     identity = WEIGHTS.identity(experiment)
     if not experiment.training.decay_fraction:
@@ -74,7 +76,9 @@ def training_identity(experiment: Experiment) -> Identity:
 
 
 def run_identity(experiment: Experiment, tokens_sha256: str) -> Identity:
-    """`training_identity` and the hash of the training tokens: each run folder belongs to one such identity."""
+    """`training_identity` and the hash of the training tokens: each run folder belongs to one such
+    identity.
+    """
     return {**training_identity(experiment), "tokens_sha256": tokens_sha256}
 
 

@@ -193,7 +193,9 @@ def refused(what: str) -> ConfigError:
 
 
 def refuse_foreign_folder(subject: AnyExperiment) -> None:
-    """Raise ConfigError if the new name belongs to another experiment, or to a run of other weights."""
+    """Raise ConfigError if the new name belongs to another experiment, or to a run of other
+    weights.
+    """
     path = experiment_file(subject.name)
     if path.is_file():
         raise refused(f"{subject.name!r} is an experiment of its own, {path}: choose another name")

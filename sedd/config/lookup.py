@@ -13,7 +13,8 @@ from sedd.paths import CONFIG, experiment_file
 
 
 def subject_name(name: str) -> str:
-    """The experiment for `name`: `name` itself, or the experiment that measures this hub id or folder.
+    """The experiment for `name`: `name` itself, or the experiment that measures this hub id or
+    folder.
 
     Raises ConfigError with an example if no experiment measures this model.
     """

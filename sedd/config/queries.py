@@ -48,7 +48,9 @@ def text_length(subject: AnyExperiment) -> int:
 
 
 def sampling_steps(subject: AnyExperiment, length: int | None = None) -> int:
-    """Steps of the sampler for a text of `length` tokens, by default `text_length`, as in the name of a file of samples."""
+    """Steps of the sampler for a text of `length` tokens, by default `text_length`, as in the name
+    of a file of samples.
+    """
     sampling = subject.sampling
     return _steps(sampling.sampler, sampling.steps, length or text_length(subject))
 

@@ -1,8 +1,8 @@
 """The absorbing graph: a token moves to the mask, at rate 1, and stays there.
 
 Legend in `graph`. The mask is state V - 1 = vocab_size. Only masked positions have a loss, and only
-they move in reverse. At a masked position the true ratio of y = x0 is 1 / (e^sigma - 1), and that of
-every other token is 0. Source: Lou et al. 2024, Q_absorb.
+they move in reverse. At a masked position the true ratio of y = x0 is 1 / (e^sigma - 1), and that
+of every other token is 0. Source: Lou et al. 2024, Q_absorb.
 """
 
 from __future__ import annotations

@@ -10,10 +10,10 @@ stratified: each draw of a sequence takes a random quantile from its own stratum
     For the absorbing graph, strata are of the number k of masked tokens. With l = 1 - e^-sigma, the
     bound is the integral of dl / l times the cost of the masked tokens. 1 / l times the probability
     of k masked tokens among L is 1 / k times the density Beta(k, L - k + 1) of l, which is the
-    density of the k-th smallest of L uniforms. So for k drawn uniformly, and l that order statistic,
-    the weight is L / k. Draws with few masked tokens have the largest variance, by 1 / k, and cost
-    least. So k = ceil(L u^2), which has a density of about 1 / sqrt(k), and the weight is multiplied
-    by 1 / (L P(k)). Unbiased for any network.
+    density of the k-th smallest of L uniforms. So for k drawn uniformly, and l that order
+    statistic, the weight is L / k. Draws with few masked tokens have the largest variance, by 1 /
+    k, and cost least. So k = ceil(L u^2), which has a density of about 1 / sqrt(k), and the weight
+    is multiplied by 1 / (L P(k)). Unbiased for any network.
 
 As in the paper, the mean is over [eps, 1] rather than [0, 1], and the distribution at time 1 counts
 as the limit. B batch, L sequence length. sigma: total noise.
@@ -60,11 +60,13 @@ def likelihood_bound(
     fused: bool | None = None,
     loss: WeightedLoss | None = None,
 ) -> Tensor:
-    """Estimated bound of each sequence in nats, (B,) float64: the mean over `num_draws` draws of noise.
+    """Estimated bound of each sequence in nats, (B,) float64: the mean over `num_draws` draws of
+    noise.
 
     model: the first argument of the loss. x0: (B, L) clean tokens.
     fused: as in `score_entropy_loss`.
-    loss: the score entropy by default. Any loss whose mean over time, weighted by dsigma, is a bound.
+    loss: the score entropy by default. Any loss whose mean over time, weighted by dsigma, is a
+        bound.
 
     Sequences are independent of one another, so their variance gives the standard error of a mean
     over sequences. Raises ValueError for num_draws < 1 or an unknown estimator.

@@ -4,8 +4,8 @@
 right to a relative error of 1e-7.
 "float32" runs an exponential race, as the paper's runs did: the state with the largest
 weight / exponential wins, in the precision of the weights. In float32 the exponentials come from
-uniforms on a grid of 2^-24, so none is below 6e-8. States rarer than that hardly ever win, and texts
-drawn in many steps lose entropy (Zheng et al. 2024, "Masked diffusion models are secretly
+uniforms on a grid of 2^-24, so none is below 6e-8. States rarer than that hardly ever win, and
+texts drawn in many steps lose entropy (Zheng et al. 2024, "Masked diffusion models are secretly
 time-agnostic masked models", arXiv 2409.02908).
 
 n rows, V states.
@@ -34,7 +34,8 @@ class RowCdf:
         self.weights = weights  # (n, V), >= 0
         self.width = min(BLOCK, weights.shape[1])
         whole = weights.shape[1] // self.width * self.width
-        # in the precision of the weights, ten times faster than in float64: right to 1e-7 of a block
+        # in the precision of the weights, ten times faster than in float64: right to 1e-7 of a
+        # block
         sums = [weights[:, :whole].unflatten(1, (-1, self.width)).sum(-1)]
         if whole < weights.shape[1]:
             sums.append(weights[:, whole:].sum(-1, keepdim=True))

@@ -54,8 +54,8 @@ def sample_left_to_right(
     prefix: (P,) or (B, P) first tokens. temperature: divides the logits.
     top_p: draw from the likeliest tokens of this total mass.
     precision: of the draws, as in `samplers.sample`.
-    on_step: called with the index of each drawn position and the texts (B, L); later positions still
-        hold the start state.
+    on_step: called with the index of each drawn position and the texts (B, L); later positions
+        still hold the start state.
     """
     batch, length = shape
     x = torch.full((batch, length + 1), start, device=device)

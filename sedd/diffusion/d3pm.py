@@ -1,9 +1,9 @@
 """Discrete-time diffusion with a denoiser: the bound of D3PM, step by step.
 
-Step i of T takes x_{i-1} to x_i. sigma_i = sigma(i / T) is the total noise after it, with sigma_0 = 0.
-The last step leaves nothing of the text, so the bound has no term for the limit distribution.
-The reverse step is p(x_{i-1} | x_i) = sum over x0 of mu(x0) q(x_{i-1} | x_i, x0). The bound is the sum
-over i of KL(q(x_{i-1} | x_i, x0) || p(x_{i-1} | x_i)), called the divergence of step i below.
+Step i of T takes x_{i-1} to x_i. sigma_i = sigma(i / T) is the total noise after it, with sigma_0 =
+0. The last step leaves nothing of the text, so the bound has no term for the limit distribution.
+The reverse step is p(x_{i-1} | x_i) = sum over x0 of mu(x0) q(x_{i-1} | x_i, x0). The bound is the
+sum over i of KL(q(x_{i-1} | x_i, x0) || p(x_{i-1} | x_i)), called the divergence of step i below.
 
 absorb:  at a masked position the divergence is -log mu(x0) times the probability that the reverse
          step i unmasks it.
@@ -47,7 +47,9 @@ class StepGrid:
         return torch.ceil(t.double() * self.num_steps - 1e-6).clamp(1, self.num_steps).long()
 
     def levels(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """sigma before and after the steps `index`, each float64 of its shape; infinite after the last."""
+        """sigma before and after the steps `index`, each float64 of its shape; infinite after the
+        last.
+        """
         i = index.double()
         before, after = (self.noise(at / self.num_steps)[0] for at in (i - 1, i))
         infinite = torch.full_like(after, torch.inf)

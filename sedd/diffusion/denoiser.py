@@ -1,7 +1,7 @@
 """Score networks from denoisers: networks that predict the clean token at each position.
 
-A denoiser gives mu(y), the probability that the clean token is y given the noisy text: the softmax of
-its logits over the vocabulary. The scores follow from mu, see `Graph.denoiser_scores`. For the
+A denoiser gives mu(y), the probability that the clean token is y given the noisy text: the softmax
+of its logits over the vocabulary. The scores follow from mu, see `Graph.denoiser_scores`. For the
 absorbing graph s = mu / (e^sigma - 1), so a score network and a denoiser are the same thing (Ou et
 al. 2024, "Your absorbing discrete diffusion secretly models the conditional distributions of clean
 data", arXiv 2406.03736, theorem 1). So every sampler of score networks samples from denoisers too.

@@ -1,9 +1,9 @@
 """First-hitting sampler for the absorbing graph: one token per step, at exactly drawn times.
 
-Let lambda = 1 - e^-sigma be the noise level. Going back from lambda, each of n masked tokens is still
-masked at lambda' < lambda with probability lambda' / lambda, independently. So the first unmasking
-happens at lambda u^(1/n), u uniform, at any of the n positions with equal probability. There is no
-error from a time grid. Each masked token costs one network call.
+Let lambda = 1 - e^-sigma be the noise level. Going back from lambda, each of n masked tokens is
+still masked at lambda' < lambda with probability lambda' / lambda, independently. So the first
+unmasking happens at lambda u^(1/n), u uniform, at any of the n positions with equal probability.
+There is no error from a time grid. Each masked token costs one network call.
 Source: Zheng et al. 2024, arXiv 2409.02908.
 
 B batch, L sequence length.

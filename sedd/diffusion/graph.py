@@ -1,8 +1,8 @@
 """Forward processes over single tokens: transitions, score entropy and reverse steps, as defined.
 
-A graph defines the mathematics only, as tables of probabilities (B, L, V). Every graph runs on these
-definitions. `sedd.diffusion.fast` computes the same numbers without the tables for the graphs that
-it knows.
+A graph defines the mathematics only, as tables of probabilities (B, L, V). Every graph runs on
+these definitions. `sedd.diffusion.fast` computes the same numbers without the tables for the graphs
+that it knows.
 
 B batch, L sequence length, V states: the vocabulary, plus the mask as last state if absorbing.
 x0, x: (B, L) clean and noisy states.
@@ -73,8 +73,8 @@ class Graph(ABC):
         """Denoising score entropy of each position, in nats, without the weight dsigma.
 
         The sum over y != x of w_y [s_y - r_y log s_y + r_y (log r_y - 1)], with the score
-        s = exp(log_score), the true ratio r_y = p(y | x0) / p(x | x0), and the rate w_y from y to x.
-        Returns (B, L): at least 0, and exactly 0 where s = r.
+        s = exp(log_score), the true ratio r_y = p(y | x0) / p(x | x0), and the rate w_y from y to
+        x. Returns (B, L): at least 0, and exactly 0 where s = r.
         Source: Lou et al. 2024, denoising score entropy.
         """
 
@@ -96,9 +96,10 @@ class Graph(ABC):
     def denoiser_scores(self, logits: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
         """Scores implied by a prediction mu of the clean token: (n, V), 1 at x.
 
-        The sum over x0 of mu(x0) p(y | x0) / p(x | x0), with mu the softmax of the first `vocab_size`
-        columns of logits (n, V). Tokens x0 that cannot become x count nothing. x, sigma: (n,).
-        This definition holds a table (n, vocab_size, V). Graphs with a closed form override it.
+        The sum over x0 of mu(x0) p(y | x0) / p(x | x0), with mu the softmax of the first
+        `vocab_size` columns of logits (n, V). Tokens x0 that cannot become x count nothing. x,
+        sigma: (n,). This definition holds a table (n, vocab_size, V). Graphs with a closed form
+        override it.
         """
         mu = logits[:, : self.vocab_size].softmax(-1)
         clean = torch.arange(self.vocab_size, device=x.device).expand_as(mu)

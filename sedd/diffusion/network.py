@@ -20,9 +20,9 @@ class SplitNetwork(Protocol):
 
     log_score = features @ weight.T + bias - offset, except at the current token, where it is 0.
 
-    Optional attribute `constant_input_invariant`: true if identical tokens have the same features at
-    every position, for any number of positions. On a CPU, a sampler then runs the network on one mask
-    while all positions are masked.
+    Optional attribute `constant_input_invariant`: true if identical tokens have the same features
+    at every position, for any number of positions. On a CPU, a sampler then runs the network on one
+    mask while all positions are masked.
     """
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:

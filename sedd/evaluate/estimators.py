@@ -1,6 +1,7 @@
 """Variance of the two estimators of the bound, on the same sequences and at equal cost.
 
-S sequences, each estimated R times from K random times: R x K network calls per sequence for either estimator.
+S sequences, each estimated R times from K random times: R x K network calls per sequence for either
+estimator.
 """
 
 from __future__ import annotations
@@ -28,11 +29,15 @@ ESTIMATORS: tuple[Estimator, ...] = typing.get_args(Estimator)
 def compare_estimators(
     run: LanguageModel, dataset: str, *, sequences: int, draws: int, repeats: int, seed: int
 ) -> dict[str, Any]:
-    """Mean, variance and standard error of each estimator on the measured split of a dataset, in nats per token.
+    """Mean, variance and standard error of each estimator on the measured split of a dataset, in
+    nats per token.
 
-    variance: of the estimate of one sequence around its expectation, mean over sequences. standard_error: of the mean over
-    sequences, from the spread of their estimates. standard_error_of_draws: the share of it that is due to the random times.
-    variance_ratio: variance of `paper` divided by that of `stratified`: the factor by which `stratified` needs fewer network
+    variance: of the estimate of one sequence around its expectation, mean over sequences.
+        standard_error: of the mean over
+    sequences, from the spread of their estimates. standard_error_of_draws: the share of it that is
+    due to the random times.
+    variance_ratio: variance of `paper` divided by that of `stratified`: the factor by which
+        `stratified` needs fewer network
     calls for the same variance. ratio_error: relative standard error of the ratio.
     """
     if not isinstance(run, NetworkModel) or run.is_exact:
@@ -53,7 +58,8 @@ def compare_estimators(
             "standard_error": (nats.std(1) / math.sqrt(len(x0))).mean().item(),
             "standard_error_of_draws": (variance / len(x0)).sqrt().item(),
         }
-    # a variance of R draws has a relative standard error of sqrt(2 / (R - 1)), somewhat more for heavy tails
+    # a variance of R draws has a relative standard error of sqrt(2 / (R - 1)), somewhat more for
+    # heavy tails
     error = math.sqrt(2 * 2 / (len(x0) * (repeats - 1)))
     return {
         "experiment": run.experiment.name,

@@ -1,4 +1,6 @@
-"""Every measurement that an experiment asks for, of one checkpoint; current results are not made again."""
+"""Every measurement that an experiment asks for, of one checkpoint; current results are not made
+again.
+"""
 
 from __future__ import annotations
 

@@ -1,13 +1,15 @@
 """Generative perplexity: how likely a causal judge finds the texts that a model wrote.
 
-Two means over texts are in use, and they do not compare. Text i has n_i scored tokens with s_i nats in total:
+Two means over texts are in use, and they do not compare. Text i has n_i scored tokens with s_i nats
+in total:
 
     mean over sequences   mean_i exp(s_i / n_i)              the paper's code
     corpus                exp(sum_i s_i / sum_i n_i)         MDLM, Duo
 
-The first token of a text is never scored. A text longer than the judge's context is scored in chunks, without the first token of
-each chunk. A judge may prefer repetitive texts, so the entropy of the tokens is reported beside its number: the entropy of the
-token frequencies within a text, in the model's vocabulary, as a mean over texts.
+The first token of a text is never scored. A text longer than the judge's context is scored in
+chunks, without the first token of each chunk. A judge may prefer repetitive texts, so the entropy
+of the tokens is reported beside its number: the entropy of the token frequencies within a text, in
+the model's vocabulary, as a mean over texts.
 """
 
 from __future__ import annotations
@@ -37,7 +39,8 @@ def judge_texts(
 ) -> JudgedTexts:
     """Both perplexities and the entropy, with standard errors over texts, and counts.
 
-    texts: tokenized again if the judge's vocabulary is not that of `tokens`. Raises DataError if no text can be scored.
+    texts: tokenized again if the judge's vocabulary is not that of `tokens`. Raises DataError if no
+        text can be scored.
     """
     retokenized = judge.tokenizer.sha256 != tokenizer.sha256
     judge_tokens = judge.tokenizer.encode_batch(texts) if retokenized else tokens
@@ -88,7 +91,9 @@ def score(
 
 
 def split(text: Sequence[int], judge: Judge) -> Iterator[Sequence[int]]:
-    """Chunks that fit the judge's context; a last chunk of one token has nothing to score and is left out."""
+    """Chunks that fit the judge's context; a last chunk of one token has nothing to score and is
+    left out.
+    """
     for at in range(0, len(text), judge.max_length):
         if len(chunk := text[at : at + judge.max_length]) >= 2:
             yield chunk

@@ -42,10 +42,11 @@ def check_drawn(experiment: AnyExperiment, step: int) -> None:
 def judge_grid(
     experiment: AnyExperiment, step: int, judge: Judge, world: World | None = None
 ) -> Iterator[tuple[Path, GenerativeResult]]:
-    """Judge each file of samples, write the result and yield it; a current result is yielded as it is.
+    """Judge each file of samples, write the result and yield it; a current result is yielded as it
+    is.
 
-    Several processes share the files, and each yields its own. At the end one file lists all results.
-    Raises DataError, as `check_drawn`.
+    Several processes share the files, and each yields its own. At the end one file lists all
+    results. Raises DataError, as `check_drawn`.
     """
     check_drawn(experiment, step)
     world = world or World(judge.device)

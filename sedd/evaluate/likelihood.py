@@ -1,10 +1,12 @@
 """Perplexity of a text: exact, or an upper bound by Monte Carlo over random times.
 
-The bound of a sequence is the integral over t of its expected weighted loss (Lou et al. 2024). As in the paper's numbers, the
-prior term at t = 1 is left out; it is of the order of e^-sigma(1) nats per token. For an autoregressive model the likelihood is
-exact, and the standard error is that of the mean over sequences.
+The bound of a sequence is the integral over t of its expected weighted loss (Lou et al. 2024). As
+in the paper's numbers, the prior term at t = 1 is left out; it is of the order of e^-sigma(1) nats
+per token. For an autoregressive model the likelihood is exact, and the standard error is that of
+the mean over sequences.
 
-Several processes share the batches of sequences. A killed measurement resumes: see `sedd.runtime.resumable`.
+Several processes share the batches of sequences. A killed measurement resumes: see
+`sedd.runtime.resumable`.
 """
 
 from __future__ import annotations

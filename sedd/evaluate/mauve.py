@@ -1,8 +1,10 @@
-"""MAUVE (Pillutla et al. 2021) between real texts and samples that keep parts of them, as in the paper's Table 5.
+"""MAUVE (Pillutla et al. 2021) between real texts and samples that keep parts of them, as in the
+paper's Table 5.
 
-standard: the first half of each real text is given. infill: the first and the last quarter are given. The feature of a text is
-the last hidden state of a causal language model; `mauve-text` (extra `evaluate`) computes the score from the features.
-R real texts, S samples of each, L tokens, H width.
+standard: the first half of each real text is given. infill: the first and the last quarter are
+given. The feature of a text is the last hidden state of a causal language model; `mauve-text`
+(extra `evaluate`) computes the score from the features. R real texts, S samples of each, L tokens,
+H width.
 """
 
 from __future__ import annotations
@@ -59,8 +61,8 @@ def measure_mauve(
 ) -> MauveResult:
     """The score of a model on one task; the same result in every process.
 
-    The standard error is that of the mean over scores: of each real text's first sample, second sample, and so on. It is None
-    for one sample a text.
+    The standard error is that of the mean over scores: of each real text's first sample, second
+    sample, and so on. It is None for one sample a text.
     """
     experiment, settings = run.experiment, run.experiment.mauve
     real = real_texts(experiment)
@@ -134,7 +136,9 @@ def write_around(run: LanguageModel, task: str, real: Tensor, world: World) -> l
 
 
 def features(featurizer: Judge, texts: Tensor, run: LanguageModel, what: str) -> np.ndarray:
-    """The state at each text's last token, (R, H) float32; texts are tokenized again if the vocabularies differ."""
+    """The state at each text's last token, (R, H) float32; texts are tokenized again if the
+    vocabularies differ.
+    """
     token_ids = [list(row) for row in texts.tolist()]
     if featurizer.tokenizer.sha256 != run.tokenizer.sha256:
         token_ids = featurizer.tokenizer.encode_batch(

@@ -40,7 +40,8 @@ class MeasuredText:
 
 
 def open_text(experiment: AnyExperiment, dataset: str) -> MeasuredText:
-    """The text of a dataset in the experiment's vocabulary and length, at most evaluation.max_sequences of it.
+    """The text of a dataset in the experiment's vocabulary and length, at most
+    evaluation.max_sequences of it.
 
     Raises DataError if the text is missing, in another vocabulary, or shorter than one sequence.
     """
@@ -75,7 +76,8 @@ def open_blocks(dataset: str, tokenizer: str, split: str, length: int) -> TokenB
 def unigram_baselines(experiment: AnyExperiment, text: MeasuredText) -> dict[str, float]:
     """Nats per token of models that know only token frequencies.
 
-    text: the frequencies of the text itself, so its unigram entropy. train: the frequencies of the training split plus one
+    text: the frequencies of the text itself, so its unigram entropy. train: the frequencies of the
+        training split plus one
     each; absent for a pretrained model.
     """
     size = text.tokenizer.vocab_size

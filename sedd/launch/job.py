@@ -94,7 +94,8 @@ class TrainJob:
                 os.environ["CUDA_VISIBLE_DEVICES"] = self.visible_devices
         if environment.num_tasks > 1:
             # submitit may choose an ephemeral port that is in use. The restart count changes the
-            # port after a requeue: a process of the previous attempt may still listen on the old one
+            # port after a requeue: a process of the previous attempt may still listen on the old
+            # one
             attempt = f"{environment.job_id} {os.environ.get('SLURM_RESTART_COUNT', '0')}"
             port = random.Random(attempt).randint(*PORTS)
             os.environ.setdefault("MASTER_PORT", str(port))

@@ -21,7 +21,9 @@ LEVELS = 2**16  # values of the 16 bits that decide about one element
 
 
 def keep_probability(dropout: float) -> float:
-    """Probability of keeping an element: 1 - dropout, rounded to a multiple of 2^-16, at least 2^-16."""
+    """Probability of keeping an element: 1 - dropout, rounded to a multiple of 2^-16, at least
+    2^-16.
+    """
     return max(1, round((1 - dropout) * LEVELS)) / LEVELS
 
 
@@ -40,8 +42,9 @@ def draw_kept(
     """
     batch, blocks, length, width = shape
     draw_device = device if generators is None or not generators else generators[0].device
-    # The masks of a sequence are adjacent in memory, so that one call fills them. Each 64-bit number
-    # decides about four elements: drawing takes most of the time, and a CPU draws one by one.
+    # The masks of a sequence are adjacent in memory, so that one call fills them. Each 64-bit
+    # number decides about four elements: drawing takes most of the time, and a CPU draws one by
+    # one.
     elements_per_number = 64 // 16
     elements = blocks * BRANCHES * length * width
     numbers = torch.empty(

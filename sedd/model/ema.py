@@ -1,4 +1,6 @@
-"""Exponential moving average of the weights, with the warm-up (1 + n) / (10 + n) of the published runs."""
+"""Exponential moving average of the weights, with the warm-up (1 + n) / (10 + n) of the published
+runs.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """The output layer: adaptive layer norm, then a linear map to one logit per state.
 
-B batch, L sequence length, H hidden width, C width of the conditioning, V states. n: number of rows.
+B batch, L sequence length, H hidden width, C width of the conditioning, V states. n: number of
+rows.
 """
 
 from __future__ import annotations

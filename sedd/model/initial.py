@@ -1,8 +1,8 @@
 """Initial weights: the published distribution, drawn from an explicit generator.
 
-Linear layers and the token embedding are uniform within 1 / sqrt(inputs), as in PyTorch. Modulations
-and the vocabulary layer are zero, so that every block begins as the identity, and the log scores of a
-new network depend on the noise alone.
+Linear layers and the token embedding are uniform within 1 / sqrt(inputs), as in PyTorch.
+Modulations and the vocabulary layer are zero, so that every block begins as the identity, and the
+log scores of a new network depend on the noise alone.
 """
 
 from __future__ import annotations

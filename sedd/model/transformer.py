@@ -1,4 +1,5 @@
-"""The network of Lou et al. 2024: a diffusion transformer from tokens and a noise level to log scores.
+"""The network of Lou et al. 2024: a diffusion transformer from tokens and a noise level to log
+scores.
 
 Without noise input, and causal, the same trunk serves the other objectives. Names and shapes of the
 parameters are those of the published checkpoints.
@@ -32,8 +33,8 @@ class DiffusionTransformer(nn.Module):
 
     vocab_size: number of tokens without the mask. absorb: whether there is one extra state.
     cond_dim: C; None: no noise input. causal: a position attends to itself and earlier ones.
-    scale_by_sigma: subtract log(e^sigma - 1) + log(V - 1) from every logit, which makes a new network
-        right on average; None: as published, for the absorbing graph only.
+    scale_by_sigma: subtract log(e^sigma - 1) + log(V - 1) from every logit, which makes a new
+        network right on average; None: as published, for the absorbing graph only.
     generator: for the initial weights, on the CPU; None: torch's global generator.
 
     Attribute dropout_generators: one generator per sequence of the next batches, for the dropout of
@@ -114,10 +115,12 @@ class DiffusionTransformer(nn.Module):
         rows: Tensor | None = None,
         caches: Sequence[KeyValueCache] | None = None,
     ) -> Tensor:
-        """Inputs (n, H) of the vocabulary layer at flat positions `rows` (n,) of x; None: at all B * L.
+        """Inputs (n, H) of the vocabulary layer at flat positions `rows` (n,) of x; None: at all B
+        * L.
 
         sigma: as in `forward`; ignored by a network without noise input.
-        caches: from `new_caches`; x then holds the tokens after the cached ones, and `rows` is None.
+        caches: from `new_caches`; x then holds the tokens after the cached ones, and `rows` is
+            None.
         """
         condition = None
         if self.sigma_map is not None:

@@ -1,4 +1,5 @@
-"""Score entropy (Lou, Meng and Ermon 2024): learn ratios p(y) / p(x) of texts that differ in one token.
+"""Score entropy (Lou, Meng and Ermon 2024): learn ratios p(y) / p(x) of texts that differ in one
+token.
 
 B batch, L sequence length, V vocabulary.
 """
@@ -38,7 +39,8 @@ class TokenProposal:
 class ScoreEntropy(Diffusion):
     """Denoising score entropy, weighted by dsigma.
 
-    vocabulary: estimate the training loss from drawn tokens (absorbing graph only, else ValueError);
+    vocabulary: estimate the training loss from drawn tokens (absorbing graph only, else
+        ValueError);
         None: sum over the whole vocabulary.
     fused: as in `sedd.diffusion.score_entropy_loss`.
     """

@@ -1,4 +1,6 @@
-"""Detokenizers: undo the tokenization of published corpora. An implementation maps the text of a document to text."""
+"""Detokenizers: undo the tokenization of published corpora. An implementation maps the text of a
+document to text.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Graphs: how a token is corrupted. An implementation is a subclass of `sedd.diffusion.Graph`, called with `vocab_size`."""
+"""Graphs: how a token is corrupted. An implementation is a subclass of `sedd.diffusion.Graph`,
+called with `vocab_size`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Metrics of tables. An implementation maps a result and a row of a table to a `sedd.report.table.metrics.Number`."""
+"""Metrics of tables. An implementation maps a result and a row of a table to a
+`sedd.report.table.metrics.Number`.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Noise schedules: how fast tokens are corrupted.
 
-An implementation satisfies `sedd.diffusion.Noise` and is called with the keys of its settings section as
-keyword arguments.
+An implementation satisfies `sedd.diffusion.Noise` and is called with the keys of its settings
+section as keyword arguments.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ class NoiseInfo(Info):
     """Facts about a noise schedule."""
 
     published: Mapping[str, float | None] | None = None
-    """its arguments in the official SEDD code: None for those that a published configuration states, otherwise
-    the constant in that code. None: the official code has no such schedule"""
+    """its arguments in the official SEDD code: None for those that a published configuration
+    states, otherwise the constant in that code. None: the official code has no such schedule
+    """
 
 
 NOISES = Registry(

@@ -1,8 +1,8 @@
 """Objectives: what a network is trained for.
 
-An implementation is a subclass of `sedd.objective.Objective`. `sedd.checkpoints.build` calls it with the
-keys of its settings section (`sedd/config/sections/objective.py`) as keyword arguments, after `vocab_size`
-if `left_to_right`, otherwise after a graph and a noise schedule.
+An implementation is a subclass of `sedd.objective.Objective`. `sedd.checkpoints.build` calls it
+with the keys of its settings section (`sedd/config/sections/objective.py`) as keyword arguments,
+after `vocab_size` if `left_to_right`, otherwise after a graph and a noise schedule.
 """
 
 from __future__ import annotations
@@ -17,13 +17,19 @@ class ObjectiveInfo(Info):
     """Facts about an objective."""
 
     left_to_right: bool = False
-    """autoregressive: has no graph, no noise schedule and no random times, and samples left to right"""
+    """autoregressive: has no graph, no noise schedule and no random times, and samples left to
+    right
+    """
     needs_mask: bool = False
     """defined only for graphs with a mask state"""
     predicts_scores: bool = False
-    """the network returns log scores: they may be scaled by sigma and their loss estimated from sampled tokens"""
+    """the network returns log scores: they may be scaled by sigma and their loss estimated from
+    sampled tokens
+    """
     discrete_time: bool = False
-    """has a finite number of forward steps; its class also takes `time_eps`, the earliest training time"""
+    """has a finite number of forward steps; its class also takes `time_eps`, the earliest training
+    time
+    """
 
 
 OBJECTIVES = Registry(

@@ -55,7 +55,9 @@ class Registry(Mapping[str, InfoT]):
         return len(self._infos)
 
     def names(self, **facts: bool) -> list[str]:
-        """Names with all of these facts, e.g. `names(needs_mask=False)`; without arguments all names."""
+        """Names with all of these facts, e.g. `names(needs_mask=False)`; without arguments all
+        names.
+        """
         return [
             name
             for name, info in self.items()

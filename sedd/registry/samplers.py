@@ -5,7 +5,8 @@ An implementation that runs a diffusion backwards is called by `sedd.objective.D
     sampler(scores, graph, noise, shape, *, clamp, top_p, precision, generator, device, on_step)
 
 with `steps` unless `one_step_per_token`, and `denoise` if `has_denoising_step`; see
-`sedd.diffusion.samplers.sample`. `left_to_right` samplers are methods of the objective that they serve.
+`sedd.diffusion.samplers.sample`. `left_to_right` samplers are methods of the objective that they
+serve.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ class SamplerInfo(Info):
     needs_mask: bool = False
     """runs only on graphs with a mask state"""
     one_step_per_token: bool = False
-    """takes as many steps as a text has tokens and ignores `steps`; otherwise runs on a grid of times"""
+    """takes as many steps as a text has tokens and ignores `steps`; otherwise runs on a grid of
+    times
+    """
     has_denoising_step: bool = False
     """can end with an additional step that removes the remaining noise (`denoise`)"""
     published_name: str | None = None

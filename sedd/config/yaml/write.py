@@ -19,7 +19,9 @@ HEAD = """\
 
 
 class _Representer(RoundTripRepresenter):
-    """Write YAML that every parser reads alike: `null`, floats with a point, escaped control characters."""
+    """Write YAML that every parser reads alike: `null`, floats with a point, escaped control
+    characters.
+    """
 
     def represent_float(self, data: float) -> ScalarNode:
         text = repr(data)

@@ -35,7 +35,8 @@ def jump_(
 ) -> None:
     """Redraw `rows` (r,) of the flat states, exactly; only rows that jump draw a new state.
 
-    table: (r, V), or (1, V) if all rows share one. top_p: a jump goes to one of the likeliest states
+    table: (r, V), or (1, V) if all rows share one. top_p: a jump goes to one of the likeliest
+        states
     of this total mass.
     """
     cdf = RowCdf(table)

@@ -23,7 +23,8 @@ class FastParts(Protocol):
     """The loss and the reverse step of a graph in forms that need no table of all positions."""
 
     def row_terms(self, sigma: Tensor, offset: Tensor, x: Tensor, x0: Tensor) -> RowTerms:
-        """Terms of the sum over the vocabulary in `Graph.score_entropy`, for n positions with a loss.
+        """Terms of the sum over the vocabulary in `Graph.score_entropy`, for n positions with a
+        loss.
 
         All arguments have shape (n,). offset: subtracted from every logit, see
         `SplitNetwork.log_score_offset`.

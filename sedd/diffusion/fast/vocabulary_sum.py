@@ -1,13 +1,13 @@
 """Sums over the vocabulary, and their gradients, without a table of logits.
 
-The score entropy of a position is a plain sum over states, without the normalizer of a softmax. With
-the logits z = h W^T + b of row n, each graph can write it as
+The score entropy of a position is a plain sum over states, without the normalizer of a softmax.
+With the logits z = h W^T + b of row n, each graph can write it as
 
     value_n = a_n sum_rest (e^z_ny - r_n - r_n (z_ny - log r_n)) + q_n (e^u_n - 1 - u_n)
     u_n = z_n,target + d_n
 
-where `rest` is all states but the target and, unless r = 0, the current one. So one pass over chunks
-of the vocabulary gives the values and all gradients. No table n x V ever exists.
+where `rest` is all states but the target and, unless r = 0, the current one. So one pass over
+chunks of the vocabulary gives the values and all gradients. No table n x V ever exists.
 
 n rows, H features, V states in the sum (never the mask).
 h: (n, H). W: (V, H) or (V + 1, H). b: (V,) or (V + 1,).
@@ -33,11 +33,12 @@ from sedd.diffusion.fast.precision import (
 # cache. CUDA, calculated: a chunk takes about 10 kernels, 5 us each to launch. At n = 32k rows of
 # 768 features, 2^26 elements make 25 chunks: 1.3 ms of launches beside 8 ms of products at
 # 989 TFLOP/s and some 13 ms of memory traffic (26 bytes per element), for a table of 256 MiB (half
-# as much again in bfloat16). Chunks that fit the second-level cache, 2^22, would take 20 ms to launch.
+# as much again in bfloat16). Chunks that fit the second-level cache, 2^22, would take 20 ms to
+# launch.
 CHUNK_ELEMENTS = {"cpu": 2**19, "cuda": 2**26}
-# A chunk has a multiple of this number of states, so that the rows of its table begin at cache lines.
-# Products into a table that is a state or two wider take up to a tenth longer (CPU, measured at 400
-# to 600 rows of 256 features).
+# A chunk has a multiple of this number of states, so that the rows of its table begin at cache
+# lines. Products into a table that is a state or two wider take up to a tenth longer (CPU, measured
+# at 400 to 600 rows of 256 features).
 CHUNK_MULTIPLE = 64
 
 

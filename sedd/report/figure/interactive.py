@@ -120,7 +120,8 @@ def _draw(plot: Any, figure: Figure, line: Line) -> None:
             base="x", lower="low", upper="high", source=source, line_color=color, name=line.run
         )
         for head in (bars.upper_head, bars.lower_head):
-            head.size, head.line_color = 8, color  # pyright: ignore[reportOptionalMemberAccess,reportAttributeAccessIssue]
+            # pyright: ignore[reportOptionalMemberAccess,reportAttributeAccessIssue]
+            head.size, head.line_color = 8, color
         plot.add_layout(bars)
     elif "low" in columns:
         plot.varea("x", "low", "high", fill_color=color, fill_alpha=0.22, **common)

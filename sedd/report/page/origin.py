@@ -41,8 +41,10 @@ class Start:
 class Cost:
     """Cost of a run.
 
-    training_seconds: wall-clock time of the logged steps, without validation. saving_seconds: wall-clock time that
-    training waited for checkpoints to be written. training_hours: summed over processes; None if the machine is unknown.
+    training_seconds: wall-clock time of the logged steps, without validation. saving_seconds:
+        wall-clock time that
+    training waited for checkpoints to be written. training_hours: summed over processes; None if
+    the machine is unknown.
     """
 
     training_seconds: float
@@ -80,7 +82,9 @@ def origin(
 
 
 def _tokens(experiment: Experiment) -> list[tuple[str, str]]:
-    """The hash of every text that the run was trained, validated or measured on, as far as its tokens are here."""
+    """The hash of every text that the run was trained, validated or measured on, as far as its
+    tokens are here.
+    """
     hashes = []
     if sha256 := _read(identity_file(experiment.name), "settings", "tokens_sha256"):
         hashes.append((f"{experiment.data.dataset}, train", sha256))

@@ -1,4 +1,6 @@
-"""The perplexities that a page shows: for each text and checkpoint a result, a failure, or nothing yet."""
+"""The perplexities that a page shows: for each text and checkpoint a result, a failure, or nothing
+yet.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ class Perplexities:
 
 
 def perplexities(experiment: Experiment) -> Perplexities:
-    """Every perplexity that the experiment asks for or that exists, at the checkpoints of these settings."""
+    """Every perplexity that the experiment asks for or that exists, at the checkpoints of these
+    settings.
+    """
     steps = checkpoint_steps(experiment)
     wanted = evaluated_steps(experiment)
     existing = {
@@ -95,7 +99,9 @@ def failure(log: Path) -> Failure | None:
 
 
 def last_numbers(results: Sequence[PerplexityResult]) -> dict[str, Any]:
-    """For programs: the perplexity, bits per character and nats per token of each text at the last checkpoint."""
+    """For programs: the perplexity, bits per character and nats per token of each text at the last
+    checkpoint.
+    """
     last = max((result.step for result in results), default=None)
     keys = {"perplexity", "bits_per_character", "nats_per_token", "standard_error"}
     return {one.dataset: one.model_dump(include=keys) for one in results if one.step == last}

@@ -11,7 +11,9 @@ from sedd.results.generative import GenerativeResult
 
 
 def quality_figures(runs: dict[str, list[GenerativeResult]]) -> list[Figure]:
-    """Generative perplexity and entropy against denoising steps, for the newest judged checkpoint of each run."""
+    """Generative perplexity and entropy against denoising steps, for the newest judged checkpoint
+    of each run.
+    """
     kinds = (
         ("generative", "Generative perplexity", "corpus_perplexity", "perplexity under the judge"),
         (

@@ -1,7 +1,7 @@
 """Fill a table: published numbers, our numbers, and the difference between them.
 
-A number of ours is compared with a published one only if the row names the published row that it reproduces, and only
-for the same text, split and protocol, or the same judge.
+A number of ours is compared with a published one only if the row names the published row that it
+reproduces, and only for the same text, split and protocol, or the same judge.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ NOT_PUBLISHED = "not published"
 class Cell:
     """A number with its standard error or, if `value` is None, the reason why it is missing.
 
-    bound: the number is an upper bound. entropy_bits: entropy of the judged texts. evaluation: the result behind a number of
+    bound: the number is an upper bound. entropy_bits: entropy of the judged texts. evaluation: the
+        result behind a number of
     ours.
     """
 
@@ -55,7 +56,9 @@ class Cell:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Ours minus published, absolute and relative to the published number. None: not run, or not comparable."""
+    """Ours minus published, absolute and relative to the published number. None: not run, or not
+    comparable.
+    """
 
     published: float
     difference: float | None
@@ -67,7 +70,8 @@ class Comparison:
 class Row:
     """A row; cells and comparisons are in the order of the table's columns.
 
-    source: of published numbers, if it is not the table's. missing: the commands that make missing numbers.
+    source: of published numbers, if it is not the table's. missing: the commands that make missing
+        numbers.
     """
 
     label: str
@@ -103,7 +107,8 @@ def make_table(
 
 
 def build_table(name: str, config: TableConfig, numbers: Numbers) -> Table:
-    """Fill every cell from `numbers`, which are keyed by the index of the row and the name of the column.
+    """Fill every cell from `numbers`, which are keyed by the index of the row and the name of the
+    column.
 
     Raises DataError if a result was measured in another vocabulary than the table's.
     """
@@ -134,7 +139,8 @@ def verdict(
 ) -> Verdict:
     """Whether ours reproduces the published number.
 
-    It matches if the difference is at most `tolerance`, a fraction of the published number, plus two standard errors of ours.
+    It matches if the difference is at most `tolerance`, a fraction of the published number, plus
+    two standard errors of ours.
     """
     difference = ours - published
     if abs(difference) <= tolerance * published + 2 * standard_error:

@@ -14,7 +14,8 @@ from sedd.results.perplexity import PerplexityResult
 class Number:
     """A value with its standard error.
 
-    bound: the value is an upper bound. entropy_bits: entropy of the judged texts, in bits per token.
+    bound: the value is an upper bound. entropy_bits: entropy of the judged texts, in bits per
+        token.
     """
 
     value: float
@@ -24,7 +25,9 @@ class Number:
 
 
 def perplexity_per_token(result: PerplexityResult, row: OurRow | BaselineRow) -> Number | None:
-    """The perplexity of a model or of a unigram baseline; None for a baseline whose training text is unknown."""
+    """The perplexity of a model or of a unigram baseline; None for a baseline whose training text
+    is unknown.
+    """
     if row.kind == "ours":
         return Number(result.perplexity, result.perplexity_standard_error, result.bound)
     unigram = result.unigram
