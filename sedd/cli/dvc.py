@@ -16,8 +16,9 @@ def dvc(
 ) -> None:
     """Write dvc.yaml, the stages by which DVC versions a build.
 
-    Reads the build and all configuration files that it names. Run it again after an edit of config/ that adds or removes an
-    experiment, a dataset, a table or a key. Then `dvc repro` builds what changed.
+    Reads the build and all configuration files that it names. Run it again after an edit of config/
+    that adds or removes an experiment, a dataset, a table or a key. Then `dvc repro` builds what
+    changed.
 
     \b
     Examples: sedd dvc

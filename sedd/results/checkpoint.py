@@ -30,7 +30,9 @@ def identity(subject: AnyExperiment) -> Identity:
 
 
 def files(subject: AnyExperiment, step: int | None = None) -> list[str]:
-    """The checkpoint of a run, by default its last; none for a pretrained model, which has no file here."""
+    """The checkpoint of a run, by default its last; none for a pretrained model, which has no file
+    here.
+    """
     if not isinstance(subject, Experiment):
         return []
     step = measured_steps(subject)[-1] if step is None else step
@@ -43,5 +45,7 @@ def files_of_job(subject: AnyExperiment, wildcards: Any) -> list[str]:
 
 
 def files_of_model(name: str) -> list[str]:
-    """The last checkpoint of the experiment `name`; none for another name, which is a pretrained model."""
+    """The last checkpoint of the experiment `name`; none for another name, which is a pretrained
+    model.
+    """
     return files(load_subject(name)) if experiment_file(name).is_file() else []

@@ -1,4 +1,6 @@
-"""Curves: the metrics of a training as CSV, kept beside the checkpoints for those who lack the trainer's folder."""
+"""Curves: the metrics of a training as CSV, kept beside the checkpoints for those who lack the
+trainer's folder.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +26,11 @@ def curve_files(experiment: str) -> dict[str, Path]:
 
 
 def write_curves(experiment: Experiment) -> list[Path]:
-    """Write train.csv, validation.csv and start.csv, one line per logged step, and return their paths.
+    """Write train.csv, validation.csv and start.csv, one line per logged step, and return their
+    paths.
 
-    Raises DataError if no run with these settings was trained here, or if its metrics are malformed.
+    Raises DataError if no run with these settings was trained here, or if its metrics are
+    malformed.
     """
     source, name = metrics_file(experiment.name), experiment.name
     if not trained_here(experiment):
@@ -47,7 +51,8 @@ def write_curves(experiment: Experiment) -> list[Path]:
 
 
 def run_metrics(experiment: Experiment) -> pd.DataFrame:
-    """The metrics of a run: from the trainer's log, or from the curves if the log is absent or of other settings.
+    """The metrics of a run: from the trainer's log, or from the curves if the log is absent or of
+    other settings.
 
     Raises DataError that names the malformed file.
     """

@@ -29,7 +29,8 @@ PATH = "results/runs/{experiment}/eval/step_{step}/generative/{judge}.json"
 class JudgedTexts(Record):
     """The scores of a judge for some texts, with standard errors over texts.
 
-    mean_sequence_perplexity: mean over texts, as in the paper's code. corpus_perplexity: over all tokens of all texts.
+    mean_sequence_perplexity: mean over texts, as in the paper's code. corpus_perplexity: over all
+        tokens of all texts.
     entropy_nats: of each text's own token frequencies, mean over texts.
     """
 
@@ -112,7 +113,9 @@ def read_current(path: Path, judge_sha256: str, samples_sha256: str) -> Generati
 
 
 def read_all(experiment: Experiment) -> list[GenerativeResult]:
-    """By judge, sampler, precision, checkpoint and number of steps. Raises DataError for a malformed file."""
+    """By judge, sampler, precision, checkpoint and number of steps. Raises DataError for a
+    malformed file.
+    """
     results = [
         parse(GenerativeResult, path.read_bytes(), f"{path}")
         for step in checkpoint_steps(experiment)

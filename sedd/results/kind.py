@@ -1,4 +1,6 @@
-"""A kind of result: what the build must know to make the results of a checkpoint, and to see which are out of date."""
+"""A kind of result: what the build must know to make the results of a checkpoint, and to see which
+are out of date.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ class Kind:
 
     rule: the Snakemake rule that makes the results. position: of the rule among those of all kinds.
     outputs: paths below results/runs/{experiment}/FOLDER, with wildcards in braces.
-    keys: the settings that a result depends on, besides the files that a job reads and the settings in the path.
+    keys: the settings that a result depends on, besides the files that a job reads and the settings
+        in the path.
     targets: the settings that decide which results there are.
     jobs: the wildcards of every job of an experiment, with `experiment` among them.
     inputs: the files that a job reads, from the experiment and the wildcards, which are strings.

@@ -25,7 +25,8 @@ PATH = "results/runs/{experiment}/eval/step_{step}/mauve/{task}.json"
 class MauveResult(Measurement):
     """The MAUVE score of one task.
 
-    standard_error: over the scores of the first samples, the second samples, and so on; None for one sample a text.
+    standard_error: over the scores of the first samples, the second samples, and so on; None for
+        one sample a text.
     """
 
     LOCATION: ClassVar = ("experiment", "step", "task")

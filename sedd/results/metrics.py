@@ -1,4 +1,6 @@
-"""Metrics of a training: read from the trainer's log, and thinned to the points that a figure can show."""
+"""Metrics of a training: read from the trainer's log, and thinned to the points that a figure can
+show.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ POINTS = 1500  # of a thinned curve; more than the pixels of a page
 def read_metrics(path: Path) -> pd.DataFrame:
     """The metrics of a run, sorted by kind and step; empty if there are none yet.
 
-    A resumed run repeats steps: the last line of each (kind, step) counts. A last line without a newline is still being
+    A resumed run repeats steps: the last line of each (kind, step) counts. A last line without a
+        newline is still being
     written and is left out. Raises DataError that names the first malformed line.
     """
     frames = [pd.DataFrame({"kind": [], "step": []})]

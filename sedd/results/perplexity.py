@@ -27,7 +27,8 @@ TARGETS = ("evaluation.datasets", "evaluation.checkpoints")
 class UnigramBaseline(Record):
     """What a model that knows only token frequencies would score.
 
-    text: with the frequencies of the measured text. train: with those of the training text; None for a pretrained
+    text: with the frequencies of the measured text. train: with those of the training text; None
+        for a pretrained
     model, whose training text is unknown.
     """
 
@@ -49,7 +50,8 @@ class UnigramBaseline(Record):
 class PerplexityResult(Measurement):
     """The likelihood of one text, with its standard error over sequences and times.
 
-    bound: the perplexity is an upper bound. split: the part of the text, in the paper's terms for protocol `paper`.
+    bound: the perplexity is an upper bound. split: the part of the text, in the paper's terms for
+        protocol `paper`.
     """
 
     LOCATION: ClassVar = ("experiment", "step", "dataset")

@@ -26,7 +26,8 @@ class Record(BaseModel):
 class Provenance(Record):
     """Where a result comes from.
 
-    config_sha256: hash of all settings. identity_sha256: hash of the settings that the result depends on.
+    config_sha256: hash of all settings. identity_sha256: hash of the settings that the result
+        depends on.
     seconds: of computing, over all processes; None for texts, which are timed as they are judged.
     """
 
@@ -95,7 +96,9 @@ def parse(kind: type[R], content: bytes, where: str) -> R:
 
 
 def is_current(path: Path, identity: Identity, checkpoint_sha256: str) -> bool:
-    """Whether a JSON file, or the first line of a JSONL file, was made with these settings and weights."""
+    """Whether a JSON file, or the first line of a JSONL file, was made with these settings and
+    weights.
+    """
     try:
         with path.open("rb") as file:
             content = json.loads(file.readline() if path.suffix == ".jsonl" else file.read())

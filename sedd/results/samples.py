@@ -61,7 +61,9 @@ def read(path: Path) -> list[Sample]:
 
 
 def read_all(experiment: Experiment) -> dict[tuple[int, Path], list[Sample]]:
-    """The samples of a run, by step and file; steps of earlier settings are left out. Raises DataError."""
+    """The samples of a run, by step and file; steps of earlier settings are left out. Raises
+    DataError.
+    """
     files = run_dir(experiment.name).glob("samples/step_*/*.jsonl")
     by_step = {(_step(path.parent), path): path for path in files}
     steps = checkpoint_steps(experiment)
@@ -69,7 +71,9 @@ def read_all(experiment: Experiment) -> dict[tuple[int, Path], list[Sample]]:
 
 
 def file_of(subject: AnyExperiment, step: int, drawn: DrawSetting | None = None) -> str:
-    """The file of the samples drawn with a sampler, steps and precision; by default those of `sampling`."""
+    """The file of the samples drawn with a sampler, steps and precision; by default those of
+    `sampling`.
+    """
     return str(samples_file(subject.name, step, *(drawn or own_drawing(subject))))
 
 
@@ -81,7 +85,9 @@ def _step(folder: Path) -> int:
 
 
 def _jobs(subject: AnyExperiment) -> list[Job]:
-    """The texts of the `sampling` section at each measured checkpoint, and those that are judged at the last one."""
+    """The texts of the `sampling` section at each measured checkpoint, and those that are judged at
+    the last one.
+    """
     last = measured_steps(subject)[-1]
     points = [(step, own_drawing(subject)) for step in evaluated_steps(subject)]
     points += [(last, drawn) for drawn in draw_settings(subject)]

@@ -1,7 +1,8 @@
 """Traces: one text from noise to its end, with the token at each position after each step.
 
-Frame 0 is the noise, frame k the state after k steps. A frame holds the changes only: pairs of a position and the index of a
-piece. A piece is the text of a token; None is the mask. `sedd sample --trace` writes traces; pages and GIFs show them.
+Frame 0 is the noise, frame k the state after k steps. A frame holds the changes only: pairs of a
+position and the index of a piece. A piece is the text of a token; None is the mask. `sedd sample
+--trace` writes traces; pages and GIFs show them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ PATH = "results/runs/{experiment}/samples/step_{step}/trace_{sampler}_{steps}.js
 # in the path
 TARGETS = ("sampling.sampler", "sampling.steps")
 
-# Background colors of tokens settled early (blue) to late (yellow), ordered by lightness; text is readable on each.
+# Background colors of tokens settled early (blue) to late (yellow), ordered by lightness; text is
+# readable on each.
 LIGHT = (
     "#8eb1f1",
     "#7ebff3",

@@ -1,6 +1,7 @@
 """A build: its files, and for each job the inputs, settings and resources.
 
-Wildcards are those of a rule's output, as strings: experiment, step, dataset, ... Nothing here runs a job or imports torch.
+Wildcards are those of a rule's output, as strings: experiment, step, dataset, ... Nothing here runs
+a job or imports torch.
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ class Job:
 
 
 class Build:
-    """The build that a file such as config/config.yaml, or Snakemake's merged configuration, describes."""
+    """The build that a file such as config/config.yaml, or Snakemake's merged configuration,
+    describes.
+    """
 
     def __init__(self, project: Path | Mapping[str, Any] = Path("config/config.yaml")):
         """Read and check everything that the build names.
@@ -92,11 +95,14 @@ class Build:
         return rules()[rule].inputs(self, wildcards)
 
     def settings(self, rule: str, wildcards: Any) -> Any:
-        """The settings that a job depends on. Snakemake keeps them as `params` and runs the job again if they change."""
+        """The settings that a job depends on. Snakemake keeps them as `params` and runs the job
+        again if they change.
+        """
         return rules()[rule].settings(self, wildcards)
 
     def resources(self, *, computes: bool) -> dict[str, Any]:
-        """Snakemake's resources of a short job, which gets as much as one process of a training job.
+        """Snakemake's resources of a short job, which gets as much as one process of a training
+        job.
 
         computes: whether the job runs a network, on a GPU if training has one.
         """

@@ -2,7 +2,8 @@
 
 The rules of results of a checkpoint are those of `sedd.results.kinds`; the others are in RULES.
 
-A rule of `workflow/rules` spells its outputs literally, and the YAML file that it is about; a test compares the outputs.
+A rule of `workflow/rules` spells its outputs literally, and the YAML file that it is about; a test
+compares the outputs.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ if TYPE_CHECKING:
 class Rule:
     """A rule as functions of the build and of the wildcards of a job.
 
-    outputs: paths with wildcards in braces. jobs: of one experiment; or, for rules that concern the whole build, build_jobs.
+    outputs: paths with wildcards in braces. jobs: of one experiment; or, for rules that concern the
+        whole build, build_jobs.
     """
 
     outputs: tuple[str, ...]

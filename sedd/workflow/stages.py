@@ -1,4 +1,6 @@
-"""The stages of dvc.yaml: what each runs, the settings that it depends on, and the files that it makes."""
+"""The stages of dvc.yaml: what each runs, the settings that it depends on, and the files that it
+makes.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ Params = dict[str, list[str] | None]
 class Stage:
     """One stage.
 
-    rules: the rules that it may run. params: for each file of settings its keys, or None for all of them.
+    rules: the rules that it may run. params: for each file of settings its keys, or None for all of
+        them.
     targets: of Snakemake. outs: files and folders that DVC keeps, with options.
     """
 
@@ -140,7 +143,9 @@ def _cached(paths: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 
 def _params(path: Path, choices: list[Keys]) -> Params:
-    """The keys of a YAML file that the choices cover together; a section as a whole if all of it is covered."""
+    """The keys of a YAML file that the choices cover together; a section as a whole if all of it is
+    covered.
+    """
     return {str(path): [*_covered(read_source(path).values, choices, "")]}
 
 
