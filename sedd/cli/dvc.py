@@ -21,8 +21,8 @@ def dvc(
     changed.
 
     \b
-    Examples: sedd dvc
-              sedd dvc --config config/paper.yaml
+    Examples: sedd dvc --config config/paper.yaml
+              sedd dvc
     """
     from sedd.runtime.atomic import write_text
     from sedd.workflow.dvc import dvc_yaml
