@@ -16,8 +16,9 @@ from helpers.project import ROOT
 from sedd.cli import app
 
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "results/README.md")
-# NAME, KIND, mine.yaml, *, {md,csv}: no literal path
-PLACEHOLDER = re.compile(r"[A-Z]{2,}|\bmine\b|\*|\{|\.\.\.|<")
+PLACEHOLDER = re.compile(
+    r"[A-Z]{2,}|\bmine\b|\*|\{|\.\.\.|<"
+)  # NAME, KIND, mine.yaml: no literal path
 FOLDERS = ("sedd/", "tests/", "config/", "workflow/", "results/", ".ci/")
 MADE_BY_A_BUILD = re.compile(r"results/(?!README|benchmarks/README)")
 
