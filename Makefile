@@ -1,6 +1,7 @@
 # The commands of the README, and the developers' checks. Everything is installed in .venv.
 PYTHON ?= python3
 BIN := .venv/bin
+CONFIG ?= config/config.yaml
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: dvc help quickstart pull check test fast-tests lint format constraints pictures clean
@@ -33,10 +34,9 @@ pull: .venv/installed-dvc  ## get the data, checkpoints and pages of this commit
 	$(BIN)/dvc pull
 	@$(BIN)/dvc status --quiet || { $(BIN)/dvc status; \
 	    echo "The files are restored, but the settings above have changed since. To rebuild: dvc repro"; exit 2; }
-	$(BIN)/snakemake --touch --forceall --quiet all
+	$(BIN)/snakemake --configfile $(CONFIG) --touch --forceall --quiet all
 	@echo "Everything is current: snakemake and dvc repro have nothing to do"
 
-CONFIG ?= config/config.yaml
 dvc: .venv/installed-dvc  ## write dvc.yaml for a build; CONFIG=config/paper.yaml names another one
 	$(BIN)/sedd dvc --config $(CONFIG)
 

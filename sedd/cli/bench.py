@@ -55,9 +55,9 @@ def bench(
     network.
 
     \b
-    Examples: sedd bench train --plain sedd bench train model.hidden_size=256 model.n_blocks=4
-      model.n_heads=4 --plain sedd bench sample --model small --length 1024 --batch 1 --device cuda
-      --json speed.json
+    Examples: sedd bench train --plain
+              sedd bench train model.hidden_size=256 model.n_blocks=4 --plain
+              sedd bench sample --model small --length 1024 --batch 1 --device cuda
     """
     from sedd.bench import BenchOptions, render, run_bench
     from sedd.runtime.atomic import write_json

@@ -95,7 +95,7 @@ def test_a_judge_that_cannot_judge_is_told(project):
 
 def test_an_empty_file_of_samples_is_told_with_the_way_out(tmp_path):
     (tmp_path / "empty.jsonl").write_text("")
-    with pytest.raises(DataError, match=r"holds no sample; draw them again: sedd sample"):
+    with pytest.raises(DataError, match=r"holds no sample; draw it again: sedd sample"):
         read_drawn(tmp_path / "empty.jsonl")
     (tmp_path / "other.jsonl").write_text('{"text": "x"}\n')
     with pytest.raises(DataError, match="tokens: Field required"):

@@ -47,7 +47,7 @@ def test_the_bound_of_a_unigram_model_is_its_cross_entropy(run, estimator):
     evaluation = run.experiment.evaluation.model_copy(update={"estimator": estimator})
     unigram = replace(
         run,
-        model=UnigramScore(torch.from_numpy(counts / counts.sum())),
+        network=UnigramScore(torch.from_numpy(counts / counts.sum())),
         experiment=run.experiment.model_copy(update={"evaluation": evaluation}),
     )
     result = measure(unigram, "corpus")

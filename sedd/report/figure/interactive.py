@@ -120,8 +120,7 @@ def _draw(plot: Any, figure: Figure, line: Line) -> None:
             base="x", lower="low", upper="high", source=source, line_color=color, name=line.run
         )
         for head in (bars.upper_head, bars.lower_head):
-            # pyright: ignore[reportOptionalMemberAccess,reportAttributeAccessIssue]
-            head.size, head.line_color = 8, color
+            head.update(size=8, line_color=color)  # pyright: ignore[reportOptionalMemberAccess]
         plot.add_layout(bars)
     elif "low" in columns:
         plot.varea("x", "low", "high", fill_color=color, fill_alpha=0.22, **common)
