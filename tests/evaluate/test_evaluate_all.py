@@ -78,7 +78,7 @@ def test_one_command_measures_all_that_is_asked_and_only_what_is_missing(run):
         assert f"{path}: " in said
     result = json.loads(RESULTS[0].read_text())
     wanted = measure(open_run(run, device="cpu"), "corpus")
-    assert result["nats_per_token"] == pytest.approx(wanted["nats_per_token"], rel=1e-6)
+    assert result["nats_per_token"] == pytest.approx(wanted.nats_per_token, rel=1e-6)
     assert len(json.loads(grid_file("asked", 60, "judge").read_text())["files"]) == 2
     before = times()
     command(here, "sedd", "evaluate", "asked")

@@ -60,5 +60,5 @@ def test_texts_keep_what_is_given_and_are_compared_with_their_errors(run):
 
 def test_too_few_real_texts_are_told_before_anything_is_written(run):
     mauve = run.experiment.mauve.model_copy(update={"references": 10_000})
-    with pytest.raises(DataError, match="lower it, or take another"):
+    with pytest.raises(DataError, match="lower it, or choose another"):
         real_texts(run.experiment.model_copy(update={"mauve": mauve}))
