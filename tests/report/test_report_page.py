@@ -245,7 +245,15 @@ def test_settings_edited_after_training_are_shown() -> None:
     path.write_text(path.read_text("utf-8").replace("lr: 0.002", "lr: 0.003"), "utf-8")
     page = make_page()
     assert "Edited after" in page.text("strong")
-    assert "training.lr is 0.003, was 0.002" in page.text("p")
+    assert "training.lr: 0.002 -> 0.003" in page.text("p")
+
+
+def test_an_edited_setting_that_shapes_no_weight_is_not_reported_as_edited() -> None:
+    write_resolved(load_experiment("run"), run_dir("run") / "config.yaml")
+    path = Path("config/experiments/run.yaml")
+    text = path.read_text("utf-8")
+    path.write_text(text.replace("lr: 0.002", "lr: 0.002, log_every: 7"), "utf-8")
+    assert "Edited after" not in make_page().text("strong")
 
 
 def test_a_page_with_many_long_samples_is_small() -> None:
