@@ -51,8 +51,8 @@ def test_it_learns_resumes_bit_for_bit_is_evaluated_and_samples(corpus, kind):
     run = open_run(experiment(kind, "whole"), device="cpu")
     result = measure(run, "corpus")
     exact = kind == "autoregressive"
-    assert (result["bound"], result["num_draws"]) == (not exact, 1 if exact else 2)
-    assert 0 < result["standard_error"] < 0.2 * result["nats_per_token"]
+    assert (result.bound, result.num_draws) == (not exact, 1 if exact else 2)
+    assert 0 < result.standard_error < 0.2 * result.nats_per_token
     assert losses("whole", "validation")[-1] < losses("whole", "validation")[0]
 
     first, again = draw(run), draw(run)
@@ -86,7 +86,7 @@ def test_the_exact_likelihood_depends_on_no_random_draw(corpus):
     for seed in (1, 2):
         settings = run.experiment.model_copy(update={"seed": seed})
         object.__setattr__(run, "experiment", settings)
-        numbers.add(measure(run, "corpus")["nats_per_token"])
+        numbers.add(measure(run, "corpus").nats_per_token)
     assert len(numbers) == 1
     output = command(Path.cwd(), "sedd", "perplexity", "reader").stdout
     assert "perplexity <=" not in output
