@@ -49,7 +49,7 @@ MEASURED = (
 
 
 def index(folder: Path) -> str:
-    """A Markdown page with one row for each JSON file that holds both paths, by file name."""
+    """A Markdown page: one row, in order of file name, for each JSON file with plain and fast code."""
     rows = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
     lines = [cells(row) for row in rows if row["plain_to_fast"]]
     headings = WHAT + MEASURED

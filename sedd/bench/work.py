@@ -53,9 +53,9 @@ def prepare(options: BenchOptions, device: torch.device, *, plain: bool) -> Step
 
 
 def make_plain(state: TrainState, experiment: Experiment, graph: Graph) -> Graph:
-    """Switch the network, optimizer and moving average in `state` to the plain code.
+    """Switch the network, optimizer and moving average in `state` to the code of `sedd.bench.plain`.
 
-    Returns the plain graph.
+    Returns the graph of that code.
     """
     state.model.forward = functools.partial(plain_forward, state.model)
     state.model.trunk = functools.partial(plain_trunk, state.model)

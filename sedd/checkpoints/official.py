@@ -154,7 +154,9 @@ def with_weights(
     if not isinstance(weights, Mapping) or not all(
         isinstance(tensor, torch.Tensor) for tensor in weights.values()
     ):
-        raise CheckpointError(f"{path}: holds no mapping from names to tensors")
+        raise CheckpointError(
+            f"{path}: holds no mapping from names to tensors; download the model again, or name another folder"
+        )
     expected = {name: tuple(tensor.shape) for name, tensor in network.named_parameters()}
     shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     wrong = sorted(name for name, shape in expected.items() if shapes.get(name) != shape)

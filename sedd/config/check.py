@@ -1,4 +1,4 @@
-"""Check configuration files without a GPU, before anything runs: all problems of all files."""
+"""Report all problems of all configuration files, without a GPU and before anything runs."""
 
 from __future__ import annotations
 

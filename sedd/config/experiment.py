@@ -1,7 +1,7 @@
 """Experiment: one model, from its data to its measurements. `config/experiments/NAME.yaml`.
 
-`Subject` has the keys needed to measure a model. `Experiment` adds its training, and `Pretrained`
-(`sedd/config/pretrained.py`) the source of weights that are not trained here.
+`Subject` has the keys needed to measure a model. `Experiment` adds its training. `Pretrained`
+(`sedd/config/pretrained.py`) adds the source of weights that are not trained here.
 """
 
 from __future__ import annotations

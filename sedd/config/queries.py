@@ -34,7 +34,7 @@ def evaluated_steps(subject: AnyExperiment) -> list[int]:
 def scales_by_sigma(experiment: Experiment) -> bool:
     """Whether the network scales its scores by the noise level, as published absorbing models do.
 
-    It subtracts log(e^sigma - 1) + log(V - 1) from every log score.
+    If so, it subtracts log(e^sigma - 1) + log(V - 1) from every log score.
     """
     if (chosen := experiment.model.scale_by_sigma) is not None:
         return chosen

@@ -65,8 +65,8 @@ def likelihood_bound(
 
     model: the first argument of the loss. x0: (B, L) clean tokens.
     fused: as in `score_entropy_loss`.
-    loss: the score entropy by default. Any loss whose mean over time, weighted by dsigma, is a
-        bound.
+    loss: any loss whose mean over time, weighted by dsigma, is a bound; by default the score
+        entropy.
 
     Sequences are independent of one another, so their variance gives the standard error of a mean
     over sequences. Raises ValueError for num_draws < 1 or an unknown estimator.

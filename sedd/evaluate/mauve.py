@@ -33,7 +33,7 @@ from sedd.runtime.resumable import partial_folder, run_resumable
 
 
 def given_positions(task: str, length: int) -> Tensor:
-    """Mask of the given positions, (L,) bool."""
+    """Mask of the positions whose tokens are kept from the real text, (L,) bool."""
     given = torch.zeros(length, dtype=torch.bool)
     if task == "standard":
         given[: length // 2] = True

@@ -35,7 +35,9 @@ def cancel(run: str, print_line: Print) -> None:
             print_line(f"{run}: job {record.job_id} had already ended; {resume_hint(record)}")
             return
         if state.phase == "unknown":
-            raise JobError(f"{run}: job {record.job_id} cannot be reached: {state.detail}")
+            raise JobError(
+                f"{run}: job {record.job_id} cannot be reached and was not cancelled: {state.detail}; try again later"
+            )
         mark_cancelled(record)  # before the signal, so that no waiter resubmits the job
     if record.executor == "slurm":
         scancel(record.job_id)

@@ -68,7 +68,7 @@ class Waiter:
             job = self.next_job()
 
     def next_job(self) -> LiveJob:
-        """Ensure the next job; retry while Slurm is unreachable, e.g. during a restart."""
+        """Make sure that the next job is submitted; retry while Slurm is unreachable, e.g. restarting."""
         deadline = time.monotonic() + UNREACHABLE_TIMEOUT_SECONDS
         while True:
             try:

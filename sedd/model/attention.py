@@ -33,9 +33,10 @@ def _flash_attention() -> Callable[..., Tensor] | None:
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, causal: bool = False) -> Tensor:
-    """Softmax attention: (B, n, h * D). q: (B, n, h, D). k, v: (B, L, h, D).
+    """Softmax attention of q (B, n, h, D) to k, v (B, L, h, D); returns (B, n, h * D).
 
-    causal: each position attends to itself and earlier ones; n = L, or n = 1 for the last position.
+    causal: each position attends to itself and earlier ones. Then n = L, or n = 1 if q holds the
+        last position only.
     """
     causal = causal and q.shape[1] > 1
     assert not causal or q.shape[1] == k.shape[1], "several queries after cached keys need a mask"

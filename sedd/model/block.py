@@ -1,7 +1,7 @@
 """One transformer block, conditioned on the noise by adaptive layer norm (Peebles and Xie 2023).
 
 B batch, L sequence length, H hidden width, C width of the conditioning, h heads, D head width.
-n: number of rows, flat positions of (B, L).
+n: number of rows; a row is one position of the flattened (B, L).
 A modulation is (B, 1, H), or (1, 1, H) if all sequences share one noise level, or if there is none.
 """
 

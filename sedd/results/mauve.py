@@ -93,7 +93,7 @@ def _jobs(subject: AnyExperiment) -> list[Job]:
 
 
 def _inputs(subject: AnyExperiment, wildcards: Any) -> list[str]:
-    """The weights, the real texts, and the weights of the model that makes the features."""
+    """The weights of the measured model, the real texts, and the weights of the featurizer."""
     real = reference_dataset(subject) or "", subject.data.tokenizer, subject.mauve.split
     return [
         *checkpoint.files_of_job(subject, wildcards),

@@ -57,7 +57,7 @@ def _records(lines: Iterable[bytes], path: Path, start: int) -> list[dict[str, A
 
 
 def curve(metrics: pd.DataFrame, kind: str, *columns: str) -> pd.DataFrame:
-    """Columns `step` and `columns` of the lines that have all of them; empty if there are none.
+    """The column `step` and those named in `columns`, of the lines that have all of them.
 
     A longer curve is thinned to at most POINTS means over equal intervals of steps.
     """

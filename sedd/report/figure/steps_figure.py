@@ -23,7 +23,8 @@ def write_steps_figure(table: Table, stem: Path | None = None) -> list[Path]:
     The upper axes show generative perplexity with bars of two standard errors. The lower axes show
     the entropy of the texts.
 
-    stem: results/figures/NAME by default. Raises ConfigError if the table has another metric.
+    stem: results/figures/NAME by default. Raises ConfigError if the metric of the table
+        has no such figure.
     """
     if not table.metric.has_steps_figure:
         allowed = ", ".join(METRICS.names(has_steps_figure=True))

@@ -167,7 +167,7 @@ def legend(table: Table, style: Style) -> list[str]:
 
 
 def verdict_rule(table: Table, style: Style) -> str:
-    """The meaning of the verdicts."""
+    """A sentence that explains matches, better, worse and the reasons of no comparison."""
     tolerance = 100 * (table.config.tolerance or 0)
     better = "lower" if table.metric.is_better_low else "higher"
     other = "other judge: the published number was measured with another judge."

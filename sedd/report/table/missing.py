@@ -60,7 +60,7 @@ def command(subject: AnyExperiment) -> str:
 
 
 def added(subject: AnyExperiment, row: OurRow, columns: Sequence[Column]) -> str:
-    """The command for numbers that an experiment does not include."""
+    """The command that measures `columns`, which the experiment does not list itself."""
     name = subject.name
     if datasets := [column.dataset for column in columns if column.dataset is not None]:
         options = " ".join(f"--dataset {dataset}" for dataset in datasets)
