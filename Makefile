@@ -72,7 +72,7 @@ constraints:  ## rewrite constraints.txt with the newest versions that pyproject
 	rm -rf .venv-constraints
 
 pictures: .venv/installed-dev  ## make the README's pictures from the default build; needs chromium
-	$(BIN)/python tests/report/pictures.py
+	PYTHONPATH=tests $(BIN)/python tests/report/pictures.py
 
 clean:  ## remove results and logs; keep the environment
 	rm -rf results/data results/runs results/tables results/reports results/figures logs .snakemake

@@ -1,6 +1,6 @@
 """How far the loss in float32 is from float64, over vocabularies, times, states and scores, plain and fused, with gradients.
 
-    python tests/diffusion/float32_scan.py          prints the worst of each vocabulary and path
+    PYTHONPATH=tests python tests/diffusion/float32_scan.py          prints the worst of each vocabulary and path
 
 Both precisions start from the same float32 time, features, weights and scores, so that only what this project computes is
 compared: schedules, ratios, sums. V: tokens of the vocabulary.

@@ -1,6 +1,6 @@
 """The golden comparison as a table: for each stored tensor, how far ours is from it.
 
-    python tests/model/golden_table.py
+    PYTHONPATH=tests python tests/model/golden_table.py
 
 relative: largest over the elements above a thousandth of the largest; smaller ones are sums in which larger terms cancel.
 of the largest: largest difference of any element, as a share of the largest element.

@@ -1,4 +1,4 @@
-"""Create the README's pictures: `python tests/report/pictures.py`.
+"""Create the README's pictures: `PYTHONPATH=tests python tests/report/pictures.py`.
 
 Run it in the folder of the default build. Needs a browser; see tests/report/install_browser.sh.
 """

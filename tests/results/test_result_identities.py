@@ -38,7 +38,7 @@ def identities() -> dict[str, dict[str, Identity]]:
 def test_the_identities_of_all_shipped_experiments_are_pinned(project: Path) -> None:
     """A new key at its default must not change an identity: it would train and measure everything again.
 
-    After an intended change: python tests/results/test_result_identities.py
+    After an intended change: PYTHONPATH=tests python tests/results/test_result_identities.py
     """
     assert json.loads(json.dumps(identities())) == json.loads(PINNED.read_text())
 
