@@ -55,11 +55,11 @@ def test_the_perplexity_of_a_model_with_a_known_law_is_what_counting_gives(known
     tokens, _ = open_tokens(tokens_dir("corpus", "models/known", "test"))
     whole = np.asarray(tokens)[: len(tokens) // 32 * 32]
     nats = -np.array(LAW)[whole].reshape(-1, 32)
-    assert result["nats_per_token"] == pytest.approx(nats.mean(), rel=1e-6)
-    assert result["perplexity"] == pytest.approx(math.exp(nats.mean()), rel=1e-6)
+    assert result.nats_per_token == pytest.approx(nats.mean(), rel=1e-6)
+    assert result.perplexity == pytest.approx(math.exp(nats.mean()), rel=1e-6)
     error = nats.mean(1).std(ddof=1) / math.sqrt(len(nats))
-    assert result["standard_error"] == pytest.approx(error, rel=1e-5)
-    assert (result["bound"], result["estimator"], result["num_tokens"]) == (
+    assert result.standard_error == pytest.approx(error, rel=1e-5)
+    assert (result.bound, result.estimator, result.num_tokens) == (
         False,
         "exact",
         whole.size,
@@ -152,11 +152,11 @@ def test_a_published_diffusion_is_measured_as_a_run_is(corpus):
             open_run(experiment, device="cpu")
         return
     result = measure(open_run(experiment, device="cpu"), "corpus")
-    assert result["bound"] is True
+    assert result.bound is True
 
 
 def test_the_verb_measures_a_pretrained_model_with_its_provenance(known):
     command(known, "sedd", "perplexity", "known")
     written = json.loads(evaluation_file("known", 0, "corpus").read_text())
     assert len(written["provenance"]["checkpoint_sha256"]) == 64
-    assert "train_nats_per_token" not in written["unigram"]
+    assert written["unigram"]["train_nats_per_token"] is None

@@ -143,7 +143,7 @@ def test_only_an_earlier_export_is_replaced_and_only_when_told():
 @pytest.mark.usefixtures("project")
 def test_a_folder_among_the_runs_would_be_taken_for_one_and_is_refused():
     golden_run("absorb")
-    with pytest.raises(CheckpointError, match="holds runs"):
+    with pytest.raises(CheckpointError, match="is the folder of runs"):
         export("mine", Path("results/runs/public"))
     export("mine", Path("results/runs/mine/public"))
     assert load_model("results/runs/mine/public")
@@ -174,12 +174,12 @@ def test_a_trained_run_is_published_with_its_numbers_and_licence():
     train(experiment)
     run = open_run(experiment, device="cpu")
     result = measure(run, "corpus")
-    write_json(evaluation_file("mine", 2, "corpus"), result)
+    result.write(evaluation_file("mine", 2, "corpus"))
 
     said = command(Path.cwd(), "sedd", "export", "results/runs/mine", "out").stdout
     assert re.search(r"out: mine, step 2, with numbers on corpus", said)
     card = Path("out/README.md").read_text()
-    assert f"{result['bits_per_character']:.3f} ± " in card
+    assert f"{result.bits_per_character:.3f} ± " in card
     assert "Licence: made for tests." in card
     assert "lr: 0.002" in card
     assert "`text8`: 27 tokens" in card
@@ -190,8 +190,9 @@ def test_a_trained_run_is_published_with_its_numbers_and_licence():
     exec(example[1].replace("FOLDER", "out"), names)
     assert [len(text) for text in names["texts"]] == [32]
 
-    result["provenance"]["checkpoint_sha256"] = "0" * 64
-    write_json(evaluation_file("mine", 2, "corpus"), result)
+    content = result.model_dump(mode="json")
+    content["provenance"]["checkpoint_sha256"] = "0" * 64
+    write_json(evaluation_file("mine", 2, "corpus"), content)
     said = command(Path.cwd(), "sedd", "export", "mine", "out", "--force")
     assert "left out: corpus" in said.stderr
     assert "Not measured." in Path("out/README.md").read_text()
