@@ -119,7 +119,7 @@ def check_settings(trained: TrainedNetwork, experiment: Experiment) -> None:
     )
     if changed := differences(before, now):
         raise CheckpointError(
-            f"{trained.path}: trained with other settings:\n  "
+            f"{trained.path}: trained with other settings (when trained -> now):\n  "
             + "\n  ".join(changed)
             + f"\nset them back, or train again: sedd train {experiment.name}"
         )
