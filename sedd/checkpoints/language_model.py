@@ -5,6 +5,7 @@ B texts, L tokens.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -23,7 +24,7 @@ from sedd.runtime.seeds import sampler_generator
 
 
 @dataclass(frozen=True)
-class LanguageModel:
+class LanguageModel(ABC):
     """Base class of all models: likelihoods of texts, and samples.
 
     experiment: the settings for sampling and evaluation. step: of the checkpoint; 0 for a published
@@ -51,13 +52,14 @@ class LanguageModel:
         """Whether `negative_log_likelihood` is exact; if not, it estimates an upper bound."""
         return True
 
+    @abstractmethod
     def negative_log_likelihood(self, x0: Tensor, generator: torch.Generator) -> Tensor:
         """-log p of each text x0 (B, L), or an estimated upper bound: (B,) nats, float64, CPU.
 
         generator: for the random draws of the estimate; an exact model makes none.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def draw(
         self,
         size: int,
@@ -75,7 +77,6 @@ class LanguageModel:
         on_step: called with the number of each step and the states after it.
         Raises DataError for a sampler or a clamp that the model does not support.
         """
-        raise NotImplementedError
 
     def drawing(self, steps: int) -> Drawing:
         """Settings of the sampler from the experiment, with this number of steps."""
