@@ -81,10 +81,6 @@ def sample(
     return x
 
 
-sample_euler = functools.partial(sample, sampler="euler")
-sample_analytic = functools.partial(sample, sampler="analytic")
-
-
 def reverse_step(
     model: ScoreFunction,
     graph: Graph,
