@@ -93,14 +93,3 @@ def exponential_race(weights: Tensor, generator: torch.Generator | None = None) 
 def clocks(u: Tensor) -> Tensor:
     """Exponential times from uniforms on [0, 1), kept off 0 and infinity as in the paper's runs."""
     return 1e-10 - torch.log(u + 1e-10)
-
-
-def nucleus(weights: Tensor, top_p: float) -> Tensor:
-    """Keep the smallest set of states with at least `top_p` of a row's total; zero the others.
-
-    (n, V) -> (n, V).
-    """
-    ordered, order = weights.sort(dim=-1, descending=True)
-    cumulative = ordered.cumsum(-1, dtype=torch.float64)
-    needed = cumulative - ordered < top_p * cumulative[:, -1:]
-    return weights * torch.zeros_like(needed).scatter(1, order, needed)

@@ -14,11 +14,12 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
-from sedd.diffusion.categorical import DrawPrecision, draw, nucleus
+from sedd.diffusion.categorical import DrawPrecision, draw
 from sedd.diffusion.fast.precision import accumulation_dtype, compute_dtype
 from sedd.diffusion.fast.row_chunks import row_cross_entropy
 from sedd.diffusion.fast.rows import sum_by_sequence
 from sedd.diffusion.network import CausalSplitNetwork
+from sedd.diffusion.sharpening import Sharpening
 
 # New tokens (B, k), which follow those of earlier calls -> logits (B, V) of the next token
 NextLogits: TypeAlias = Callable[[Tensor], Tensor]
@@ -41,6 +42,7 @@ def sample_left_to_right(
     *,
     prefix: Tensor | None = None,
     temperature: float = 1.0,
+    top_k: int | None = None,
     top_p: float | None = None,
     precision: DrawPrecision = "float64",
     generator: torch.Generator | None = None,
@@ -51,12 +53,13 @@ def sample_left_to_right(
 
     next_logits: called first with the start state and the prefix, then with each new token.
     start: the state before every text, not part of the result.
-    prefix: (P,) or (B, P) first tokens. temperature: divides the logits.
-    top_p: draw from the likeliest tokens of this total mass.
+    prefix: (P,) or (B, P) first tokens. temperature, top_k, top_p: as in `Sharpening`, with a
+        temperature above 0.
     precision: of the draws, as in `samplers.sample`.
     on_step: called with the index of each drawn position and the texts (B, L); later positions
         still hold the start state.
     """
+    sharpening = Sharpening(top_k=top_k, top_p=top_p)  # of a law at `temperature`
     batch, length = shape
     x = torch.full((batch, length + 1), start, device=device)
     begin = 0
@@ -65,9 +68,7 @@ def sample_left_to_right(
         x[:, 1 : begin + 1] = prefix.to(device)
     new = x[:, : begin + 1]
     for position in range(begin, length):
-        weights = (next_logits(new) / temperature).softmax(-1)
-        if top_p is not None:
-            weights = nucleus(weights, top_p)
+        weights = sharpening((next_logits(new) / temperature).softmax(-1))
         new = draw(weights, generator, precision)[:, None]
         x[:, position + 1 : position + 2] = new
         if on_step is not None:
@@ -83,6 +84,7 @@ def sample_causal(
     *,
     prefix: Tensor | None = None,
     temperature: float = 1.0,
+    top_k: int | None = None,
     top_p: float | None = None,
     precision: DrawPrecision = "float64",
     generator: torch.Generator | None = None,
@@ -114,6 +116,7 @@ def sample_causal(
         shape,
         prefix=prefix,
         temperature=temperature,
+        top_k=top_k,
         top_p=top_p,
         precision=precision,
         generator=generator,

@@ -23,6 +23,7 @@ from sedd.diffusion.network import ScoreFunction
 from sedd.diffusion.noise import Noise
 from sedd.diffusion.randomness import rand
 from sedd.diffusion.samplers import StepCallback, check_settings, reverse_step, start
+from sedd.diffusion.sharpening import Sharpening
 
 
 @torch.no_grad()
@@ -33,6 +34,8 @@ def sample_first_hitting(
     shape: Sequence[int],
     *,
     clamp: tuple[Tensor, Tensor] | None = None,
+    temperature: float = 1.0,
+    top_k: int | None = None,
     top_p: float | None = None,
     precision: DrawPrecision = "float64",
     eps: float = 1e-5,
@@ -44,10 +47,11 @@ def sample_first_hitting(
 
     The network sees sigma(eps) for all times below `eps`.
     """
-    fused = fast_parts(graph) is not None
-    check_settings(graph, 1, "analytic", precision, top_p, fused)
+    sharpening = Sharpening(temperature, top_k, top_p)
+    check_settings(graph, 1, "analytic", precision, sharpening)
     x, _ = start(graph, shape, clamp, generator, torch.device(device))
-    reverse = reverse_step(model, graph, generator, precision, top_p, fused)
+    fused = fast_parts(graph) is not None
+    reverse = reverse_step(model, graph, generator, precision, sharpening, fused)
     ends = noise(torch.tensor([eps, 1.0], dtype=torch.float64, device=x.device))[0]
     lowest, highest = -torch.expm1(-ends)
     level = highest.expand(x.shape[0]).clone()  # lambda of each sequence

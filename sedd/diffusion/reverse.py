@@ -13,16 +13,22 @@ from torch import Tensor
 from sedd.diffusion.categorical import DrawPrecision, draw
 from sedd.diffusion.graph import Graph, StepKind
 from sedd.diffusion.network import ScoreFunction
+from sedd.diffusion.sharpening import UNCHANGED, Sharpening
 
 
 @dataclass(frozen=True)
 class PlainReverseStep:
-    """Moves states in place. precision: of the draws, see `categorical`."""
+    """Moves states in place.
+
+    precision: of the draws, see `categorical`.
+    sharpening: changes where masks jump to, not whether they jump; absorbing graph only.
+    """
 
     model: ScoreFunction
     graph: Graph
     generator: torch.Generator | None
     precision: DrawPrecision = "float64"
+    sharpening: Sharpening = UNCHANGED
 
     def move_(self, x: Tensor, rows: Tensor, kind: StepKind, sigma: Tensor, step: float) -> None:
         """Redraw x (B, L) at flat positions `rows` (n,).
@@ -33,4 +39,15 @@ class PlainReverseStep:
         log_score = self.model(x, sigma.expand(x.shape[0]))
         steps = log_score.new_full((x.shape[0],), step)
         probs = self.graph.step_probs(kind, log_score, x, steps).flatten(0, 1)
+        if self.sharpening != UNCHANGED:
+            assert self.graph.mask is not None, "only draws that replace a mask are sharpened"
+            probs = sharpen_exits(probs, self.graph.mask, self.sharpening)
         x.view(-1)[rows] = draw(probs, self.generator, self.precision)[rows]
+
+
+def sharpen_exits(probs: Tensor, mask: int, sharpening: Sharpening) -> Tensor:
+    """Sharpen the law of the tokens in rows (n, V) or (n, V - 1); keep their total probability."""
+    tokens, stay = probs[:, :mask], probs[:, mask:]
+    total = tokens.sum(-1, keepdim=True)
+    sharp = sharpening(tokens)
+    return torch.cat([sharp * (total / sharp.sum(-1, keepdim=True)), stay], dim=-1)

@@ -20,6 +20,7 @@ from sedd.diffusion.graph import Graph, StepKind
 from sedd.diffusion.network import ScoreFunction
 from sedd.diffusion.noise import Noise
 from sedd.diffusion.reverse import PlainReverseStep
+from sedd.diffusion.sharpening import UNCHANGED, Sharpening
 
 Sampler = Literal["euler", "analytic"]
 StepCallback = Callable[[int, Tensor], None]
@@ -35,6 +36,8 @@ def sample(
     sampler: Sampler = "analytic",
     denoise: bool = True,
     clamp: tuple[Tensor, Tensor] | None = None,
+    temperature: float = 1.0,
+    top_k: int | None = None,
     top_p: float | None = None,
     precision: DrawPrecision = "float64",
     eps: float = 1e-5,
@@ -48,7 +51,8 @@ def sample(
     denoise: end with a step from time `eps` to 0, which leaves no mask.
     clamp: (tokens, mask), each (L,) or (B, L): positions where the mask is true hold these tokens
         throughout (a prefix, a suffix, or any other choice).
-    top_p: replace a mask by one of the likeliest tokens of this total mass; absorbing graph only.
+    temperature, top_k, top_p: sharpen the law of the token that replaces a mask, see `Sharpening`;
+        absorbing graph only. When a mask is replaced stays as it was.
     precision: "float64" draws exactly; "float32" draws as the paper's runs did, and loses rare
         tokens.
     on_step: called with the index of the step (from 0) and the states, which the next step
@@ -59,7 +63,8 @@ def sample(
     Stops early once no position can change. Raises ValueError for settings that cannot be used.
     """
     fused = fused and fast_parts(graph) is not None
-    check_settings(graph, steps, sampler, precision, top_p, fused)
+    sharpening = Sharpening(temperature, top_k, top_p)
+    check_settings(graph, steps, sampler, precision, sharpening)
     x, free = start(graph, shape, clamp, generator, torch.device(device))
     times = torch.linspace(1.0, eps, steps + 1, dtype=torch.float64)
     sigma, dsigma = noise(times)
@@ -69,7 +74,7 @@ def sample(
         plan.append(("denoise", float(sigma[-1])))
     # all levels in one copy: a copy at every step would synchronize the device
     levels = sigma.to(device=x.device, dtype=torch.float32)
-    reverse = reverse_step(model, graph, generator, precision, top_p, fused)
+    reverse = reverse_step(model, graph, generator, precision, sharpening, fused)
     with torch.no_grad():
         for index, (kind, step) in enumerate(plan):
             rows = free if graph.mask is None else free[x.view(-1)[free] == graph.mask]
@@ -86,13 +91,13 @@ def reverse_step(
     graph: Graph,
     generator: torch.Generator | None,
     precision: DrawPrecision,
-    top_p: float | None,
+    sharpening: Sharpening,
     fused: bool,
 ) -> ReverseStep | PlainReverseStep:
     """The fast reverse step if `fused`, else the definition. Arguments as in `sample`."""
     if fused:
-        return ReverseStep(model, graph, generator, precision, top_p)
-    return PlainReverseStep(model, graph, generator, precision)
+        return ReverseStep(model, graph, generator, precision, sharpening)
+    return PlainReverseStep(model, graph, generator, precision, sharpening)
 
 
 sample_euler = functools.partial(sample, sampler="euler")
@@ -100,7 +105,7 @@ sample_analytic = functools.partial(sample, sampler="analytic")
 
 
 def check_settings(
-    graph: Graph, steps: int, sampler: str, precision: str, top_p: float | None, fused: bool
+    graph: Graph, steps: int, sampler: str, precision: str, sharpening: Sharpening
 ) -> None:
     """Raise ValueError for settings of `sample` that cannot be used."""
     if steps < 1:
@@ -109,12 +114,10 @@ def check_settings(
         raise ValueError(f"sampler must be 'euler' or 'analytic', got {sampler!r}")
     if precision not in ("float64", "float32"):
         raise ValueError(f"precision must be 'float64' or 'float32', got {precision!r}")
-    if top_p is None:
-        return
-    if not 0.0 < top_p <= 1.0:
-        raise ValueError(f"top_p must lie in (0, 1], got {top_p}")
-    if graph.mask is None or precision != "float64" or not fused:
-        raise ValueError("top_p needs the absorbing graph, float64 draws and the fused path")
+    if sharpening.temperature == 0:
+        raise ValueError("temperature must be above 0, got 0")
+    if sharpening != UNCHANGED and (graph.mask is None or precision != "float64"):
+        raise ValueError("temperature, top_k and top_p need a graph with a mask and float64 draws")
 
 
 def start(

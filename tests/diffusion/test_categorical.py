@@ -6,7 +6,7 @@ import pytest
 import torch
 from helpers.exact import chi_square
 
-from sedd.diffusion.categorical import RowCdf, clocks, draw, exponential_race, nucleus
+from sedd.diffusion.categorical import RowCdf, clocks, draw, exponential_race
 
 
 def random_weights(rows: int, states: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:
@@ -86,11 +86,3 @@ def test_the_float32_race_loses_the_tail():
     smallest = clocks(1 - torch.arange(1, 200_000, dtype=torch.float64) * fine)
     unbiased = float((fine * torch.exp(-smallest / RARE)).sum())
     assert abs(unbiased / RARE - 1) < 0.02  # the constant 1e-10 costs 1 %
-
-
-def test_the_nucleus_is_the_smallest_set_with_the_mass():
-    weights = torch.tensor([[0.1, 0.4, 0.2, 0.3], [2.0, 0.0, 0.0, 0.0]])
-    kept = nucleus(weights, 0.65)
-    assert torch.equal(kept, torch.tensor([[0.0, 0.4, 0.0, 0.3], [2.0, 0.0, 0.0, 0.0]]))
-    assert torch.equal(nucleus(weights, 1.0), weights)
-    assert torch.equal(nucleus(weights, 1e-9)[0], torch.tensor([0.0, 0.4, 0.0, 0.0]))

@@ -8,7 +8,7 @@ from helpers.exact import Data, chi_square
 from helpers.optimal import BestReader, all_states, entropy
 
 from sedd.diffusion import Uniform, causal_cross_entropy, sample_causal
-from sedd.diffusion.categorical import nucleus
+from sedd.diffusion.sharpening import nucleus
 from sedd.model import DiffusionTransformer
 
 V = 3

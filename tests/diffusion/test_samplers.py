@@ -235,7 +235,7 @@ def test_the_generator_decides_everything():
         ("absorb", {"sampler": "heun"}, "'euler' or 'analytic', got 'heun'"),
         ("absorb", {"precision": "bfloat16"}, "got 'bfloat16'"),
         ("absorb", {"top_p": 0.0}, "top_p must lie in"),
-        ("uniform", {"top_p": 0.9}, "top_p needs the absorbing graph"),
+        ("uniform", {"top_p": 0.9}, "need a graph with a mask"),
         ("absorb", {"clamp": (torch.tensor([0, 5]), torch.tensor([False, True]))}, "0..4, got 5"),
     ],
 )

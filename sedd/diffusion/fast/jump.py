@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sedd.diffusion.categorical import RowCdf, exponential_race, nucleus
+from sedd.diffusion.categorical import RowCdf, exponential_race
 from sedd.diffusion.randomness import rand
+from sedd.diffusion.sharpening import UNCHANGED, Sharpening
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,11 @@ def jump_(
     table: Tensor,
     exits: ExitWeights,
     generator: torch.Generator | None,
-    top_p: float | None = None,
+    sharpening: Sharpening = UNCHANGED,
 ) -> None:
     """Redraw `rows` (r,) of the flat states, exactly; only rows that jump draw a new state.
 
-    table: (r, V), or (1, V) if all rows share one. top_p: a jump goes to one of the likeliest
-        states
-    of this total mass.
+    table: (r, V), or (1, V) if all rows share one. sharpening: of the law of a jump's new state.
     """
     cdf = RowCdf(table)
     total = exits.scale * cdf.totals
@@ -45,8 +44,8 @@ def jump_(
     whether, where = rand((2, rows.shape[0]), generator, flat.device)
     jump = (whether * (total + stay.clamp(min=0)) < total).nonzero()[:, 0]
     shared = table.shape[0] == 1
-    if top_p is not None:
-        cdf = RowCdf(nucleus(table if shared else table[jump], top_p))
+    if sharpening != UNCHANGED:
+        cdf = RowCdf(sharpening(table if shared else table[jump]))
         source = torch.zeros_like(jump) if shared else None  # None: row i of the new table
     else:
         source = torch.zeros_like(jump) if shared else jump

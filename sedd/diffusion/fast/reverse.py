@@ -28,11 +28,12 @@ from sedd.diffusion.fast.precision import (
 from sedd.diffusion.fast.vocabulary_sum import vocabulary_chunks
 from sedd.diffusion.graph import Graph, StepKind
 from sedd.diffusion.network import ScoreFunction, SplitNetwork
+from sedd.diffusion.sharpening import UNCHANGED, Sharpening
 
 # Elements of the table (r, V), by kind of device. CPU: enough rows that reading the weight costs
 # little (128 MiB in float32). GPU: few launches for a step of 16 texts of 1024 tokens (6 tables of
 # 512 MiB at V = 50257). A step that makes several tables of this size takes a quarter of the rows:
-# with a denoiser, with an exponential race, or with top_p.
+# with a denoiser, with an exponential race, or with sharpening.
 TABLE_ELEMENTS = {"cpu": 2**25, "cuda": 2**27}
 
 
@@ -41,7 +42,7 @@ class ReverseStep:
     """Moves states in place. The model must not change between steps.
 
     precision: of the draws, see `categorical`.
-    top_p: a jump goes to one of the likeliest states of this total mass; None: to any state.
+    sharpening: of the law of the new token; absorbing graph only.
     Raises TypeError if the graph has no fast parts.
     """
 
@@ -49,7 +50,7 @@ class ReverseStep:
     graph: Graph
     generator: torch.Generator | None
     precision: DrawPrecision = "float64"
-    top_p: float | None = None
+    sharpening: Sharpening = UNCHANGED
     _buffer: Tensor = field(default_factory=lambda: torch.empty(0), repr=False)
     # weight of the vocabulary layer, in the dtype of the product
     _weight: Tensor | None = field(default=None, repr=False)
@@ -67,7 +68,7 @@ class ReverseStep:
             ((_, score),) = self._scores(x[:1, :1], rows.new_zeros(1), sigma)
             exits = self.parts.exit_weights_(score, flat[:1], kind, step)
             for chunk in rows.split(self._chunk_size(x.device)):
-                jump_(flat, chunk, score, exits, self.generator, self.top_p)
+                jump_(flat, chunk, score, exits, self.generator, self.sharpening)
             return
         for part, score in self._scores(x, rows, sigma):
             chunk = rows[part]
@@ -75,7 +76,7 @@ class ReverseStep:
             if self.precision == "float32":
                 flat[chunk] = race(score, exits, flat[chunk], self.generator)
             else:
-                jump_(flat, chunk, score, exits, self.generator, self.top_p)
+                jump_(flat, chunk, score, exits, self.generator, self.sharpening)
 
     def _can_share_one_row(self, x: Tensor, rows: Tensor, sigma: Tensor) -> bool:
         """Whether all positions are masked and the network returns the same scores for all of them.
@@ -136,7 +137,7 @@ class ReverseStep:
         """Rows in a table."""
         elements = TABLE_ELEMENTS.get(device.type, TABLE_ELEMENTS["cuda"])
         has_more_tables = isinstance(self.model, Denoiser) or self.precision == "float32"
-        if has_more_tables or self.top_p is not None:
+        if has_more_tables or self.sharpening != UNCHANGED:
             elements //= 4
         return max(1, elements // self.graph.num_states)
 
