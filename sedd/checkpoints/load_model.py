@@ -1,4 +1,4 @@
-"""`load_model`: a network with its graph and noise, from a run or from a published SEDD model."""
+"""`load_model`: a network with its graph and noise, from a run or a published diffusion model."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ class LoadedModel(tuple[ScoreFunction, Graph, Noise]):
 def load_model(
     source: str | Path, device: torch.device | str | None = None, *, step: int | None = None
 ) -> LoadedModel:
-    """Load `(network, graph, noise)` of a run or a published SEDD model.
+    """Load `(network, graph, noise)` of a run or a published diffusion model.
 
     `network(x, sigma)` is log_score (B, L, V) for states x (B, L) and total noise sigma (B,). The
     network is in evaluation mode, with its averaged weights. Gradients stay enabled: call it within
     `torch.no_grad()` unless you train it further.
 
-    source: a run's name, its folder, or one of its checkpoints; the folder of a published SEDD
-        model, in the hub's form or as the official code writes it; or the id of a hub repository,
-        such as louaaron/sedd-small.
+    source: a run's name, its folder, or one of its checkpoints; the folder of a published SEDD,
+        RADD or MDLM model, in the hub's form or as the official code writes it; or the id of a hub
+        repository, such as louaaron/sedd-small.
     device: None: the GPU if there is one.
     step: which checkpoint of a run; None: the newest.
     Raises CheckpointError that lists what was tried. Nothing is unpickled but tensors and plain
@@ -71,12 +71,13 @@ def load_model(
         folder = model_folder(found, step)
         if not is_official(folder):
             raise CheckpointError(
-                f"{folder}: config.json has no key `graph`, so this is not a SEDD model; "
+                f"{folder}: config.json is not that of a diffusion model (SEDD, RADD or MDLM); "
                 "a causal language model is opened with sedd.open_model"
             )
         official = load_official(folder, device)
         name = official.tokenizer or (found.name if found.kind == "hub" else str(folder))
-        parts = official.network, official.graph, official.noise
+        objective = official.objective
+        parts = objective.scores(official.network), objective.graph, objective.noise
         return LoadedModel(parts, name, official.length)
     path = checkpoint_path(found, step)
     trained = load_trained(path, device)

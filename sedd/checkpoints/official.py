@@ -1,45 +1,34 @@
-"""Published SEDD models: network, graph and noise from the files of the official code.
+"""Published diffusion models: network and objective from the files of SEDD, RADD and MDLM.
 
 In the hub's form a folder holds `config.json` and `model.safetensors` (older: `pytorch_model.bin`).
-An experiment folder of the official training code holds `.hydra/config.yaml` and
+An experiment folder of the official training code of SEDD or RADD holds `.hydra/config.yaml` and
 `checkpoints-meta/checkpoint.pth`.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import safe_open
 
+from sedd.checkpoints.formats.mdlm_format import MDLMConfig
+from sedd.checkpoints.formats.published import LENGTH, PublishedConfig, PublishedModel
+from sedd.checkpoints.formats.radd_format import RADDConfig
+from sedd.checkpoints.formats.sedd_format import SEDDConfig
+from sedd.checkpoints.formats.tensors import averaged_weights, check_tensors, named_tensors
 from sedd.checkpoints.hub import read_tensors, weights_file
-from sedd.config.yaml.source import read_source
-from sedd.diffusion import Graph, Noise
-from sedd.errors import CheckpointError
-from sedd.model import DiffusionTransformer
-from sedd.registry import GRAPHS, NOISES, UnknownNameError
+from sedd.config.yaml.source import Source, read_source
+from sedd.config.yaml.validate import require, validate
+from sedd.errors import CheckpointError, ConfigError
 
-LENGTH = 1024  # tokens of a text, for a configuration without model.length
+__all__ = ["LENGTH", "TOKENIZER", "TOKENIZER_KEY"]
+
 TOKENIZER = "gpt2"  # of the published models; their configuration has no key for it
 TOKENIZER_KEY = "sedd.tokenizer"  # metadata of the weights that `sedd export` writes
-
-
-@dataclass(frozen=True)
-class OfficialModel:
-    """A published SEDD model, in evaluation mode with its averaged weights.
-
-    length: tokens of a text in training. tokenizer: name of the vocabulary; None: that of
-        `tokenizer.json` in the folder.
-    """
-
-    network: DiffusionTransformer
-    graph: Graph
-    noise: Noise
-    length: int
-    tokenizer: str | None
 
 
 def is_official_experiment(folder: Path) -> bool:
@@ -47,33 +36,69 @@ def is_official_experiment(folder: Path) -> bool:
     return (folder / ".hydra" / "config.yaml").is_file()
 
 
+def configuration_file(folder: Path) -> Path:
+    """The configuration of a model folder of either form."""
+    name = ".hydra/config.yaml" if is_official_experiment(folder) else "config.json"
+    return folder / name
+
+
+def format_of(values: Mapping[str, Any]) -> type[PublishedConfig] | None:
+    """The format of a published configuration; None: that of no diffusion model."""
+    if str(values.get("model_type")) == "mdlm":
+        return MDLMConfig
+    if "graph" in values:
+        return SEDDConfig
+    training = values.get("training")
+    return RADDConfig if isinstance(training, Mapping) and "loss_type" in training else None
+
+
 def is_official(folder: Path) -> bool:
-    """Whether a model folder holds a SEDD model: its configuration names a graph."""
-    return is_official_experiment(folder) or "graph" in read_source(folder / "config.json").values
-
-
-def load_official(folder: Path, device: torch.device | str) -> OfficialModel:
-    """The SEDD model in a folder of either form. Raises CheckpointError."""
+    """Whether a model folder holds a published diffusion model, by its configuration."""
     if is_official_experiment(folder):
-        config = folder / ".hydra" / "config.yaml"
+        return True
+    return format_of(read_source(configuration_file(folder)).values) is not None
+
+
+def load_official(folder: Path, device: torch.device | str) -> PublishedModel:
+    """The model in a folder of either form, in evaluation mode with its averaged weights.
+
+    Raises CheckpointError with all problems of the configuration, or of the tensors.
+    """
+    path = configuration_file(folder)
+    config = read_configuration(path)
+    if is_official_experiment(folder):
         weights_path = folder / "checkpoints-meta" / "checkpoint.pth"
         if not weights_path.is_file():
             raise CheckpointError(f"{weights_path}: no such file, beside .hydra/config.yaml")
+        content = read_tensors(weights_path)
+        content = content if isinstance(content, Mapping) else {}
+        names = named_tensors(content.get("model", {}), weights_path)
+        tensors = averaged_weights(content.get("ema"), names, config, weights_path)
     else:
-        config, weights_path = folder / "config.json", weights_file(folder)
-    settings = read_source(config).values
-    network, graph, noise = build(settings, config)
-    weights = read_tensors(weights_path)
-    if is_official_experiment(folder):
-        weights = averaged_weights(weights, network, weights_path)
-    length = settings["model"].get("length", LENGTH)
-    return OfficialModel(
-        network=with_weights(network, weights, weights_path, device),
-        graph=graph,
-        noise=noise,
-        length=length if isinstance(length, int) and length > 0 else LENGTH,
-        tokenizer=None if (folder / "tokenizer.json").is_file() else tokenizer_name(weights_path),
-    )
+        weights_path = weights_file(folder)
+        tensors = named_tensors(read_tensors(weights_path), weights_path)
+    model = config.with_weights(check_tensors(tensors, config, weights_path))
+    # gradients stay enabled: autocast caches its copies only of weights that require them
+    model.network.to(device).eval()
+    has_own = (folder / "tokenizer.json").is_file()
+    return dataclasses.replace(model, tokenizer=None if has_own else tokenizer_name(weights_path))
+
+
+def read_configuration(path: Path) -> PublishedConfig:
+    """The validated configuration of a published model. Raises CheckpointError with all problems."""
+    source: Source = read_source(path)
+    kind = format_of(source.values)
+    if kind is None:
+        raise CheckpointError(
+            f"{path}: not the configuration of a diffusion model: it has neither model_type mdlm, nor a "
+            "section graph (SEDD), nor the key training.loss_type (RADD)"
+        )
+    try:
+        return require(validate(kind, source), source)
+    except ConfigError as error:
+        raise CheckpointError(
+            f"not the configuration of a published {kind.family} model: {error}"
+        ) from error
 
 
 def tokenizer_name(weights: Path) -> str:
@@ -82,89 +107,3 @@ def tokenizer_name(weights: Path) -> str:
         return TOKENIZER
     with safe_open(weights, framework="pt") as file:
         return (file.metadata() or {}).get(TOKENIZER_KEY, TOKENIZER)
-
-
-def averaged_weights(
-    content: Any, network: DiffusionTransformer, path: Path
-) -> dict[str, torch.Tensor]:
-    """The averaged weights of an official checkpoint, a list in the order of parameters."""
-    names = [name for name, _ in network.named_parameters()]
-    ema = content.get("ema") if isinstance(content, dict) else None
-    shadow = ema.get("shadow_params") if isinstance(ema, dict) else None
-    if not isinstance(shadow, list):
-        raise CheckpointError(f"{path}: has no average of the weights, ema.shadow_params")
-    if len(shadow) != len(names):
-        raise CheckpointError(
-            f"{path}: the average has {len(shadow)} tensors, the network {len(names)} parameters"
-        )
-    return dict(zip(names, shadow, strict=True))
-
-
-def build(settings: Mapping[str, Any], path: Path) -> tuple[DiffusionTransformer, Graph, Noise]:
-    """An empty network, graph and noise from a published configuration."""
-    try:
-        vocab_size, kind, shape = settings["tokens"], settings["graph"]["type"], settings["model"]
-        graph, noise = GRAPHS[kind].load()(vocab_size), official_noise(settings["noise"])
-        model = DiffusionTransformer(
-            vocab_size=vocab_size,
-            absorb=graph.mask is not None,
-            hidden_size=shape["hidden_size"],
-            n_blocks=shape["n_blocks"],
-            n_heads=shape["n_heads"],
-            cond_dim=shape["cond_dim"],
-            dropout=shape["dropout"],
-            scale_by_sigma=shape["scale_by_sigma"],
-            generator=torch.Generator(),  # overwritten; the global one must not move
-        )
-    except KeyError as error:
-        problem = error if isinstance(error, UnknownNameError) else f"{error} is missing"
-        raise CheckpointError(
-            f"{path}: not the configuration of a published SEDD model: {problem}"
-        ) from error
-    except (TypeError, ValueError) as error:  # a section that is no mapping, a size that cannot be
-        raise CheckpointError(
-            f"{path}: not the configuration of a published SEDD model: {error}"
-        ) from error
-    return model, graph, noise
-
-
-def official_noise(section: Mapping[str, Any]) -> Noise:
-    """The noise schedule of a published configuration, with the constants of the official code."""
-    info = NOISES[section["type"]]
-    if info.published is None:
-        raise ValueError(f"the official code has no noise {section['type']!r}")
-    return info.load()(
-        **{
-            key: float(section[key]) if constant is None else constant
-            for key, constant in info.published.items()
-        }
-    )
-
-
-def with_weights(
-    network: DiffusionTransformer,
-    weights: Any,
-    path: Path,
-    device: torch.device | str,
-) -> DiffusionTransformer:
-    """The network with these weights, in evaluation mode. Raises CheckpointError.
-
-    path: their file, for the message.
-    """
-    if not isinstance(weights, Mapping) or not all(
-        isinstance(tensor, torch.Tensor) for tensor in weights.values()
-    ):
-        raise CheckpointError(
-            f"{path}: holds no mapping from names to tensors; download the model again, or name another folder"
-        )
-    expected = {name: tuple(tensor.shape) for name, tensor in network.named_parameters()}
-    shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
-    wrong = sorted(name for name, shape in expected.items() if shapes.get(name) != shape)
-    if wrong:
-        lines = [
-            f"{name}: expected {expected[name]}, found {shapes.get(name)}" for name in wrong[:6]
-        ]
-        raise CheckpointError(f"{path}: weights do not fit the network:\n  " + "\n  ".join(lines))
-    network.load_state_dict({name: weights[name] for name in expected}, strict=False)
-    # gradients stay enabled: autocast caches its copies only of weights that require them
-    return network.to(device).eval()

@@ -32,7 +32,6 @@ from sedd.config import (
 from sedd.config.pretrained import STEP
 from sedd.data.tokenizers import Tokenizer, load_tokenizer
 from sedd.errors import CheckpointError
-from sedd.objective import ScoreEntropy
 from sedd.paths import run_dir
 from sedd.registry import SAMPLERS
 from sedd.runtime.device import choose_device
@@ -55,11 +54,11 @@ def open_language_model(
     source: one of
         - an experiment or its name; its settings must be those that its run was trained with
         - the folder of a run, or one of its checkpoints; its recorded settings are used
-        - the folder or hub id of a published model: SEDD, or a causal model of the Hugging Face
-          library; default settings are used
+        - the folder or hub id of a published model: SEDD, RADD, MDLM, or a causal model of the
+          Hugging Face library; default settings are used
     step: the checkpoint of a run; None: the newest. device: None: the GPU if there is one.
-    tokenizer, length: override the recorded values. Defaults for published models: gpt2 for SEDD;
-        at most 1024 tokens for a causal model.
+    tokenizer, length: override the recorded values. Defaults for published models: gpt2 for
+        diffusions; at most 1024 tokens for a causal model.
     Raises CheckpointError with everything that was tried, or with what does not fit.
     """
     place = device if isinstance(device, torch.device) else choose_device(device)
@@ -151,7 +150,7 @@ def published_model(
     tokenizer: str | None = None,
     length: int | None = None,
 ) -> LanguageModel:
-    """The model of a folder: a published SEDD model, or a causal one of the Hugging Face library.
+    """The model of a folder: a published diffusion, or a causal model of the Hugging Face library.
 
     name: the hub id or the folder, as the user gave it.
     subject: settings; None: defaults, with what the folder says of its tokenizer and length.
@@ -163,7 +162,7 @@ def published_model(
         tokenizer = tokenizer or official.tokenizer
         words = load_tokenizer(tokenizer) if tokenizer else folder_tokenizer(folder, name)
         assert words is not None, "official.tokenizer is None only for a folder with its own"
-        check_vocabulary(name, official.graph.vocab_size, words)
+        check_vocabulary(name, official.objective.vocab_size, words)
         length = length or official.length
         return NetworkModel(
             experiment=subject or default_settings(name, tokenizer or name, length),
@@ -172,7 +171,7 @@ def published_model(
             device=device,
             checkpoint_sha256=weights_sha256(folder),
             network=official.network,
-            objective=ScoreEntropy(official.graph, official.noise),
+            objective=official.objective,
         )
     network = load_causal(folder, name, device)
     words = load_tokenizer(tokenizer) if tokenizer else network.own_tokenizer

@@ -262,7 +262,7 @@ def test_an_official_checkpoint_without_its_average_is_told(tmp_path, content, m
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"model": 3}, "not the configuration"), ({"tokens": 0}, "vocab_size must be at least 2")],
+    [({"model": 3}, "model: must be a mapping"), ({"tokens": 0}, "tokens: must be at least 2")],
 )
 def test_a_published_configuration_that_cannot_be_is_told(tmp_path, change, message):
     settings = json.loads((GOLDEN / "absorb/hub/config.json").read_text())
@@ -282,7 +282,7 @@ def test_weights_that_are_no_tensors_are_told(tmp_path):
 def test_a_folder_with_a_foreign_configuration_is_told(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
     (tmp_path / "model.safetensors").write_bytes(b"")
-    with pytest.raises(CheckpointError, match=r"config\.json has no key `graph`"):
+    with pytest.raises(CheckpointError, match=r"config\.json is not that of a diffusion"):
         load_on_cpu(tmp_path)
     (tmp_path / "config.json").write_text((GOLDEN / "absorb/hub/config.json").read_text())
     with pytest.raises(CheckpointError, match=r"model\.safetensors: cannot be read as weights"):
