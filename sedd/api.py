@@ -191,15 +191,16 @@ def open_model(
     - an experiment's name, such as tiny_absorb: the newest checkpoint of its run, or the pretrained
       model that it measures
     - a run's folder, such as results/runs/x, or one of its checkpoints, such as step_400.pt
-    - the hub id of a published SEDD model or a causal model, such as louaaron/sedd-small or gpt2
+    - the hub id of a published SEDD, RADD or MDLM model, or of a causal model, such as
+      louaaron/sedd-small, JingyangOu/radd-t-dce, kuleshov-group/mdlm-owt or gpt2
     - a folder in the hub's form, such as one that `sedd export` wrote
-    - an experiment folder of the official training code
+    - an experiment folder of the official training code of SEDD or RADD
     - an experiment, as `sedd.config.load_subject` returns it
 
     device: None: the GPU if there is one.
     step: which checkpoint of a run; None: the newest.
-    tokenizer, length: in place of those that the source records. The published SEDD models read
-        with gpt2.
+    tokenizer, length: in place of those that the source records. The published diffusion models
+        read with gpt2.
     Raises CheckpointError that lists what was tried, or says what does not fit. Only tensors and
     plain values are unpickled.
     """

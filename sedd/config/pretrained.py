@@ -20,8 +20,8 @@ class Pretrained(Subject):
     """Experiment with a pretrained model: no training, and weights from the hub or a folder."""
 
     pretrained: Text
-    """published SEDD model or causal language model: a hub id, such as louaaron/sedd-small or gpt2,
-    or a folder"""
+    """published SEDD, RADD or MDLM model, or causal language model: a hub id, such as
+    louaaron/sedd-small or gpt2, or a folder"""
     data: PretrainedData
     """tokenizer and length"""
 
