@@ -1,1 +1,1 @@
-"""Formats of published diffusion models: SEDD, RADD and MDLM, one file each, and Lightning files."""
+"""Files of published diffusion models: SEDD, RADD and MDLM."""
