@@ -43,7 +43,11 @@ class Denoiser:
         weight, bias = self.vocabulary_layer()
         logits = self.features(x, sigma) @ weight.T + bias
         row_sigma = sigma.reshape(-1, 1).expand(x.shape).flatten()
-        return self.scores(logits, x.flatten(), row_sigma).log().unflatten(0, x.shape)
+        if self.graph.mask is None:  # at high noise the scores are close to 1: keep their digits
+            log_score = self.excess(logits, x.flatten(), row_sigma).log1p()
+        else:
+            log_score = self.scores(logits, x.flatten(), row_sigma).log()
+        return log_score.unflatten(0, x.shape)
 
     def features(self, x: Tensor, sigma: Tensor, rows: Tensor | None = None) -> Tensor:
         """As in `SplitNetwork`."""
@@ -83,3 +87,7 @@ class Denoiser:
     def scores(self, logits: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
         """Scores (n, V), 1 at the state x (n,), from logits (n, V). sigma: (n,)."""
         return self.graph.denoiser_scores(logits, x, sigma)
+
+    def excess(self, logits: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
+        """`scores` minus 1, without the rounding of a number close to 1."""
+        return self.graph.denoiser_excess(logits, x, sigma)

@@ -108,6 +108,10 @@ class Graph(ABC):
         ratio = torch.where(at_x > 0, law / at_x, 0.0)
         return (mu[:, :, None] * ratio).sum(1).to(mu.dtype).scatter(1, x[:, None], 1.0)
 
+    def denoiser_excess(self, logits: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
+        """`denoiser_scores` minus 1. Graphs whose scores come close to 1 override it."""
+        return self.denoiser_scores(logits, x, sigma) - 1
+
     def euler_step_probs(self, log_score: Tensor, x: Tensor, step: Tensor) -> Tensor:
         """Distribution of the next state under an Euler step: (B, L, V)."""
         return normalize(self.euler_step_weights(log_score, x, step))

@@ -76,16 +76,20 @@ class Uniform(Graph):
 
     def analytic_step_weights(self, log_score: Tensor, x: Tensor, step: Tensor) -> Tensor:
         step = like_positions(step, x)
-        score = log_score.exp()
-        # e^-dQ s = e^d s - (e^d - 1) mean(s), without the difference of two large terms
-        mean = score.mean(-1, keepdim=True)
-        earlier = score + torch.expm1(step)[..., None] * (score - mean)
+        # (e^-dQ s)_y = e^d s_y - (e^d - 1) mean(s), from s - 1: at high noise the scores are close
+        # to 1, and e^d would amplify their rounding
+        excess = torch.expm1(log_score)
+        growth = torch.expm1(step)[..., None]
+        earlier = 1 + excess + growth * (excess - excess.mean(-1, keepdim=True))
         return earlier * self.transition(x, step)  # e^dQ is symmetric
 
     def denoiser_scores(self, logits: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
-        """mu(y) (1 / rho - 1) + 1 - mu(x) (1 - rho), the closed form of the definition."""
+        return self.denoiser_excess(logits, x, sigma).add_(1.0)
+
+    def denoiser_excess(self, logits: Tensor, x: Tensor, sigma: Tensor) -> Tensor:
+        """mu(y) (1 / rho - 1) - mu(x) (1 - rho), the closed form of the definition."""
         mu = logits.softmax(-1)
-        rho = self.log_rho(sigma).exp()[:, None]
-        at_x = mu.gather(1, x[:, None])
-        score = mu * (1 / rho - 1).to(mu.dtype) + (1 - at_x * (1 - rho).to(mu.dtype))
-        return score.scatter_(1, x[:, None], 1.0)
+        odds = torch.expm1(sigma.double())[:, None]
+        at_x = mu.gather(1, x[:, None]) * (self.num_states / (odds + self.num_states)).to(mu.dtype)
+        excess = (mu * (self.num_states / odds).to(mu.dtype)).sub_(at_x)
+        return excess.scatter_(1, x[:, None], 0.0)

@@ -19,7 +19,7 @@ from sedd.diffusion import (
     sample,
     sample_first_hitting,
 )
-from sedd.diffusion.fast import reverse
+from sedd.diffusion.fast import score_tables
 
 COUNT = 8000
 FALSE_ALARM = 1e-6
@@ -48,7 +48,7 @@ def test_the_true_score_gives_the_data_and_too_few_steps_do_not(kind, sampler, s
     """Euler and analytic steps are the same law under log-linear absorbing noise: one of them is
     tested.
     """
-    monkeypatch.setitem(reverse.TABLE_ELEMENTS, "cpu", 5000)  # several groups of rows a step
+    monkeypatch.setitem(score_tables.TABLE_ELEMENTS, "cpu", 5000)  # several groups of rows a step
     graph, noise = process(kind)
     data = Data.random(graph, 2, seed=0)
 

@@ -29,6 +29,9 @@ class FastAbsorb:
             target_shift=torch.log(odds) - offset,
         )
 
+    def takes_excess(self, kind: StepKind, step: float) -> bool:
+        return False
+
     def exit_weights_(self, score: Tensor, x: Tensor, kind: StepKind, step: float) -> ExitWeights:
         score.scatter_(1, x[:, None], 0.0)
         if kind == "denoise":

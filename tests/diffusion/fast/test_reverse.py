@@ -9,7 +9,7 @@ from helpers.linear_network import LinearNetwork
 
 from sedd.diffusion import Absorb, LogLinear, Uniform, sample
 from sedd.diffusion.denoiser import Denoiser
-from sedd.diffusion.fast import reverse, vocabulary_sum
+from sedd.diffusion.fast import reverse, score_tables, vocabulary_sum
 from sedd.model import DiffusionTransformer
 
 GRAPHS = {"absorb": Absorb, "uniform": Uniform}
@@ -47,16 +47,16 @@ def test_one_step_follows_its_table(kind, step_kind, precision):
 def test_one_table_serves_every_step_and_every_group_of_rows(monkeypatch):
     graph = Uniform(40)
     network = LinearNetwork(graph, 10)
-    monkeypatch.setitem(reverse.TABLE_ELEMENTS, "cpu", 40 * 15)  # two groups of rows a step
+    monkeypatch.setitem(score_tables.TABLE_ELEMENTS, "cpu", 40 * 15)  # two groups of rows a step
     x = graph.sample_limit((3, 10), generator())
     step_taker = reverse.ReverseStep(network, graph, generator())
     places = set()
     for _ in range(4):
         with torch.no_grad():
             step_taker.move_(x, torch.arange(30), "analytic", torch.tensor([0.8]), 0.1)
-        places.add(step_taker._buffer.data_ptr())
+        places.add(step_taker.tables._buffer.data_ptr())
     assert len(places) == 1
-    assert step_taker._buffer.numel() == 40 * 15
+    assert step_taker.tables._buffer.numel() == 40 * 15
 
 
 @pytest.mark.parametrize("kind", ["absorb", "uniform"])
@@ -66,9 +66,9 @@ def test_a_table_filled_in_parts_holds_the_scores(kind, monkeypatch):
     monkeypatch.setitem(vocabulary_sum.CHUNK_ELEMENTS, "cpu", 1)  # three parts
     x, sigma = graph.sample_limit((3, 10), generator()), torch.tensor([0.8])
     with torch.no_grad():
-        step_taker = reverse.ReverseStep(network, graph, generator())
-        ((_, table),) = step_taker._scores(x, torch.arange(30), sigma)
-        assert len(list(reverse._columns(table))) == 3
+        tables = score_tables.ScoreTables(network, graph)
+        ((_, table),) = tables.chunks(tables.call(x, torch.arange(30), sigma))
+        assert len(list(score_tables._columns(table))) == 3
         torch.testing.assert_close(table, network(x, sigma).exp().flatten(0, 1), rtol=1e-12, atol=0)
 
 
