@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -83,14 +84,15 @@ class Model:
         sampler: str | None = None,
         length: int | None = None,
         top_p: float | None = None,
-        temperature: float | None = None,
         precision: str | None = None,
         seed: int | None = None,
+        **options: Any,
     ) -> list[str]:
         """Sample `count` texts, freely or around given text. `sedd sample` draws the same texts.
 
         prefix, suffix: text that every sample begins and ends with.
         parts: texts inside every sample, by the position (in tokens) of their first token.
+        options: of the sampler, keys of the section `sampling`: temperature=0.8, for example.
         All other parameters: None: as in the experiment's settings.
         Raises ConfigError for settings that contradict each other or the model; DataError if the
         given text does not fit, or if the model does not support it: autoregressive and causal
@@ -103,8 +105,8 @@ class Model:
             steps=steps,
             precision=precision,
             top_p=top_p,
-            temperature=temperature,
             length=length,
+            **options,
         )
         texts = draw_samples(
             replace(self.language_model, experiment=experiment),

@@ -151,6 +151,7 @@ class CausalModel(LanguageModel):
         clamp: Clamp | None,
         generator: torch.Generator,
         on_step: OnStep | None = None,
+        calls: Tensor | None = None,
     ) -> Tensor:
         if not SAMPLERS[drawing.sampler].left_to_right or drawing.steps != length:
             raise DataError(
@@ -173,12 +174,11 @@ class CausalModel(LanguageModel):
             self.tokenizer.separator_id,
             (size, length),
             prefix=self._prefix(size, length, clamp),
-            temperature=drawing.temperature,
-            top_p=drawing.top_p,
-            precision=drawing.precision,
+            **drawing.arguments(),
             generator=generator,
             device=self.device,
             on_step=on_step,
+            calls=calls,
         ).cpu()
 
     def _prefix(self, size: int, length: int, clamp: Clamp | None) -> Tensor:

@@ -69,12 +69,14 @@ class LanguageModel(ABC):
         clamp: Clamp | None,
         generator: torch.Generator,
         on_step: OnStep | None = None,
+        calls: Tensor | None = None,
     ) -> Tensor:
         """Token ids (size, length) of new texts.
 
         clamp: (tokens, mask), each (L,) or (B, L): where the mask is true, a text keeps these
             tokens.
         on_step: called with the number of each step and the states after it.
+        calls: (size,) int64 on the model's device, increased by the network calls of each text.
         Raises DataError for a sampler or a clamp that the model does not support.
         """
 
@@ -87,7 +89,7 @@ class LanguageModel(ABC):
             denoise=settings.denoise,
             precision=settings.precision,
             top_p=settings.top_p,
-            temperature=settings.temperature,
+            options=settings.options(),
         )
 
     def generator(self, seed: int, *name: str | int) -> torch.Generator:
@@ -148,6 +150,7 @@ class NetworkModel(LanguageModel):
         clamp: Clamp | None,
         generator: torch.Generator,
         on_step: OnStep | None = None,
+        calls: Tensor | None = None,
     ) -> Tensor:
         try:
             with self.autocast():
@@ -159,6 +162,7 @@ class NetworkModel(LanguageModel):
                     generator=generator,
                     device=self.device,
                     on_step=on_step,
+                    calls=calls,
                 )
         except ValueError as error:
             raise DataError(f"{self.name}: {error}") from error

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -36,8 +37,16 @@ def sample(
         float | None,
         typer.Option(help="Nucleus sampling: keep the likeliest tokens up to this probability."),
     ] = None,
-    temperature: Annotated[
-        float | None, typer.Option(help="Divisor of the logits; autoregressive models only.")
+    top_k: Annotated[
+        int | None, typer.Option(min=1, help="Keep this number of the likeliest tokens.")
+    ] = None,
+    temperature: Annotated[float | None, typer.Option(help="Divisor of the logits.")] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="Another option of the sampler, a key of the section `sampling`; repeatable.",
+        ),
     ] = None,
     precision: Annotated[
         Literal["float64", "float32"] | None, typer.Option(help="Precision of the random draws.")
@@ -75,7 +84,7 @@ def sample(
               sedd sample tiny_absorb --sampler first_hitting --top-p 0.9
     """
     from sedd.config import sampling_steps
-    from sedd.evaluate import draw_samples, open_run, with_sampling, write_samples
+    from sedd.evaluate import draw_samples, mean_calls, open_run, with_sampling, write_samples
     from sedd.paths import samples_file
     from sedd.runtime import distributed
     from sedd.runtime.device import choose_device
@@ -91,6 +100,8 @@ def sample(
         precision=precision,
         top_p=top_p,
         temperature=temperature,
+        top_k=top_k,
+        **parse_options(option or ()),
     )
     sampling = experiment.sampling
     seed = experiment.seed if seed is None else seed
@@ -123,6 +134,7 @@ def sample(
             write_samples(texts, out)
         for text in texts:
             typer.echo(f"--- {text['index']}\n{text['text']}")
+        typer.echo(f"{mean_calls(texts):.1f} network calls per text", err=True)
 
 
 def parse_at(item: str) -> tuple[int, str]:
@@ -131,6 +143,23 @@ def parse_at(item: str) -> tuple[int, str]:
     if not equals or not number.isdecimal():
         raise typer.BadParameter(f"--at {item!r}: must be TOKEN=TEXT, such as 40=' of the '")
     return int(number), text
+
+
+def parse_options(items: Sequence[str]) -> dict[str, Any]:
+    """Parse `--option remask.eta=0.02` into {"remask": {"eta": 0.02}}. A value is YAML."""
+    from sedd.config.yaml.source import read_value
+
+    options: dict[str, Any] = {}
+    for item in items:
+        key, equals, text = item.partition("=")
+        *sections, last = key.split(".")
+        if not equals or not all([*sections, last]):
+            raise typer.BadParameter(f"--option {item!r}: must be KEY=VALUE, such as top_k=50")
+        inner = options
+        for section in sections:
+            inner = inner.setdefault(section, {})
+        inner[last] = read_value(text)
+    return options
 
 
 POSITION, VERBS = 30, (sample,)

@@ -48,6 +48,7 @@ def sample_left_to_right(
     generator: torch.Generator | None = None,
     device: torch.device | str = "cpu",
     on_step: Callable[[int, Tensor], None] | None = None,
+    calls: Tensor | None = None,
 ) -> Tensor:
     """Draw texts of `shape` (B, L), token by token.
 
@@ -58,6 +59,7 @@ def sample_left_to_right(
     precision: of the draws, as in `samplers.sample`.
     on_step: called with the index of each drawn position and the texts (B, L); later positions
         still hold the start state.
+    calls: (B,) int64, increased by one for each text and each position that is drawn.
     """
     sharpening = Sharpening(top_k=top_k, top_p=top_p)  # of a law at `temperature`
     batch, length = shape
@@ -69,6 +71,8 @@ def sample_left_to_right(
     new = x[:, : begin + 1]
     for position in range(begin, length):
         weights = sharpening((next_logits(new) / temperature).softmax(-1))
+        if calls is not None:
+            calls += 1
         new = draw(weights, generator, precision)[:, None]
         x[:, position + 1 : position + 2] = new
         if on_step is not None:
@@ -90,6 +94,7 @@ def sample_causal(
     generator: torch.Generator | None = None,
     device: torch.device | str = "cpu",
     on_step: Callable[[int, Tensor], None] | None = None,
+    calls: Tensor | None = None,
     cached: bool = True,
 ) -> Tensor:
     """Draw texts of `shape` (B, L) from a network. Other arguments as in `sample_left_to_right`.
@@ -122,4 +127,5 @@ def sample_causal(
         generator=generator,
         device=device,
         on_step=on_step,
+        calls=calls,
     )

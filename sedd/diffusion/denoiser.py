@@ -49,6 +49,12 @@ class Denoiser:
             log_score = self.scores(logits, x.flatten(), row_sigma).log()
         return log_score.unflatten(0, x.shape)
 
+    def needs_call(self, x: Tensor) -> Tensor:
+        """Whether `features` would run the network on each sequence of x (B, L): (B,) bool."""
+        if not self.cached or self._seen is None or self._seen.shape != x.shape:
+            return torch.ones(x.shape[0], dtype=torch.bool, device=x.device)
+        return (self._seen != x).any(1)
+
     def features(self, x: Tensor, sigma: Tensor, rows: Tensor | None = None) -> Tensor:
         """As in `SplitNetwork`."""
         if not self.cached:
@@ -59,11 +65,9 @@ class Denoiser:
 
     def _update_cache(self, x: Tensor, sigma: Tensor) -> Tensor:
         """Features (B, L, H) of x, computed for the sequences that changed."""
-        if self._seen is None or self._features is None or self._seen.shape != x.shape:
-            changed = torch.arange(x.shape[0], device=x.device)
+        changed = self.needs_call(x).nonzero()[:, 0]
+        if self._seen is None or self._seen.shape != x.shape:
             self._seen, self._features = torch.full_like(x, -1), None
-        else:
-            changed = (self._seen != x).any(1).nonzero()[:, 0]
         if changed.numel():
             self.num_sequences_seen += changed.numel()
             new = self.network.features(x[changed], sigma[:1], None)

@@ -20,6 +20,7 @@ from sedd.diffusion.absorb import Absorb
 from sedd.diffusion.categorical import DrawPrecision
 from sedd.diffusion.fast.parts import fast_parts
 from sedd.diffusion.network import ScoreFunction
+from sedd.diffusion.network_calls import count_calls_
 from sedd.diffusion.noise import Noise
 from sedd.diffusion.randomness import rand
 from sedd.diffusion.samplers import StepCallback, check_settings, reverse_step, start
@@ -42,6 +43,7 @@ def sample_first_hitting(
     generator: torch.Generator | None = None,
     device: torch.device | str = "cpu",
     on_step: StepCallback | None = None,
+    calls: Tensor | None = None,
 ) -> Tensor:
     """Draw states of `shape` (B, L). Arguments as in `samplers.sample`.
 
@@ -68,6 +70,10 @@ def sample_first_hitting(
         position = order.masked_fill(~masked[incomplete], -1.0).argmax(1)
         part = x[incomplete]
         rows = torch.arange(incomplete.numel(), device=x.device) * x.shape[1] + position
+        if calls is not None:
+            new_calls = torch.zeros_like(incomplete)
+            count_calls_(new_calls, model, part, rows)
+            calls[incomplete] += new_calls
         # step 1.0: in a denoising step of this graph, sigma is a common factor, which cancels
         reverse.move_(part, rows, "denoise", sigma.float(), 1.0)
         x[incomplete] = part

@@ -18,6 +18,7 @@ from sedd.diffusion.fast.parts import fast_parts
 from sedd.diffusion.fast.reverse import ReverseStep
 from sedd.diffusion.graph import Graph, StepKind
 from sedd.diffusion.network import ScoreFunction
+from sedd.diffusion.network_calls import count_calls_
 from sedd.diffusion.noise import Noise
 from sedd.diffusion.reverse import PlainReverseStep
 from sedd.diffusion.sharpening import UNCHANGED, Sharpening
@@ -44,6 +45,7 @@ def sample(
     generator: torch.Generator | None = None,
     device: torch.device | str = "cpu",
     on_step: StepCallback | None = None,
+    calls: Tensor | None = None,
     fused: bool = True,
 ) -> Tensor:
     """Draw states of `shape` (B, L) in `steps` reverse steps.
@@ -57,6 +59,7 @@ def sample(
         tokens.
     on_step: called with the index of the step (from 0) and the states, which the next step
         overwrites.
+    calls: (B,) int64, increased by the network calls that each text takes; see `network_calls`.
     fused: False, or a graph without fast parts: run on the definitions, with a table of
         probabilities (B, L, V) at every step. The distribution of the samples is the same.
 
@@ -80,6 +83,7 @@ def sample(
             rows = free if graph.mask is None else free[x.view(-1)[free] == graph.mask]
             if not rows.numel():
                 break
+            count_calls_(calls, model, x, rows)
             reverse.move_(x, rows, kind, levels[index : index + 1], step)
             if on_step is not None:
                 on_step(index, x)

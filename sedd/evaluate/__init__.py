@@ -9,7 +9,7 @@ from sedd.evaluate.estimators import compare_estimators, estimators_table
 from sedd.evaluate.likelihood import measure
 from sedd.evaluate.measured_text import open_text
 from sedd.runtime.resumable import remove_partial
-from sedd.sampling.draw import draw_samples, with_sampling, write_samples
+from sedd.sampling.draw import draw_samples, mean_calls, with_sampling, write_samples
 from sedd.sampling.draw_trace import draw_trace
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "draw_samples",
     "draw_trace",
     "estimators_table",
+    "mean_calls",
     "measure",
     "open_run",
     "open_text",

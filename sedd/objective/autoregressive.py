@@ -74,6 +74,7 @@ class Autoregressive(Objective):
         generator: torch.Generator | None = None,
         device: torch.device | str = "cpu",
         on_step: OnStep | None = None,
+        calls: Tensor | None = None,
     ) -> Tensor:
         info = SAMPLERS[drawing.sampler]
         if not info.left_to_right:
@@ -91,10 +92,9 @@ class Autoregressive(Objective):
             self.vocab_size,
             shape,
             prefix=prefix,
-            temperature=drawing.temperature,
-            top_p=drawing.top_p,
-            precision=drawing.precision,
+            **drawing.arguments(),
             generator=generator,
             device=device,
             on_step=on_step,
+            calls=calls,
         )

@@ -6,7 +6,6 @@ B batch, L sequence length, V states.
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -53,11 +52,8 @@ class Diffusion(Objective):
         generator: torch.Generator | None = None,
         device: torch.device | str = "cpu",
         on_step: OnStep | None = None,
+        calls: Tensor | None = None,
     ) -> Tensor:
-        if drawing.temperature != 1:
-            raise ValueError(
-                f"temperature must be 1 with a diffusion model, got {drawing.temperature:g}"
-            )
         info = SAMPLERS[drawing.sampler]
         if info.left_to_right:
             raise ValueError(
@@ -66,21 +62,17 @@ class Diffusion(Objective):
             )
         if info.needs_mask and self.graph.mask is None:
             raise ValueError(f"{drawing.sampler} fills masks: it needs a graph with a mask state")
-        settings: dict[str, Any] = {}
-        if not info.one_step_per_token:
-            settings["steps"] = drawing.steps
-        if info.has_denoising_step:
-            settings["denoise"] = drawing.denoise
+        if info.refuses_mask and self.graph.mask is not None:
+            raise ValueError(f"{drawing.sampler} needs a graph without a mask state")
         return info.load()(
             self.scores(model),
             self.graph,
             self.noise,
             shape,
-            **settings,
+            **drawing.arguments(),
             clamp=clamp,
-            top_p=drawing.top_p,
-            precision=drawing.precision,
             generator=generator,
             device=device,
             on_step=on_step,
+            calls=calls,
         )

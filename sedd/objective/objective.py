@@ -8,15 +8,16 @@ B batch, L sequence length, V vocabulary. t: time in [0, 1]. sigma: total noise.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from sedd.diffusion import DrawPrecision, Estimator
 from sedd.model import DiffusionTransformer
+from sedd.registry import SAMPLERS
 
 OnStep = Callable[[int, Tensor], None]
 Clamp = tuple[Tensor, Tensor]  # tokens, and where they are fixed; each (L,) or (B, L)
@@ -70,8 +71,9 @@ class Estimate:
 class Drawing:
     """How to draw texts, as in the section `sampling` of an experiment.
 
-    steps: number of reverse steps, for samplers on a grid of times. Other fields as in
-    `sedd.diffusion.sample` and `sample_causal`.
+    steps: number of reverse steps, for samplers on a grid of times. options: values of the options
+    that the sampler reads (`SamplerInfo.options`); one that is left out has its default. Other
+    fields as in `sedd.diffusion.sample` and `sample_causal`.
     """
 
     sampler: str
@@ -79,7 +81,22 @@ class Drawing:
     denoise: bool = True
     precision: DrawPrecision = "float64"
     top_p: float | None = None
-    temperature: float = 1.0
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def arguments(self) -> dict[str, Any]:
+        """The keyword arguments of the sampler. Raises ValueError for an option it does not read."""
+        info = SAMPLERS[self.sampler]
+        if unread := [name for name in self.options if name not in info.options]:
+            raise ValueError(
+                f"{self.sampler} does not read {', '.join(unread)}; its options are: "
+                f"{', '.join(info.options) or 'none'}"
+            )
+        arguments: dict[str, Any] = {"top_p": self.top_p, "precision": self.precision}
+        if not info.one_step_per_token:
+            arguments["steps"] = self.steps
+        if info.has_denoising_step:
+            arguments["denoise"] = self.denoise
+        return {**arguments, **self.options}
 
 
 class Objective(ABC):
@@ -148,9 +165,11 @@ class Objective(ABC):
         generator: torch.Generator | None = None,
         device: torch.device | str = "cpu",
         on_step: OnStep | None = None,
+        calls: Tensor | None = None,
     ) -> Tensor:
         """Draw texts of `shape` (B, L).
 
         on_step: called with the index of each step and the states after it.
+        calls: (B,) int64, increased by the network calls that each text takes.
         Raises ValueError for settings that this objective cannot use.
         """

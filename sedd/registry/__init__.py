@@ -9,7 +9,7 @@ from sedd.registry.metrics import METRICS, MetricInfo
 from sedd.registry.noises import NOISES, NoiseInfo
 from sedd.registry.objectives import OBJECTIVES, ObjectiveInfo
 from sedd.registry.registry import Info, Registry, UnknownNameError
-from sedd.registry.samplers import DEFAULT_SAMPLER, SAMPLERS, SamplerInfo
+from sedd.registry.samplers import DEFAULT_SAMPLER, SAMPLERS, SHARPENING, SamplerInfo
 
 __all__ = [
     "DEFAULT_SAMPLER",
@@ -19,6 +19,7 @@ __all__ = [
     "NOISES",
     "OBJECTIVES",
     "SAMPLERS",
+    "SHARPENING",
     "DetokenizerInfo",
     "GraphInfo",
     "Info",

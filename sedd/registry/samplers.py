@@ -2,11 +2,12 @@
 
 An implementation that runs a diffusion backwards is called by `sedd.objective.Diffusion.sample` as
 
-    sampler(scores, graph, noise, shape, *, clamp, top_p, precision, generator, device, on_step)
+    sampler(scores, graph, noise, shape, *, clamp, top_p, precision, generator, device, on_step,
+            calls)
 
-with `steps` unless `one_step_per_token`, and `denoise` if `has_denoising_step`; see
-`sedd.diffusion.samplers.sample`. `left_to_right` samplers are methods of the objective that they
-serve.
+with `steps` unless `one_step_per_token`, `denoise` if `has_denoising_step`, and the options that it
+names in `options`; see `sedd.diffusion.samplers.sample`. `left_to_right` samplers are called by the
+objective that they serve.
 """
 
 from __future__ import annotations
@@ -24,6 +25,12 @@ class SamplerInfo(Info):
     """draws from an autoregressive model; otherwise from a diffusion model"""
     needs_mask: bool = False
     """runs only on graphs with a mask state"""
+    refuses_mask: bool = False
+    """runs only on graphs without a mask state"""
+    options: tuple[str, ...] = ()
+    """keys of the section `sampling` that this sampler reads beside those that all read, in the
+    order of its labels; each is a keyword argument with a default
+    """
     one_step_per_token: bool = False
     """takes as many steps as a text has tokens and ignores `steps`; otherwise runs on a grid of
     times
@@ -35,6 +42,8 @@ class SamplerInfo(Info):
 
 
 DEFAULT_SAMPLER = "analytic"
+# with `top_p`, the changes to the law of a token that replaces a mask or follows a prefix
+SHARPENING = ("temperature", "top_k")
 
 SAMPLERS = Registry(
     "sampler",
@@ -42,12 +51,14 @@ SAMPLERS = Registry(
         "analytic": SamplerInfo(
             description="Tweedie steps of the paper on a grid of times",
             implementation="sedd.diffusion.samplers:sample_analytic",
+            options=SHARPENING,
             has_denoising_step=True,
             published_name="analytic",
         ),
         "euler": SamplerInfo(
             description="Euler steps on a grid of times",
             implementation="sedd.diffusion.samplers:sample_euler",
+            options=SHARPENING,
             has_denoising_step=True,
             published_name="euler",
         ),
@@ -57,12 +68,14 @@ SAMPLERS = Registry(
             implementation="sedd.diffusion.first_hitting:sample_first_hitting",
             needs_mask=True,
             one_step_per_token=True,
+            options=SHARPENING,
         ),
         "ancestral": SamplerInfo(
             description="one token per step from left to right, for autoregressive models",
             implementation="sedd.diffusion.causal:sample_causal",
             left_to_right=True,
             one_step_per_token=True,
+            options=SHARPENING,
         ),
     },
 )

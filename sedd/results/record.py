@@ -28,7 +28,7 @@ class Provenance(Record):
 
     config_sha256: hash of all settings. identity_sha256: hash of the settings that the result
         depends on.
-    seconds: of computing, over all processes; None for texts, which are timed as they are judged.
+    seconds: of computing, over all processes; None: not recorded.
     """
 
     config_sha256: str

@@ -32,6 +32,8 @@ TARGETS = ("sampling.sampler", "sampling.steps", "sampling.precision")
 class Sample(BaseModel):
     """A text with the number of its tokens that were a prefix or a suffix.
 
+    network_calls: that drawing it took; None: not recorded. `provenance.seconds` is the time of
+        drawing all texts of the file.
     Other keys are allowed: a file of samples may come from elsewhere.
     """
 
@@ -42,6 +44,7 @@ class Sample(BaseModel):
     tokens: list[int]
     prefix_tokens: int = 0
     suffix_tokens: int = 0
+    network_calls: int | None = None
     settings: dict[str, Any]
     seed: int
     provenance: dict[str, Any] = {}

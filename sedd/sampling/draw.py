@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
+
+import torch
 
 from sedd.checkpoints.language_model import LanguageModel
 from sedd.config import AnyExperiment, sampling_steps, with_changes
@@ -28,21 +30,29 @@ def with_sampling(
     steps: int | None = None,
     precision: str | None = None,
     top_p: float | None = None,
-    temperature: float | None = None,
     length: int | None = None,
+    **options: Any,
 ) -> M:
-    """Change the `sampling` section; None keeps a value. Raises ConfigError."""
+    """Change the `sampling` section; None keeps a value.
+
+    options: of the sampler, by key; a value of a sub-section is a mapping. An option that a new
+    sampler does not read gets its default. Raises ConfigError.
+    """
     values = {
         "count": count,
         "sampler": sampler,
         "steps": steps,
         "precision": precision,
         "top_p": top_p,
-        "temperature": temperature,
         "length": length,
     }
-    changes = {f"sampling.{key}": value for key, value in values.items() if value is not None}
-    changed = with_changes(experiment, changes)
+    given = {key: value for key, value in values.items() if value is not None}
+    sampling = experiment.sampling
+    given |= sampling.changes(
+        sampler or sampling.sampler,
+        {key: value for key, value in options.items() if value is not None},
+    )
+    changed = with_changes(experiment, {f"sampling.{key}": given[key] for key in given})
     if steps not in (None, sampling_steps(changed)):
         what = (
             f"{changed.sampling.sampler} takes one step a token, {sampling_steps(changed)}; "
@@ -80,7 +90,7 @@ def draw_samples(
         "denoise": settings.denoise,
         "precision": settings.precision,
         "top_p": settings.top_p,
-        "temperature": settings.temperature,
+        **settings.options(),
         "length": length,
         "checkpoint_step": model.step,
         "prefix": tokenizer.decode(prompt.prefix),
@@ -88,19 +98,21 @@ def draw_samples(
         "pieces": {str(at): tokenizer.decode(part) for at, part in prompt.parts.items()},
     }
     identity = samples.KIND.identity(model.experiment)
-    provenance = model.provenance(identity, seed).model_dump(exclude_none=True)
     sizes = [min(settings.batch_size, count - at) for at in range(0, count, settings.batch_size)]
     with progress(f"sample {model.name}", count, "text") as bar:
 
-        def draw_batch(batch: int) -> list[list[int]]:
-            return model.draw(
+        def draw_batch(batch: int) -> list[tuple[list[int], int]]:
+            calls = torch.zeros(sizes[batch], dtype=torch.int64, device=model.device)
+            tokens = model.draw(
                 sizes[batch],
                 length,
                 model.drawing(steps),
                 clamp=clamp,
                 generator=model.generator(seed, "sample", batch),
                 on_step=lambda step, x: bar.note(step=f"{step + 1}/{steps}"),
-            ).tolist()
+                calls=calls,
+            )
+            return list(zip(tokens.tolist(), calls.tolist(), strict=True))
 
         batches = run_resumable(
             len(sizes),
@@ -115,19 +127,28 @@ def draw_samples(
             world=world or World(model.device),
             on_done=lambda batch: bar.update(sizes[batch]),
         )
+    seconds = sum(batch.seconds for batch in batches)
+    provenance = model.provenance(identity, seed, seconds).model_dump(exclude_none=True)
+    drawn = [text for batch in batches for text in batch.values]
     return [
         {
             "index": index,
             "text": tokenizer.decode(tokens),
             "tokens": tokens,
+            "network_calls": calls,
             "prefix_tokens": len(prompt.prefix),
             "suffix_tokens": len(prompt.suffix),
             "settings": recorded,
             "seed": seed,
             "provenance": provenance,
         }
-        for index, tokens in enumerate(tokens for batch in batches for tokens in batch.values)
+        for index, (tokens, calls) in enumerate(drawn)
     ]
+
+
+def mean_calls(texts: Sequence[Mapping[str, Any]]) -> float:
+    """Mean number of network calls of drawn texts."""
+    return sum(text["network_calls"] for text in texts) / len(texts)
 
 
 def write_samples(texts: list[dict[str, Any]], path: Path) -> None:

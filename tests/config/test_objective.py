@@ -78,8 +78,8 @@ def test_every_objective_has_a_valid_file(problems: Problems) -> None:
         (
             "{type: lambda_dce}",
             "training:",
-            "sampling: {temperature: 0.5}\ntraining:",
-            "sampling.temperature: must be 1 with objective.type lambda_dce",
+            "sampling: {temperature: 0.5, precision: float32}\ntraining:",
+            "sampling.temperature: must be 1 with sampling.precision float32",
         ),
         (
             "{type: score_entropy}",

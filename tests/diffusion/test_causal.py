@@ -134,12 +134,14 @@ def test_texts_are_drawn_as_often_as_the_likelihood_says(precision):
 
 
 @torch.no_grad()
-def test_temperature_sharpens_and_top_p_leaves_out():
+def test_temperature_sharpens_and_top_k_and_top_p_leave_out():
     model = network(vocab_size=7)
     weight, bias = model.vocabulary_layer()
     logits = (model.features(torch.tensor([[7]]), None) @ weight.T + bias)[:, :7]
     cold = sample_causal(model, 7, (300, 1), temperature=1e-6)
     assert bool((cold == logits.argmax()).all())
+    drawn = sample_causal(model, 7, (2000, 1), top_k=3, generator=torch.Generator().manual_seed(0))
+    assert set(drawn.unique().tolist()) == set(logits[0].topk(3).indices.tolist())
     kept = nucleus(logits.softmax(-1), 0.6)[0] > 0
     assert 1 <= int(kept.sum()) < 7
     drawn = sample_causal(

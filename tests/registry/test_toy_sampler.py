@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -31,7 +32,7 @@ def toy() -> Iterator[str]:
     SAMPLERS.remove("toy")
 
 
-def uniform_experiment(**sampling: object) -> Experiment:
+def uniform_experiment(**sampling: Any) -> Experiment:
     return with_sampling(load_experiment("smoke_uniform"), **sampling)
 
 
@@ -75,6 +76,43 @@ def test_facts_of_a_registered_sampler_decide_its_steps_and_arguments() -> None:
         SAMPLERS.remove("toy")
     assert "steps" not in toy_sampler.calls[0]
     assert toy_sampler.calls[0]["denoise"] is True
+
+
+@pytest.mark.usefixtures("project")
+def test_a_sampler_gets_the_options_that_it_names_and_no_others(toy: str) -> None:
+    SAMPLERS.add("warm", replace(TOY, options=("temperature",)))
+    try:
+        subject = with_sampling(
+            load_experiment("smoke_absorb"), sampler="warm", temperature=0.5, count=1
+        )
+        run = untrained(subject)
+        assert draw_samples(run, seed=1)[0]["settings"]["temperature"] == 0.5
+        assert toy_sampler.calls[0]["temperature"] == 0.5
+        assert "top_k" not in toy_sampler.calls[0]
+        # another sampler does not inherit an option that it does not read
+        assert with_sampling(subject, sampler=toy).sampling.temperature == 1
+        with pytest.raises(ConfigError, match=r"sampling\.temperature: has no effect with sampl"):
+            with_sampling(subject, sampler=toy, temperature=0.5)
+        with pytest.raises(ConfigError, match=r"leave it out, or choose analytic, euler, first_h"):
+            with_sampling(subject, sampler=toy, temperature=2.0)
+        with pytest.raises(ValueError, match="toy does not read temperature; its options are: no"):
+            run.objective.sample(run.network, (1, 4), Drawing(toy, 2, options={"temperature": 2}))
+    finally:
+        SAMPLERS.remove("warm")
+
+
+@pytest.mark.usefixtures("project")
+def test_a_sampler_that_refuses_a_mask_is_refused_with_one() -> None:
+    SAMPLERS.add("toy", replace(TOY, refuses_mask=True))
+    try:
+        with pytest.raises(ConfigError, match=r"with graph\.type absorb: toy is for graphs with"):
+            with_sampling(load_experiment("smoke_absorb"), sampler="toy")
+        assert uniform_experiment(sampler="toy")
+        run = untrained(load_experiment("smoke_absorb"))
+        with pytest.raises(ValueError, match="toy needs a graph without a mask state"):
+            run.objective.sample(run.network, (1, 4), Drawing("toy", 2))
+    finally:
+        SAMPLERS.remove("toy")
 
 
 @pytest.mark.usefixtures("project")

@@ -41,6 +41,8 @@ def test_samples_are_whole_texts_of_the_vocabulary(run):
         assert len(text["tokens"]) == 32
         assert all(0 <= token < 27 for token in text["tokens"])  # no mask is left
         assert text["text"] == run.tokenizer.decode(text["tokens"])
+        assert 1 <= text["network_calls"] <= 5  # four steps, and one that removes all noise
+        assert text["provenance"]["seconds"] > 0  # for all texts
 
 
 def test_prefix_and_suffix_stay_as_they_were_given(run):
@@ -83,6 +85,7 @@ def test_first_hitting_fills_one_token_a_step(run):
         assert text["text"].startswith("the old ")
         assert text["settings"]["sampler"] == "first_hitting"
         assert text["settings"]["steps"] == 32  # one a token of a whole text
+        assert text["network_calls"] == 24
     again = draw(run, sampler="first_hitting", steps=32, prefix="the old ")
     assert [text["tokens"] for text in again] == [text["tokens"] for text in texts]
     with pytest.raises(ConfigError, match="--steps: first_hitting takes one step a token, 32"):
@@ -126,9 +129,12 @@ def test_the_verb_prints_texts_and_writes_them_with_their_settings(run):
         "--out",
         "out/texts.jsonl",
     ]
-    said = command(Path.cwd(), "sedd", "sample", "drawn", *words).stdout
+    result = command(Path.cwd(), "sedd", "sample", "drawn", *words)
+    said = result.stdout
     lines = [json.loads(line) for line in Path("out/texts.jsonl").read_text().splitlines()]
     assert len(lines) == 2
+    mean = sum(line["network_calls"] for line in lines) / 2
+    assert f"{mean:.1f} network calls per text" in result.stderr
     for line in lines:
         assert line["text"] in said
         assert line["seed"] == 9

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -10,7 +11,7 @@ from sedd.config.base import ConfigModel, Rule
 from sedd.config.choices import SamplerName, one_of
 from sedd.config.sections.objective import unused_by_autoregressive
 from sedd.config.values import Count, DrawPrecision
-from sedd.registry import DEFAULT_SAMPLER, GRAPHS, OBJECTIVES, SAMPLERS
+from sedd.registry import DEFAULT_SAMPLER, GRAPHS, OBJECTIVES, SAMPLERS, SHARPENING
 
 
 class Sampling(ConfigModel):
@@ -36,7 +37,34 @@ class Sampling(ConfigModel):
     length: Count | None = None
     """tokens per sample; null: data.length"""
     temperature: Annotated[float, Field(gt=0)] = 1.0
-    """divisor of the logits (autoregressive only)"""
+    """divisor of the logits of a new token"""
+    top_k: Count | None = None
+    """number of the most likely tokens, at this temperature, from which a new token is drawn; null:
+    all; top_p then applies to these"""
+
+    def options(self) -> dict[str, Any]:
+        """The options that the sampler reads, as plain values."""
+        return self.model_dump(include=set(SAMPLERS[self.sampler].options))
+
+    def changes(self, sampler: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        """The options that change with another sampler and some of its options, as plain values.
+
+        A sub-section keeps the keys that are not given. Options that the sampler does not read get
+        their defaults.
+        """
+        values, defaults = self.model_dump(), Sampling().model_dump()
+        read = SAMPLERS[sampler].options if sampler in SAMPLERS else OPTIONS
+        changed = {key: defaults[key] for key in OPTIONS if key not in read}
+        for key, value in options.items():
+            is_section = isinstance(value, Mapping) and isinstance(values.get(key), dict)
+            changed[key] = {**values[key], **value} if is_section else value
+        return {key: value for key, value in changed.items() if value != values.get(key)}
+
+
+COMMON = (
+    *("sampler", "steps", "count", "batch_size", "denoise", "precision", "top_p", "length"),
+)  # keys that do not depend on the sampler
+OPTIONS = tuple(key for key in Sampling.model_fields if key not in COMMON)
 
 
 def _fits_objective(sampler: str, objective: str) -> str | None:
@@ -60,36 +88,56 @@ def _fits_graph(sampler: str, graph: str, denoise: bool) -> str | None:
     if info.needs_mask and not GRAPHS[graph].has_mask:
         others = one_of(SAMPLERS.names(needs_mask=False, left_to_right=False))
         return f"must be {others} with graph.type {graph}: {sampler} fills masks"
+    if info.refuses_mask and GRAPHS[graph].has_mask:
+        others = one_of(SAMPLERS.names(refuses_mask=False, left_to_right=False))
+        return f"must be {others} with graph.type {graph}: {sampler} is for graphs without a mask"
     if not denoise and not info.has_denoising_step and not info.left_to_right:
         others = one_of(SAMPLERS.names(has_denoising_step=True))
         return f"must be {others} with sampling.denoise false: {sampler} always removes all noise"
     return None
 
 
-def _top_p_fits(top_p: float | None, graph: str, precision: str) -> str | None:
-    if top_p is None:
+def _sharpens(key: str) -> Rule:
+    """Rule for a change to the law of a new token: it needs masks to replace, and exact draws."""
+
+    def find(value: Any, graph: str, precision: str) -> str | None:
+        default = getattr(Sampling(), key)
+        kept = "null" if default is None else f"{default:g}"
+        if value == default:
+            return None
+        if not GRAPHS[graph].has_mask:
+            return (
+                f"must be {kept} with graph.type {graph}: it applies to draws that replace a mask"
+            )
+        if precision != "float64":
+            return (
+                f"must be {kept} with sampling.precision {precision}, the paper's draws; "
+                f"got {value:g}"
+            )
         return None
-    if not GRAPHS[graph].has_mask:
-        return f"must be null with graph.type {graph}: it applies to draws that replace a mask"
-    if precision != "float64":
-        return f"must be null with sampling.precision {precision}, the paper's draws; got {top_p:g}"
-    return None
+
+    return Rule((f"sampling.{key}", "graph.type", "sampling.precision"), find)
 
 
-def _temperature_fits(temperature: float, objective: str) -> str | None:
-    if temperature == 1 or OBJECTIVES[objective].left_to_right:
-        return None
-    allowed = one_of(OBJECTIVES.names(left_to_right=True))
-    return (
-        f"must be 1 with objective.type {objective}; other temperatures are for {allowed}; "
-        f"got {temperature:g}"
-    )
+def _is_read(option: str) -> Rule:
+    """Rule for an option: it keeps its default unless the sampler reads it."""
+
+    def find(value: Any, sampler: str) -> str | None:
+        if option in SAMPLERS[sampler].options or value == getattr(Sampling(), option):
+            return None
+        readers = [name for name, info in SAMPLERS.items() if option in info.options]
+        return (
+            f"has no effect with sampling.sampler {sampler}; leave it out, or choose "
+            f"{one_of(readers)}; got {value}"
+        )
+
+    return Rule((f"sampling.{option}", "sampling.sampler"), find)
 
 
 RULES = (
     Rule(("sampling.sampler", "graph.type", "sampling.denoise"), _fits_graph),
     Rule(("sampling.sampler", "objective.type"), _fits_objective),
-    Rule(("sampling.top_p", "graph.type", "sampling.precision"), _top_p_fits),
-    Rule(("sampling.temperature", "objective.type"), _temperature_fits),
+    *map(_sharpens, ("top_p", *SHARPENING)),
+    *map(_is_read, OPTIONS),
     *unused_by_autoregressive("sampling", Sampling(), "denoise"),
 )
