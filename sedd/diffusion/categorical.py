@@ -85,9 +85,8 @@ def exponential_race(weights: Tensor, generator: torch.Generator | None = None) 
 
     In the precision of the weights.
     """
-    draw_device = generator.device if generator is not None else weights.device
-    u = torch.rand(weights.shape, generator=generator, dtype=weights.dtype, device=draw_device)
-    return (weights / clocks(u.to(weights.device))).argmax(-1)
+    u = rand(weights.shape, generator, weights.device, dtype=weights.dtype)
+    return (weights / clocks(u)).argmax(-1)
 
 
 def clocks(u: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from sedd.diffusion.fast.parts import fast_parts
 from sedd.diffusion.network import ScoreFunction
 from sedd.diffusion.network_calls import count_calls_
 from sedd.diffusion.noise import Noise
-from sedd.diffusion.randomness import rand
+from sedd.diffusion.randomness import of_texts, rand
 from sedd.diffusion.samplers import StepCallback, check_settings, reverse_step, start
 from sedd.diffusion.sharpening import Sharpening
 
@@ -63,10 +63,11 @@ def sample_first_hitting(
         incomplete = (count > 0).nonzero()[:, 0]  # sequences
         if not incomplete.numel():
             break
-        u = rand(incomplete.shape, generator, x.device)
+        reverse.generator = draws = of_texts(generator, incomplete)
+        u = rand(incomplete.shape, draws, x.device)
         level[incomplete] *= u ** (1 / count[incomplete].double())
         sigma = -torch.log1p(-torch.maximum(level[incomplete], lowest))
-        order = rand((incomplete.numel(), x.shape[1]), generator, x.device)
+        order = rand((incomplete.numel(), x.shape[1]), draws, x.device)
         position = order.masked_fill(~masked[incomplete], -1.0).argmax(1)
         part = x[incomplete]
         rows = torch.arange(incomplete.numel(), device=x.device) * x.shape[1] + position

@@ -13,10 +13,11 @@ from torch import Tensor
 from sedd.diffusion.categorical import DrawPrecision, draw
 from sedd.diffusion.graph import Graph, StepKind
 from sedd.diffusion.network import ScoreFunction
+from sedd.diffusion.randomness import of_texts
 from sedd.diffusion.sharpening import UNCHANGED, Sharpening
 
 
-@dataclass(frozen=True)
+@dataclass
 class PlainReverseStep:
     """Moves states in place.
 
@@ -42,7 +43,8 @@ class PlainReverseStep:
         if self.sharpening != UNCHANGED:
             assert self.graph.mask is not None, "only draws that replace a mask are sharpened"
             probs = sharpen_exits(probs, self.graph.mask, self.sharpening)
-        x.view(-1)[rows] = draw(probs, self.generator, self.precision)[rows]
+        texts = torch.arange(x.numel(), device=x.device) // x.shape[1]
+        x.view(-1)[rows] = draw(probs, of_texts(self.generator, texts), self.precision)[rows]
 
 
 def sharpen_exits(probs: Tensor, mask: int, sharpening: Sharpening) -> Tensor:

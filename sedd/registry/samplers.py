@@ -37,6 +37,10 @@ class SamplerInfo(Info):
     """
     has_denoising_step: bool = False
     """can end with an additional step that removes the remaining noise (`denoise`)"""
+    grouped_draws: bool = False
+    """can draw the texts of each prompt in a batch from a generator of their own
+    (`sedd.diffusion.randomness.GroupedGenerator`); otherwise a batch has texts of one prompt
+    """
     published_name: str | None = None
     """name in the configuration of the official SEDD code; None: not part of it"""
 
@@ -53,6 +57,7 @@ SAMPLERS = Registry(
             implementation="sedd.diffusion.samplers:sample_analytic",
             options=SHARPENING,
             has_denoising_step=True,
+            grouped_draws=True,
             published_name="analytic",
         ),
         "euler": SamplerInfo(
@@ -60,6 +65,7 @@ SAMPLERS = Registry(
             implementation="sedd.diffusion.samplers:sample_euler",
             options=SHARPENING,
             has_denoising_step=True,
+            grouped_draws=True,
             published_name="euler",
         ),
         "first_hitting": SamplerInfo(
@@ -69,6 +75,7 @@ SAMPLERS = Registry(
             needs_mask=True,
             one_step_per_token=True,
             options=SHARPENING,
+            grouped_draws=True,
         ),
         "ancestral": SamplerInfo(
             description="one token per step from left to right, for autoregressive models",
@@ -76,6 +83,7 @@ SAMPLERS = Registry(
             left_to_right=True,
             one_step_per_token=True,
             options=SHARPENING,
+            grouped_draws=True,
         ),
     },
 )

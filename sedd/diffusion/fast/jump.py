@@ -41,7 +41,7 @@ def jump_(
     cdf = RowCdf(table)
     total = exits.scale * cdf.totals
     stay = 1 - total if exits.stay is None else exits.stay
-    whether, where = rand((2, rows.shape[0]), generator, flat.device)
+    whether, where = rand((2, rows.shape[0]), generator, flat.device, dim=1)
     jump = (whether * (total + stay.clamp(min=0)) < total).nonzero()[:, 0]
     shared = table.shape[0] == 1
     if sharpening != UNCHANGED:

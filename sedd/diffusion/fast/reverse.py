@@ -19,6 +19,7 @@ from sedd.diffusion.fast.parts import require_fast_parts
 from sedd.diffusion.fast.score_tables import ScoreTables
 from sedd.diffusion.graph import Graph, StepKind
 from sedd.diffusion.network import ScoreFunction
+from sedd.diffusion.randomness import of_texts, row_chunks
 from sedd.diffusion.sharpening import UNCHANGED, Sharpening
 
 
@@ -47,21 +48,25 @@ class ReverseStep:
 
         sigma: (1,) or (B,). step: see `FastParts.exit_weights_`.
         """
-        flat = x.view(-1)
+        flat, texts = x.view(-1), rows // x.shape[1]
+        chunks = row_chunks(self.generator, texts, self.tables.chunk_size(x.device))
         excess = self.parts.takes_excess(kind, step)
         if self.can_share_one_row(x, rows, sigma):
             score = self.tables.table(self.tables.call(x[:1, :1], rows.new_zeros(1), sigma))
             exits = self.parts.exit_weights_(score, flat[:1], kind, step)
-            for chunk in rows.split(self.tables.chunk_size(x.device)):
-                jump_(flat, chunk, score, exits, self.generator, self.sharpening)
+            for part in chunks:
+                generator = of_texts(self.generator, texts[part])
+                jump_(flat, rows[part], score, exits, generator, self.sharpening)
             return
-        for part, score in self.tables.chunks(self.tables.call(x, rows, sigma), excess):
-            chunk = rows[part]
+        output = self.tables.call(x, rows, sigma)
+        for part in chunks:
+            chunk, generator = rows[part], of_texts(self.generator, texts[part])
+            score = self.tables.table(output[part], excess)
             exits = self.parts.exit_weights_(score, flat[chunk], kind, step)
             if self.precision == "float32":
-                flat[chunk] = race(score, exits, flat[chunk], self.generator)
+                flat[chunk] = race(score, exits, flat[chunk], generator)
             else:
-                jump_(flat, chunk, score, exits, self.generator, self.sharpening)
+                jump_(flat, chunk, score, exits, generator, self.sharpening)
 
     def can_share_one_row(self, x: Tensor, rows: Tensor, sigma: Tensor) -> bool:
         """Whether all positions are masked and the network returns the same scores for all of them.
