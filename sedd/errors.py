@@ -46,3 +46,8 @@ class CheckpointError(SeddError):
 
 class JobError(SeddError):
     """A training job that could not be submitted, or that ended without its checkpoint."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message: torch and the hub add paragraphs of advice."""
+    return (str(error).strip().splitlines() or ["no message"])[0]

@@ -17,12 +17,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sedd.checkpoints.hub import first_line, folder_tokenizer, weights_sha256
+from sedd.checkpoints.hub import folder_tokenizer, weights_sha256
 from sedd.checkpoints.language_model import LanguageModel
 from sedd.data.tokenizers import Tokenizer
 from sedd.diffusion import sample_left_to_right
 from sedd.diffusion.fast.row_chunks import row_cross_entropy
-from sedd.errors import CheckpointError, DataError
+from sedd.errors import CheckpointError, DataError, first_line
 from sedd.objective import Drawing
 from sedd.objective.objective import Clamp, OnStep
 from sedd.registry import SAMPLERS
@@ -85,8 +85,21 @@ class CausalTransformer:
             )
 
 
-def load_causal(folder: Path, name: str, device: torch.device) -> CausalTransformer:
-    """The causal model of a folder. Raises CheckpointError if it cannot be loaded or used."""
+def context_length(folder: Path, name: str) -> int:
+    """Largest number of tokens in one input, as the configuration in the folder says."""
+    transformers = library(name)
+    try:
+        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # the library raises many kinds
+        raise not_causal(name, folder, error) from error
+    return getattr(config, "max_position_embeddings", None) or sys.maxsize
+
+
+def library(name: str) -> Any:
+    """The Hugging Face library, without its progress bars and warnings.
+
+    Raises CheckpointError, with the command that installs it, if it is missing.
+    """
     try:
         import transformers
     except ImportError as error:
@@ -95,14 +108,24 @@ def load_causal(folder: Path, name: str, device: torch.device) -> CausalTransfor
         ) from error
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
+    return transformers
+
+
+def not_causal(name: str, folder: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(
+        f"{name}: {folder} cannot be loaded as a causal language model: {first_line(error)}"
+    )
+
+
+def load_causal(folder: Path, name: str, device: torch.device) -> CausalTransformer:
+    """The causal model of a folder. Raises CheckpointError if it cannot be loaded or used."""
+    transformers = library(name)
     try:
         network: Any = transformers.AutoModelForCausalLM.from_pretrained(
             folder, local_files_only=True, dtype=torch.float32
         )
     except Exception as error:  # the library and the readers under it raise many kinds
-        raise CheckpointError(
-            f"{name}: {folder} cannot be loaded as a causal language model: {first_line(error)}"
-        ) from error
+        raise not_causal(name, folder, error) from error
     network.to(device).eval().requires_grad_(False)
     config = network.config
     causal = CausalTransformer(

@@ -1,4 +1,4 @@
-"""A published model: its download from the hub, and the tokenizer and weights in its folder."""
+"""The tokenizer and the weights in the folder of a published model."""
 
 from __future__ import annotations
 
@@ -9,37 +9,12 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from sedd.data.hub import is_reachable
+from sedd.checkpoints.download import PATTERNS
 from sedd.data.tokenizers import Tokenizer, load_tokenizer
-from sedd.errors import CheckpointError
+from sedd.errors import CheckpointError, first_line
 from sedd.runtime.provenance import file_sha256
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
-PATTERNS = ("model*.safetensors*", "pytorch_model*.bin*")  # one file, or shards with an index
-
-
-def download_model(repository: str) -> Path:
-    """Download configuration, tokenizer and weights of a hub repository; return their folder.
-
-    Without a connection, an earlier download is used. Raises CheckpointError with the hub's reason
-    on one line.
-    """
-    from huggingface_hub import list_repo_files, snapshot_download
-
-    try:
-        files = list_repo_files(repository) if is_reachable() else []
-        # many repositories hold the same weights in both formats: skip the older one
-        has_safetensors = any(name.endswith(".safetensors") and "/" not in name for name in files)
-        weights = [name for name in PATTERNS if not has_safetensors or name.startswith("model")]
-        return Path(
-            snapshot_download(
-                repository,
-                allow_patterns=["config.json", "tokenizer.json", *weights],
-                local_files_only=not files,
-            )
-        )
-    except Exception as error:  # the hub's client raises many kinds: names, network, access
-        raise CheckpointError(f"{type(error).__name__}: {first_line(error)}") from error
 
 
 def folder_tokenizer(folder: Path, name: str) -> Tokenizer | None:
@@ -84,8 +59,3 @@ def read_tensors(path: Path) -> Any:
         raise CheckpointError(
             f"{path}: cannot be read as weights ({type(error).__name__}: {first_line(error)})"
         ) from error
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's message: torch and the hub add paragraphs of advice."""
-    return (str(error).strip().splitlines() or ["no message"])[0]

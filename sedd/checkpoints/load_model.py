@@ -13,9 +13,10 @@ from sedd.checkpoints.recognize import (
     checkpoint_path,
     model_folder,
     recognize,
-    recognize_published,
+    recognize_weights,
 )
-from sedd.checkpoints.run_checkpoint import load_trained, steps_present
+from sedd.checkpoints.run_checkpoint import load_trained
+from sedd.checkpoints.run_folder import steps_present
 from sedd.config import Pretrained, load_subject, text_length
 from sedd.diffusion import Graph, Noise, ScoreFunction
 from sedd.errors import CheckpointError
@@ -64,7 +65,7 @@ def load_model(
     if found.kind == "experiment" and not steps_present(found.path):
         subject = load_subject(found.name)
         if isinstance(subject, Pretrained):
-            found = recognize_published(subject.pretrained)
+            found = recognize_weights(subject.pretrained)
         elif subject.base:
             found = Source("run", subject.base, run_dir(subject.base))
     if found.kind in ("folder", "hub"):

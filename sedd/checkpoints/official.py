@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from sedd.checkpoints.formats.mdlm_format import MDLMConfig
 from sedd.checkpoints.formats.published import LENGTH, PublishedConfig, PublishedModel
@@ -21,19 +21,15 @@ from sedd.checkpoints.formats.radd_format import RADDConfig
 from sedd.checkpoints.formats.sedd_format import SEDDConfig
 from sedd.checkpoints.formats.tensors import averaged_weights, check_tensors, named_tensors
 from sedd.checkpoints.hub import read_tensors, weights_file
+from sedd.checkpoints.recognize import is_official_experiment
 from sedd.config.yaml.source import Source, read_source
 from sedd.config.yaml.validate import require, validate
-from sedd.errors import CheckpointError, ConfigError
+from sedd.errors import CheckpointError, ConfigError, first_line
 
 __all__ = ["LENGTH", "TOKENIZER", "TOKENIZER_KEY"]
 
 TOKENIZER = "gpt2"  # of the published models; their configuration has no key for it
 TOKENIZER_KEY = "sedd.tokenizer"  # metadata of the weights that `sedd export` writes
-
-
-def is_official_experiment(folder: Path) -> bool:
-    """Whether a folder is an experiment of the official training code."""
-    return (folder / ".hydra" / "config.yaml").is_file()
 
 
 def configuration_file(folder: Path) -> Path:
@@ -80,8 +76,15 @@ def load_official(folder: Path, device: torch.device | str) -> PublishedModel:
     model = config.with_weights(check_tensors(tensors, config, weights_path))
     # gradients stay enabled: autocast caches its copies only of weights that require them
     model.network.to(device).eval()
-    has_own = (folder / "tokenizer.json").is_file()
-    return dataclasses.replace(model, tokenizer=None if has_own else tokenizer_name(weights_path))
+    return dataclasses.replace(model, tokenizer=recorded_tokenizer(folder))
+
+
+def recorded_reading(folder: Path) -> tuple[str | None, int]:
+    """The tokenizer and the length of a model's texts in training, as its folder says.
+
+    The tokenizer is None for that of `tokenizer.json` in the folder. Raises CheckpointError.
+    """
+    return recorded_tokenizer(folder), read_configuration(configuration_file(folder)).text_length
 
 
 def read_configuration(path: Path) -> PublishedConfig:
@@ -101,9 +104,18 @@ def read_configuration(path: Path) -> PublishedConfig:
         ) from error
 
 
-def tokenizer_name(weights: Path) -> str:
-    """The tokenizer's name, as `sedd export` records it; gpt2 for all other models."""
-    if weights.suffix != ".safetensors":
+def recorded_tokenizer(folder: Path) -> str | None:
+    """The tokenizer's name, as `sedd export` records it; gpt2 for all other models.
+
+    None for a folder with a `tokenizer.json`. Raises CheckpointError for an unreadable file.
+    """
+    if (folder / "tokenizer.json").is_file():
+        return None
+    weights = folder / "model.safetensors"
+    if not weights.is_file():
         return TOKENIZER
-    with safe_open(weights, framework="pt") as file:
-        return (file.metadata() or {}).get(TOKENIZER_KEY, TOKENIZER)
+    try:
+        with safe_open(weights, framework="pt") as file:
+            return (file.metadata() or {}).get(TOKENIZER_KEY, TOKENIZER)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{weights}: cannot be read: {first_line(error)}") from error

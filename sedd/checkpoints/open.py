@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -9,18 +10,20 @@ import torch
 
 from sedd.checkpoints.build import build_objective
 from sedd.checkpoints.causal import CausalModel, load_causal
-from sedd.checkpoints.default_settings import default_settings
+from sedd.checkpoints.default_settings import folder_settings, own_tokenizer
 from sedd.checkpoints.hub import folder_tokenizer, weights_sha256
 from sedd.checkpoints.language_model import LanguageModel, NetworkModel
-from sedd.checkpoints.official import LENGTH, is_official, load_official
+from sedd.checkpoints.official import is_official, load_official
 from sedd.checkpoints.recognize import (
     Source,
     checkpoint_path,
     model_folder,
     recognize,
-    recognize_published,
+    recognize_weights,
+    refuse_step,
 )
-from sedd.checkpoints.run_checkpoint import TrainedNetwork, find_checkpoint, load_trained
+from sedd.checkpoints.run_checkpoint import TrainedNetwork, load_trained
+from sedd.checkpoints.run_folder import find_checkpoint
 from sedd.config import (
     AnyExperiment,
     Experiment,
@@ -33,7 +36,6 @@ from sedd.config.pretrained import STEP
 from sedd.data.tokenizers import Tokenizer, load_tokenizer
 from sedd.errors import CheckpointError
 from sedd.paths import run_dir
-from sedd.registry import SAMPLERS
 from sedd.runtime.device import choose_device
 
 M = TypeVar("M", bound=AnyExperiment)
@@ -69,12 +71,17 @@ def open_language_model(
             settings = with_reading(trained.experiment, tokenizer, length)
             return trained_model(trained, settings, place)
         folder = model_folder(found, step)
-        return published_model(found.name, folder, place, tokenizer=tokenizer, length=length)
+        subject = folder_settings(found.name, folder, tokenizer, length)
+        return published_model(subject, folder, place)
     subject = with_reading(found, tokenizer, length)
     if isinstance(subject, Experiment):
         return open_experiment(subject, step, place)
-    folder = model_folder(recognize_published(subject.pretrained), step)
-    return published_model(subject.pretrained, folder, place, subject)
+    found = recognize_weights(subject.pretrained)
+    refuse_step(found, None if step == STEP else step)
+    if found.kind in ("run", "checkpoint"):
+        trained = load_trained(checkpoint_path(found, None), place)
+        return replace(trained_model(trained, subject, place), step=STEP)
+    return published_model(subject, model_folder(found, None), place)
 
 
 def look_up(source: AnyExperiment | Source | str | Path) -> AnyExperiment | Source:
@@ -93,13 +100,32 @@ def open_run(
     return open_language_model(experiment, step, device)
 
 
+def require_model(subject: AnyExperiment, step: int | None) -> None:
+    """Raise CheckpointError unless the checkpoint or the pretrained model exists.
+
+    Opens no model, and downloads one of the hub.
+    """
+    if isinstance(subject, Experiment):
+        find_checkpoint(runs_of(subject), step)
+        return
+    source = recognize_weights(subject.pretrained)
+    if source.kind in ("folder", "hub"):
+        model_folder(source, step)
+    else:
+        checkpoint_path(source, None)
+
+
+def runs_of(experiment: Experiment) -> list[Path]:
+    """Folders that may hold the checkpoints of an experiment: its own, and that of its base."""
+    return [run_dir(name) for name in (experiment.name, experiment.base) if name]
+
+
 def open_experiment(experiment: Experiment, step: int | None, device: torch.device) -> NetworkModel:
     """A checkpoint of the experiment's run or, if it has none, of the run it derives from.
 
     Raises CheckpointError if there is none, or if it was trained with other settings.
     """
-    runs = [run_dir(name) for name in (experiment.name, experiment.base) if name]
-    trained = load_trained(find_checkpoint(runs, step), device)
+    trained = load_trained(find_checkpoint(runs_of(experiment), step), device)
     check_settings(trained, experiment)
     return trained_model(trained, experiment, device)
 
@@ -125,9 +151,10 @@ def check_settings(trained: TrainedNetwork, experiment: Experiment) -> None:
 
 
 def trained_model(
-    trained: TrainedNetwork, experiment: Experiment, device: torch.device
+    trained: TrainedNetwork, experiment: AnyExperiment, device: torch.device
 ) -> NetworkModel:
     """A network of this project with the settings of an experiment."""
+    trained_here = experiment if isinstance(experiment, Experiment) else trained.experiment
     tokenizer = load_tokenizer(experiment.data.tokenizer)
     check_vocabulary(str(trained.path), trained.vocab_size, tokenizer)
     return NetworkModel(
@@ -137,35 +164,23 @@ def trained_model(
         device=device,
         checkpoint_sha256=trained.sha256,
         network=trained.network,
-        objective=build_objective(experiment, trained.vocab_size),
+        objective=build_objective(trained_here, trained.vocab_size),
     )
 
 
-def published_model(
-    name: str,
-    folder: Path,
-    device: torch.device,
-    subject: Pretrained | None = None,
-    *,
-    tokenizer: str | None = None,
-    length: int | None = None,
-) -> LanguageModel:
+def published_model(subject: Pretrained, folder: Path, device: torch.device) -> LanguageModel:
     """The model of a folder: a published diffusion, or a causal model of the Hugging Face library.
 
-    name: the hub id or the folder, as the user gave it.
-    subject: settings; None: defaults, with what the folder says of its tokenizer and length.
+    Raises CheckpointError if it does not fit the tokenizer and the length of the settings.
     """
-    if subject is not None:
-        tokenizer, length = subject.data.tokenizer, subject.data.length
+    name, tokenizer = subject.pretrained, subject.data.tokenizer
+    own = folder_tokenizer(folder, name) if tokenizer == own_tokenizer(name) else None
+    words = own or load_tokenizer(tokenizer)
     if is_official(folder):
         official = load_official(folder, device)
-        tokenizer = tokenizer or official.tokenizer
-        words = load_tokenizer(tokenizer) if tokenizer else folder_tokenizer(folder, name)
-        assert words is not None, "official.tokenizer is None only for a folder with its own"
         check_vocabulary(name, official.objective.vocab_size, words)
-        length = length or official.length
         return NetworkModel(
-            experiment=subject or default_settings(name, tokenizer or name, length),
+            experiment=subject,
             step=STEP,
             tokenizer=words,
             device=device,
@@ -174,16 +189,9 @@ def published_model(
             objective=official.objective,
         )
     network = load_causal(folder, name, device)
-    words = load_tokenizer(tokenizer) if tokenizer else network.own_tokenizer
-    if words is None:
-        raise CheckpointError(
-            f"{name}: {folder} has no tokenizer.json, which says how the model reads texts; add one, or name a tokenizer"
-        )
-    length = length or min(network.max_length, LENGTH)
-    network.check(words, length)
+    network.check(words, subject.data.length)
     return CausalModel(
-        experiment=subject
-        or default_settings(name, tokenizer or name, length, SAMPLERS.names(left_to_right=True)[0]),
+        experiment=subject,
         step=STEP,
         tokenizer=words,
         device=device,

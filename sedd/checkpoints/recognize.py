@@ -1,7 +1,7 @@
 """Kinds of model sources: experiment, run, checkpoint, published model's folder, hub id.
 
 Every caller that takes a source asks `recognize`. It looks at names and files only, and reads none
-of them.
+of them. Never imports torch.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from sedd.checkpoints.hub import download_model
-from sedd.checkpoints.official import is_official_experiment
-from sedd.checkpoints.run_checkpoint import find_checkpoint, steps_present
-from sedd.config.load_experiment import resolved_file
+from sedd.checkpoints.download import download_model
+from sedd.checkpoints.run_folder import find_checkpoint, steps_present
+from sedd.config.load_experiment import known_names, resolved_file
 from sedd.config.pretrained import STEP
 from sedd.config.values import NAME
+from sedd.config.yaml.describe import near_names
 from sedd.errors import CheckpointError
 from sedd.paths import experiment_file, run_dir
 
@@ -53,25 +53,38 @@ def recognize(source: str | Path) -> Source:
             return Source("experiment", name, run_dir(name))
         if steps_present(run_dir(name)):
             return Source("run", name, run_dir(name))
+    run = own_run(path)
+    if run is not None and not (path / "checkpoints").is_dir() and resolved_file(run).is_file():
+        return Source("experiment", run, path)
+    return recognize_weights(source)
+
+
+def recognize_weights(source: str | Path) -> Source:
+    """`recognize` without names of experiments and runs: a file, a folder or a hub id."""
+    name, path = str(source), Path(source)
     if path.is_file():
         return Source("checkpoint", name, path)
     if is_official_experiment(path):  # comes first: it may hold `checkpoints`, too
         return Source("folder", name, path)
     if (path / "checkpoints").is_dir():
         return Source("run", name, path)
-    if path == run_dir(path.name) and resolved_file(path.name).is_file():
-        return Source("experiment", path.name, path)
-    return recognize_published(source)
-
-
-def recognize_published(source: str | Path) -> Source:
-    """`recognize` for a model that others trained: a folder or a hub id."""
-    name, path = str(source), Path(source)
-    if is_official_experiment(path) or (path / "config.json").is_file():
+    if (path / "config.json").is_file():
         return Source("folder", name, path)
     if isinstance(source, str) and HUB_ID.fullmatch(name):
         return Source("hub", name, path)
     raise CheckpointError(not_a_model(name, path))
+
+
+def is_official_experiment(folder: Path) -> bool:
+    """Whether a folder is an experiment of the official training code."""
+    return (folder / ".hydra" / "config.yaml").is_file()
+
+
+def own_run(folder: Path) -> str | None:
+    """Name of the run of this project whose folder this is; None for any other path."""
+    folder, runs = folder.resolve(), run_dir("x").parent.resolve()
+    is_run = folder.parent == runs and folder.is_dir() and NAME.fullmatch(folder.name)
+    return folder.name if is_run else None
 
 
 def checkpoint_path(source: Source, step: int | None) -> Path:
@@ -97,6 +110,7 @@ def model_folder(source: Source, step: int | None) -> Path:
 
 
 def refuse_step(source: Source, step: int | None) -> None:
+    """Raise CheckpointError unless `step` is None."""
     if step is not None:
         raise CheckpointError(
             f"{source.name}: has no checkpoint of step {step}: a step chooses among the checkpoints of a run, and this "
@@ -115,8 +129,9 @@ def not_a_model(name: str, path: Path, hub_error: str | None = None) -> str:
         if hub_error is None
         else f"the hub has none ({hub_error})"
     )
+    near = near_names(name, known_names())
     return (
         f"{name!r} is not a model: no experiment {experiment_file('NAME').parent}/NAME.yaml, "
         f"no run under {run_dir('x').parent}, no checkpoint file, no folder with checkpoints/, config.json "
-        f"or .hydra/config.yaml ({content}), and {hub}"
+        f"or .hydra/config.yaml ({content}), and {hub}{near}"
     )

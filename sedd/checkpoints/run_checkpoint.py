@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
@@ -26,9 +25,8 @@ from typing import IO, Any, cast
 import torch
 
 from sedd.checkpoints.build import build_model
-from sedd.checkpoints.hub import first_line
 from sedd.config import Experiment
-from sedd.errors import CheckpointError
+from sedd.errors import CheckpointError, first_line
 from sedd.model import DiffusionTransformer, ExponentialMovingAverage
 from sedd.runtime.atomic import replacing, write_text
 from sedd.runtime.provenance import file_sha256
@@ -136,44 +134,39 @@ class TrainedNetwork:
     sha256: str
 
 
-def steps_present(run: Path) -> list[int]:
-    """Steps of the checkpoints in a run's folder, in ascending order."""
-    files = (run / "checkpoints").glob("step_*.pt")
-    return sorted(int(path.stem.removeprefix("step_")) for path in files)
+def load_settings(path: Path) -> Experiment:
+    """The settings recorded in a checkpoint. Raises CheckpointError."""
+    return recorded_settings(read(path, mapped=True), path)
+
+
+def recorded_settings(content: dict[str, Any], path: Path) -> Experiment:
+    """The settings in the content of a checkpoint. Raises CheckpointError."""
+    try:
+        # validated from JSON, which lets a list stand for a tuple of the strict models
+        return Experiment.model_validate_json(json.dumps(content["experiment"]))
+    except ValueError as error:  # pydantic's errors are ValueErrors
+        raise other_version(path, error) from error
+
+
+def other_version(path: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(
+        f"{path}: written by another version of this project; train again. {error}"
+    )
 
 
 def load_trained(path: Path, device: torch.device | str = "cpu") -> TrainedNetwork:
     """A checkpoint's network in evaluation mode, averaged weights. Raises CheckpointError."""
     sha256 = verified_sha256(path)
     content = read(path, mapped=True)
+    experiment = recorded_settings(content, path)
     try:
-        # validated from JSON, which lets a list stand for a tuple of the strict models
-        experiment = Experiment.model_validate_json(json.dumps(content["experiment"]))
         network = build_model(experiment, content["vocab_size"])
         network.load_state_dict(content["model"])
         average = ExponentialMovingAverage(network, experiment.training.ema_decay)
         average.load_state_dict(content["ema"])
-    except (ValueError, RuntimeError) as error:  # pydantic's errors are ValueErrors
-        raise CheckpointError(
-            f"{path}: written by another version of this project; train again. {error}"
-        ) from error
+    except (ValueError, RuntimeError) as error:
+        raise other_version(path, error) from error
     average.copy_to(network)
     # gradients stay enabled: autocast caches its copies only of weights that require them
     network.to(device).eval()
     return TrainedNetwork(network, experiment, content["step"], content["vocab_size"], path, sha256)
-
-
-def find_checkpoint(runs: Sequence[Path], step: int | None = None) -> Path:
-    """The checkpoint of `step`, or the newest, in the first of these runs that has any.
-
-    Raises CheckpointError that lists the steps of that run.
-    """
-    run = next((run for run in runs if steps_present(run)), runs[0])
-    present = steps_present(run)
-    if present and step in (None, *present):
-        return run / "checkpoints" / f"step_{present[-1] if step is None else step}.pt"
-    missing = "no checkpoint yet" if step is None else f"no checkpoint of step {step}"
-    raise CheckpointError(
-        f"{run / 'checkpoints'}: the run {run.name!r} has {missing}; steps there: "
-        f"{', '.join(map(str, present)) or 'none'}; train it with: sedd train {run.name}"
-    )

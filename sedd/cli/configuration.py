@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sedd.cli.options import Name, Overrides
-from sedd.config import load_experiment
+from sedd.cli.options import ModelName, Overrides
 from sedd.errors import ConfigError, Problem
 
 
@@ -39,15 +38,19 @@ def check(
     typer.echo(f"{len(files)} files, no problems")
 
 
-def show(name: Name, overrides: Overrides = None) -> None:
+def show(name: ModelName, overrides: Overrides = None) -> None:
     """Print an experiment as YAML, with preset, defaults and overrides filled in.
 
+    For a model that no experiment describes, prints the settings with which the verbs use it.
+
     \b
-    Example: sedd config show tiny_absorb graph.type=uniform model=small
+    Examples: sedd config show tiny_absorb graph.type=uniform model=small
+              sedd config show louaaron/sedd-small
     """
+    from sedd.checkpoints.subject import find_subject
     from sedd.config import resolved_yaml
 
-    experiment = load_experiment(name, overrides or [], writes=False)
+    experiment, _ = find_subject(name, overrides or [], writes=False)
     typer.echo(resolved_yaml(experiment), nl=False)
 
 

@@ -6,12 +6,11 @@ from typing import Annotated
 
 import typer
 
-from sedd.cli.options import Device, JsonFile, Name, Step
-from sedd.config import load_experiment
+from sedd.cli.options import Device, JsonFile, ModelName, Step, find_changed_subject
 
 
 def estimators(
-    name: Name,
+    name: ModelName,
     dataset: Annotated[
         str | None,
         typer.Option(help="Data set to measure.  [default: the first of evaluation.datasets]"),
@@ -32,13 +31,13 @@ def estimators(
     \b
     Example: sedd estimators tiny_absorb --dataset wiki
     """
+    experiment, step = find_changed_subject(name, None, None, step=step)
     from rich.console import Console
 
     from sedd.errors import ConfigError, Problem
     from sedd.evaluate import compare_estimators, estimators_table, open_run
     from sedd.runtime.atomic import write_json
 
-    experiment = load_experiment(name)
     text = dataset or next(iter(experiment.evaluation.datasets), None)
     if text is None:
         what = "required, because the experiment lists no data set in evaluation.datasets"

@@ -8,24 +8,19 @@ import typer
 
 from sedd.cli.options import (
     Device,
+    ModelName,
     Overrides,
     Rename,
     Seed,
     Step,
-    load_changed_subject,
+    find_changed_subject,
     record_settings,
 )
 from sedd.config import AnyExperiment
 
 
 def evaluate(
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="RUN_OR_MODEL",
-            help="An experiment, a run, or the hub id or folder of a published model.",
-        ),
-    ],
+    name: ModelName,
     overrides: Overrides = None,
     rename: Rename = None,
     step: Step = None,
@@ -48,14 +43,13 @@ def evaluate(
     Examples: sedd evaluate tiny_absorb
               sedd evaluate louaaron/sedd-small
     """
-    from sedd.config import subject_name
+    experiment, step = find_changed_subject(name, overrides, rename, seed, step)
     from sedd.evaluate.evaluate_all import evaluate_all
     from sedd.runtime import distributed
     from sedd.runtime.device import choose_device
 
-    experiment = load_changed_subject(subject_name(name), overrides, rename, seed)
     with distributed.world(choose_device(device), distributed.LONG_TIMEOUT) as world:
-        if rename and world.is_first:
+        if world.is_first:
             record_settings(experiment)
         evaluate_all(
             experiment,

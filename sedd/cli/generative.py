@@ -9,19 +9,19 @@ import typer
 
 from sedd.cli.options import (
     Device,
-    Name,
+    ModelName,
     Overrides,
     Rename,
     Seed,
     Step,
-    load_changed_subject,
+    find_changed_subject,
     record_settings,
 )
 from sedd.config import measured_steps
 
 
 def generative(
-    name: Name,
+    name: ModelName,
     overrides: Overrides = None,
     rename: Rename = None,
     step: Step = None,
@@ -50,11 +50,11 @@ def generative(
     Examples: sedd generative sedd_small_absorb --judge gpt2-large
               sedd generative tiny_absorb --file real.txt
     """
+    experiment, step = find_changed_subject(name, overrides, rename, seed, step)
     from sedd.evaluate.grid import check_drawn, judge_any, judge_grid
     from sedd.evaluate.judge import open_judge
     from sedd.runtime.device import choose_device
 
-    experiment = load_changed_subject(name, overrides, rename, seed)
     step = measured_steps(experiment)[-1] if step is None else step
     if file is None:
         check_drawn(experiment, step)  # fail on missing samples before the judge is loaded
@@ -62,8 +62,7 @@ def generative(
     if file is not None:
         typer.echo(f"{file}: {judge_any(file, experiment, judge_model).summary()}")
         return
-    if rename:
-        record_settings(experiment)
+    record_settings(experiment)
     for path, result in judge_grid(experiment, step, judge_model):
         typer.echo(f"{path}: {result.summary()}")
 

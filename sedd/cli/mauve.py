@@ -8,12 +8,12 @@ import typer
 
 from sedd.cli.options import (
     Device,
-    Name,
+    ModelName,
     Overrides,
     Rename,
     Seed,
     Step,
-    load_changed_subject,
+    find_changed_subject,
     record_settings,
 )
 
@@ -21,7 +21,7 @@ TASKS = ("standard", "infill")
 
 
 def mauve(
-    name: Name,
+    name: ModelName,
     overrides: Overrides = None,
     rename: Rename = None,
     step: Step = None,
@@ -43,6 +43,7 @@ def mauve(
     \b
     Example: sedd mauve sedd_medium_absorb --task infill
     """
+    experiment, step = find_changed_subject(name, overrides, rename, seed, step)
     from sedd.evaluate import open_run, remove_partial
     from sedd.evaluate.judge import open_judge
     from sedd.evaluate.mauve import measure_mauve, real_texts
@@ -50,7 +51,6 @@ def mauve(
     from sedd.runtime import distributed
     from sedd.runtime.device import choose_device
 
-    experiment = load_changed_subject(name, overrides, rename, seed)
     tasks = task or list(experiment.mauve.tasks) or list(TASKS)
     if unknown := set(tasks) - set(TASKS):
         raise typer.BadParameter(f"--task {', '.join(sorted(unknown))}: must be standard or infill")
@@ -58,7 +58,7 @@ def mauve(
     with distributed.world(choose_device(device)) as world:
         featurizer = open_judge(experiment.mauve.featurizer, world.device)
         run = open_run(experiment, step, world.device)
-        if rename and world.is_first:
+        if world.is_first:
             record_settings(experiment)
         for one in tasks:
             result = measure_mauve(run, one, featurizer, world)

@@ -7,12 +7,20 @@ from typing import Annotated
 
 import typer
 
-from sedd.config import AnyExperiment, Experiment, Subject, load_experiment, load_subject
+from sedd.config import AnyExperiment, Experiment, load_experiment
 
 Name = Annotated[
     str,
     typer.Argument(
         metavar="NAME", help="Experiment (config/experiments/NAME.yaml) or run (results/runs/NAME)."
+    ),
+]
+ModelName = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="Experiment, run, checkpoint, model's folder or hub id, such as tiny_absorb,"
+        " results/runs/x/checkpoints/step_400.pt or louaaron/sedd-small.",
     ),
 ]
 Overrides = Annotated[
@@ -49,11 +57,20 @@ def load_changed_experiment(
     return load_experiment(name, changes(overrides, seed), rename=rename)
 
 
-def load_changed_subject(
-    name: str, overrides: list[str] | None, rename: str | None, seed: int | None
-) -> AnyExperiment:
-    """Like `load_changed_experiment`, for verbs that also accept a published model."""
-    return load_subject(name, changes(overrides, seed), rename=rename)
+def find_changed_subject(
+    name: str,
+    overrides: list[str] | None,
+    rename: str | None,
+    seed: int | None = None,
+    step: int | None = None,
+) -> tuple[AnyExperiment, int | None]:
+    """Find the model that NAME stands for, apply the overrides, and choose the checkpoint.
+
+    Returns the experiment and the step of its checkpoint (None: the newest).
+    """
+    from sedd.checkpoints.subject import find_subject
+
+    return find_subject(name, changes(overrides, seed), rename=rename, step=step)
 
 
 def changes(overrides: list[str] | None, seed: int | None) -> list[str]:
@@ -61,9 +78,14 @@ def changes(overrides: list[str] | None, seed: int | None) -> list[str]:
     return [*(overrides or []), *([] if seed is None else [f"seed={seed}"])]
 
 
-def record_settings(experiment: Subject) -> None:
-    """Write the resolved settings of a renamed experiment to its run folder."""
+def record_settings(experiment: AnyExperiment) -> None:
+    """Write the settings of an experiment without a file in config/ to its run folder."""
     from sedd.config import write_resolved
-    from sedd.paths import run_dir
+    from sedd.config.load_experiment import experiment_from, resolved_file
+    from sedd.paths import experiment_file
 
-    write_resolved(experiment, run_dir(experiment.name) / "config.yaml")
+    path = resolved_file(experiment.name)
+    if experiment_file(experiment.name).is_file():
+        return
+    if not path.is_file() or experiment_from(path) != experiment:
+        write_resolved(experiment, path)

@@ -8,18 +8,18 @@ import typer
 
 from sedd.cli.options import (
     Device,
-    Name,
+    ModelName,
     Overrides,
     Rename,
     Seed,
     Step,
-    load_changed_subject,
+    find_changed_subject,
     record_settings,
 )
 
 
 def perplexity(
-    name: Name,
+    name: ModelName,
     overrides: Overrides = None,
     rename: Rename = None,
     step: Step = None,
@@ -44,18 +44,18 @@ def perplexity(
     Examples: sedd perplexity tiny_absorb --dataset wiki --dataset kjv
               torchrun --nproc-per-node 8 --no-python sedd perplexity sedd_small_absorb
     """
+    experiment, step = find_changed_subject(name, overrides, rename, seed, step)
     from sedd.evaluate import measure, open_run, open_text, remove_partial
     from sedd.paths import evaluation_file
     from sedd.runtime import distributed
     from sedd.runtime.device import choose_device
 
-    experiment = load_changed_subject(name, overrides, rename, seed)
     texts = dataset or list(experiment.evaluation.datasets)
     for text in texts:
         open_text(experiment, text)  # fail on missing tokens before the model is loaded
     with distributed.world(choose_device(device)) as world:
         run = open_run(experiment, step, world.device)
-        if rename and world.is_first:
+        if world.is_first:
             record_settings(experiment)
         for text in texts:
             result = measure(run, text, world)

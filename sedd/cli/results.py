@@ -179,10 +179,12 @@ def load_run(name: str, overrides: list[str] | None, rename: str | None) -> Expe
 
 
 def recorded_runs() -> list[str]:
-    """Names of all runs that recorded their settings."""
+    """Names of all runs of this project that recorded their settings; no pretrained models."""
+    from sedd.config.yaml.source import read_source
     from sedd.paths import RESULTS
 
-    return sorted(path.parent.name for path in (RESULTS / "runs").glob("*/config.yaml"))
+    paths = sorted((RESULTS / "runs").glob("*/config.yaml"))
+    return [path.parent.name for path in paths if "pretrained" not in read_source(path).values]
 
 
 POSITION, VERBS = 40, (curves, table, figure, report, figures, compare, overview)

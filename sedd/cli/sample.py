@@ -9,13 +9,21 @@ from typing import Annotated, Any, Literal
 import typer
 
 from sedd.cli.choices import choice
-from sedd.cli.options import Device, Name, Overrides, Rename, Seed, Step, record_settings
-from sedd.config import load_subject
+from sedd.cli.options import (
+    Device,
+    ModelName,
+    Overrides,
+    Rename,
+    Seed,
+    Step,
+    find_changed_subject,
+    record_settings,
+)
 from sedd.registry import SAMPLERS
 
 
 def sample(
-    name: Name,
+    name: ModelName,
     overrides: Overrides = None,
     rename: Rename = None,
     step: Step = None,
@@ -83,15 +91,15 @@ def sample(
               sedd sample tiny_absorb --at 40=" of the " --at 80=" and "
               sedd sample tiny_absorb --sampler first_hitting --top-p 0.9
     """
+    if (trace or watch) and (count or out):
+        raise typer.BadParameter("--trace and --watch draw one text; leave out --count and --out")
+    recorded, step = find_changed_subject(name, overrides, rename, step=step)
     from sedd.config import sampling_steps
     from sedd.evaluate import draw_samples, mean_calls, open_run, with_sampling, write_samples
     from sedd.paths import samples_file
     from sedd.runtime import distributed
     from sedd.runtime.device import choose_device
 
-    if (trace or watch) and (count or out):
-        raise typer.BadParameter("--trace and --watch draw one text; leave out --count and --out")
-    recorded = load_subject(name, overrides or [], rename=rename)
     experiment = with_sampling(
         recorded,
         count=count,
@@ -110,6 +118,8 @@ def sample(
         if trace or watch:
             from sedd.cli.sample_trace import sample_trace
 
+            if trace and world.is_first:
+                record_settings(recorded)
             sample_trace(
                 run, prefix=prefix, suffix=suffix, seed=seed, is_saved=trace, is_watched=watch
             )

@@ -7,13 +7,15 @@ from typing import Annotated
 import typer
 
 from sedd.cli.options import Overrides
-from sedd.config import load_dataset, load_subject, needed_tokens
+from sedd.config import load_dataset, needed_tokens
 
 
 def tokenize(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="Experiment whose data sets to tokenize."),
+        typer.Argument(
+            metavar="[NAME]", help="Experiment, run or published model whose data sets to tokenize."
+        ),
     ] = None,
     overrides: Overrides = None,
     dataset: Annotated[
@@ -45,6 +47,7 @@ def tokenize(
     Examples: sedd tokenize tiny_absorb
               sedd tokenize --dataset wikitext2 --tokenizer gpt2 --split test
     """
+    from sedd.checkpoints.subject import find_subject
     from sedd.data.tokenize import tokenize_split
     from sedd.paths import tokens_dir
     from sedd.runtime.progress import progress
@@ -57,7 +60,8 @@ def tokenize(
         splits = split or load_dataset(dataset).available_splits()
         jobs = [(dataset, tokenizer or "gpt2", one) for one in splits]
     else:
-        jobs = needed_tokens(load_subject(name or "", overrides or [], writes=False))
+        subject, _ = find_subject(name or "", overrides or [], writes=False)
+        jobs = needed_tokens(subject)
     for job in jobs:
         config = load_dataset(job[0])
         typer.echo(

@@ -10,8 +10,14 @@ from sedd.config.dataset import DatasetConfig
 from sedd.config.experiment import Experiment, Subject
 from sedd.config.identity import Identity, Keys, differences, run_identity, training_identity
 from sedd.config.load import load_cluster, load_dataset, load_project, load_table
-from sedd.config.load_experiment import load_experiment, load_subject, resolve, with_changes
-from sedd.config.lookup import subject_name, tables_with
+from sedd.config.load_experiment import (
+    change_subject,
+    load_experiment,
+    load_subject,
+    resolve,
+    with_changes,
+)
+from sedd.config.lookup import measured_by, tables_with
 from sedd.config.pretrained import AnyExperiment, Pretrained
 from sedd.config.project import ProjectConfig
 from sedd.config.queries import (
@@ -50,6 +56,7 @@ __all__ = [
     "Subject",
     "TableConfig",
     "Training",
+    "change_subject",
     "check_project",
     "checkpoint_steps",
     "device_problems",
@@ -63,6 +70,7 @@ __all__ = [
     "load_subject",
     "load_table",
     "load_yaml_model",
+    "measured_by",
     "measured_split",
     "measured_steps",
     "measuring_tokens",
@@ -74,7 +82,6 @@ __all__ = [
     "sampling_steps",
     "scales_by_sigma",
     "section_sha256",
-    "subject_name",
     "tables_with",
     "text_length",
     "training_dataset",

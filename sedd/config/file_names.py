@@ -1,7 +1,14 @@
-"""Names of configuration files: check that a named file exists, else list the existing ones."""
+"""Names of configuration files and of the folders of runs.
+
+Check that a name is valid and that its file exists, or list the existing ones; derive a name from
+the source of a model.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +28,21 @@ def check_name(name: str, where: str) -> None:
     """Raise ConfigError unless `name` is valid as the name of a file and of a folder."""
     if not NAME.fullmatch(name):
         raise ConfigError("command line", [Problem(where, f"must be {NAME_ALLOWED}, got {name!r}")])
+
+
+def derived_name(source: str) -> str:
+    """Name of the run of a model that no experiment describes, from its hub id or path.
+
+    `--` stands for a slash: louaaron/sedd-small is louaaron--sedd-small. If this name would be
+    invalid, or also that of another source, a hash of the source is part of it.
+    """
+    parts = [part for part in Path(source.removesuffix(".pt")).parts if part != os.sep]
+    name = "--".join(parts)
+    if NAME.fullmatch(name) and not any("--" in part for part in parts):
+        return name
+    digest = hashlib.sha256(source.encode()).hexdigest()[:8]
+    plain = re.sub(r"[^A-Za-z0-9_.]+", "-", name).strip("-_.")[-80:].lstrip("-_.")
+    return f"{plain or 'model'}-{digest}"
 
 
 def existing(file: Callable[[str], Path], name: str, where: str) -> Path:

@@ -55,17 +55,45 @@ def load_subject(
     set_identity(source, path, name)
     apply_overrides(source, overrides)
     subject = resolve(source, strict=path == experiment_file(name))
-    changed = is_changed(subject, name, overrides)
-    if not changed and rename in (None, name):
-        return subject
-    if changed and writes and rename in (None, name):
+    if is_changed(subject, name, overrides) or rename not in (None, name):
+        return renamed(subject, name, overrides, rename=rename, writes=writes)
+    return subject
+
+
+def change_subject(
+    subject: AnyExperiment,
+    overrides: Sequence[str],
+    *,
+    rename: str | None = None,
+    writes: bool = True,
+) -> AnyExperiment:
+    """`load_subject` for an experiment without a file: its settings were read from a model.
+
+    Raises ConfigError also if its name belongs to an experiment, or to a run of other weights.
+    """
+    if rename is not None:
+        check_name(rename, "--name")
+    source = Source("command line", subject.model_dump(mode="json"))
+    apply_overrides(source, overrides)
+    changed = resolve(source, strict=bool(overrides))
+    if changed != subject or rename not in (None, subject.name):
+        return renamed(changed, subject.name, overrides, rename=rename, writes=writes)
+    if writes:
+        refuse_foreign_folder(subject)
+    return subject
+
+
+def renamed(
+    subject: AnyExperiment, base: str, overrides: Sequence[str], *, rename: str | None, writes: bool
+) -> AnyExperiment:
+    """A changed experiment with its new name and its origin. base: the name before the change."""
+    if writes and rename in (None, base):
         raise refused(
-            f"{' '.join(overrides)} changes the experiment {name!r}: "
+            f"{' '.join(overrides)} changes the experiment {base!r}: "
             "name the changed experiment, with --name"
         )
-    subject = subject.model_copy(
-        update={"name": rename or name, "base": name, "overrides": tuple(overrides)}
-    )
+    update = {"name": rename or base, "base": base, "overrides": tuple(overrides)}
+    subject = subject.model_copy(update=update)
     if writes and rename is not None:
         refuse_foreign_folder(subject)
     return subject
@@ -105,10 +133,14 @@ def find(name: str) -> Path:
     for path in (experiment_file(name), resolved_file(name)):
         if path.is_file():
             return path
-    runs = sorted(path.parent.name for path in (RESULTS / "runs").glob("*/config.yaml"))
-    known = sorted({*stems(experiment_file(name).parent), *runs})
-    what = f"there is no such experiment or run; {guess_or_list(name, known)}"
+    what = f"there is no such experiment or run; {guess_or_list(name, known_names())}"
     raise ConfigError(str(experiment_file(name)), [Problem("NAME", what)])
+
+
+def known_names() -> list[str]:
+    """Names of all experiments and of all runs that recorded their settings, sorted."""
+    runs = (path.parent.name for path in (RESULTS / "runs").glob("*/config.yaml"))
+    return sorted({*stems(experiment_file("x").parent), *runs})
 
 
 def set_identity(source: Source, path: Path, name: str) -> None:
@@ -203,14 +235,17 @@ def refuse_foreign_folder(subject: AnyExperiment) -> None:
     if not path.is_file():
         return
     run = experiment_from(path)
-    same_origin = (run.base, sorted(run.overrides)) == (subject.base, sorted(subject.overrides))
+    same_origin = run.base is not None and (
+        (run.base, sorted(run.overrides)) == (subject.base, sorted(subject.overrides))
+    )
     if not same_origin and weights_of(run) != weights_of(subject):
-        origin = " ".join([run.base or run.name, *run.overrides])
+        origin = run.pretrained if isinstance(run, Pretrained) else run.base or run.name
         raise refused(
-            f"{path.parent} holds another run, {origin}: choose another name or remove it"
+            f"{path.parent} holds another run, {' '.join([origin, *run.overrides])}: "
+            "choose another name or remove it"
         )
 
 
 def weights_of(subject: AnyExperiment) -> object:
-    """What determines the weights: the training identity, or the pretrained model's name."""
+    """What determines the weights: the training identity, or the source of a pretrained model."""
     return subject.pretrained if isinstance(subject, Pretrained) else training_identity(subject)

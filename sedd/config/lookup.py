@@ -8,34 +8,33 @@ from sedd.config.file_names import stems
 from sedd.config.load import load_table
 from sedd.config.load_experiment import experiment_from
 from sedd.config.pretrained import Pretrained
-from sedd.errors import ConfigError, Problem
+from sedd.errors import ConfigError
 from sedd.paths import CONFIG, experiment_file
 
 
-def subject_name(name: str) -> str:
-    """The experiment for `name`: `name` itself, or the experiment that measures this hub id or
-    folder.
+def measured_by(pretrained: str) -> str | None:
+    """Name of the experiment in config/experiments that measures this model, or None.
 
-    Raises ConfigError with an example if no experiment measures this model.
+    pretrained: a hub id or a path, as in the key of this name. Of several, the first by name.
     """
-    if experiment_file(name).is_file() or ("/" not in name and not Path(name).is_dir()):
-        return name
-    known = {}
-    for stem in stems(CONFIG / "experiments"):
+    for name in stems(CONFIG / "experiments"):
+        path = experiment_file(name)
+        if "pretrained" not in path.read_text(encoding="utf-8", errors="replace"):
+            continue  # most experiments train; this saves the time of reading their YAML
         try:
-            subject = experiment_from(experiment_file(stem))
+            subject = experiment_from(path)
         except ConfigError:
             continue  # `sedd config check` reports it
-        if isinstance(subject, Pretrained):
-            known[subject.pretrained] = stem
-    if name in known:
-        return known[name]
-    what = (
-        "no experiment measures this model; experiments with a pretrained model are "
-        f"{', '.join(known.values()) or 'none'}: "
-        f"copy one in {CONFIG / 'experiments'} and set `pretrained: {name}`"
-    )
-    raise ConfigError("command line", [Problem(name, what)])
+        if isinstance(subject, Pretrained) and is_same_source(subject.pretrained, pretrained):
+            return name
+    return None
+
+
+def is_same_source(one: str, other: str) -> bool:
+    """Whether two values of the key `pretrained` are one hub id, or one existing file or folder."""
+    if Path(one).exists() and Path(other).exists():
+        return Path(one).samefile(other)
+    return one == other
 
 
 def tables_with(experiment: str) -> list[str]:

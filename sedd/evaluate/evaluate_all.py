@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sedd.checkpoints.language_model import LanguageModel
-from sedd.checkpoints.open import open_run
+from sedd.checkpoints.open import open_run, require_model
 from sedd.config import (
     AnyExperiment,
     DrawSetting,
@@ -22,6 +22,7 @@ from sedd.config import (
     training_tokens,
 )
 from sedd.data.tokenize import tokenize_split
+from sedd.errors import ConfigError, Problem
 from sedd.evaluate.grid import judge_grid
 from sedd.evaluate.judge import open_judge
 from sedd.evaluate.likelihood import measure
@@ -50,7 +51,9 @@ def evaluate_all(
     missing_only: keep results that were made with the same settings and weights.
     Raises DataError and CheckpointError, where possible before anything long.
     """
+    check_asked(experiment)
     if world.is_first:
+        require_model(experiment, step)
         tokenize_missing(experiment)
     world.broadcast(None)
     for dataset in experiment.evaluation.datasets:
@@ -91,6 +94,16 @@ def evaluate_all(
                 judge if same and judge else open_judge(experiment.mauve.featurizer, world.device)
             )
             finish(path, measure_mauve(run, task, featurizer, world))
+
+
+def check_asked(experiment: AnyExperiment) -> None:
+    """Raise ConfigError if the settings list nothing to measure."""
+    if not (experiment.evaluation.datasets or draw_settings(experiment) or experiment.mauve.tasks):
+        what = (
+            f"{experiment.name} lists nothing to measure: set evaluation.datasets, generative.steps "
+            "or mauve.tasks, e.g. evaluation.datasets=[wiki] --name NEW"
+        )
+        raise ConfigError("command line", [Problem("NAME", what)])
 
 
 def tokenize_missing(experiment: AnyExperiment) -> None:

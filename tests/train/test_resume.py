@@ -12,7 +12,7 @@ from helpers.project import BIN
 
 from sedd import load_model
 from sedd.checkpoints import run_checkpoint as checkpoint
-from sedd.checkpoints.run_checkpoint import steps_present
+from sedd.checkpoints.run_folder import steps_present
 from sedd.config import load_experiment
 from sedd.errors import CheckpointError, ConfigError, DataError
 from sedd.paths import checkpoint_file, metrics_file, run_dir, train_dir

@@ -74,9 +74,14 @@ def describe(details: ErrorDetails, owner: type[BaseModel] | None, annotation: A
 
 def must_be_one_of(allowed: list[str], value: Any) -> str:
     """Message for a value that is not among the allowed ones."""
-    near = difflib.get_close_matches(value, allowed, n=1) if isinstance(value, str) else []
-    guess = f"; did you mean {near[0]!r}?" if near else ""
+    guess = near_names(value, allowed) if isinstance(value, str) else ""
     return f"must be {one_of(allowed)}{_got(value)}{guess}"
+
+
+def near_names(word: str, allowed: list[str]) -> str:
+    """`; did you mean 'x'?` for the end of a message; empty if no allowed word is similar."""
+    near = difflib.get_close_matches(word, allowed, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def guess_or_list(word: str, allowed: list[str]) -> str:
