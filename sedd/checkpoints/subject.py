@@ -82,14 +82,15 @@ def locate(source: Source, step: int | None) -> tuple[Source, int | None]:
 
 def settings(source: Source, step: int | None) -> AnyExperiment:
     """The settings of a model that no experiment describes, from its folder or its checkpoint."""
-    # these import torch
+    folder = model_folder(source, step) if source.kind in ("folder", "hub") else source.path
+    # torch is imported only after the model was found
     from sedd.checkpoints import default_settings as default
 
     if source.kind == "run":
         return default.run_settings(checkpoint_path(source, step), source.name)
     if source.kind == "checkpoint":
         return default.checkpoint_settings(reference(source))
-    return default.folder_settings(reference(source), model_folder(source, step))
+    return default.folder_settings(reference(source), folder)
 
 
 def reference(source: Source) -> str:

@@ -111,6 +111,11 @@ TRAINING = "training: {steps: 100, warmup_steps: 10, checkpoint_every: 50}"
             "model.preest: unknown key; did you mean 'preset'?",
         ),
         ("dataset: wiki", "dataset: wikki", "there is no config/datasets/wikki.yaml; did you mean"),
+        (
+            "description: for a test",
+            "evaluation: {datasets: [wiki, wikki]}\ndescription: for a test",
+            "evaluation.datasets[1]: there is no config/datasets/wikki.yaml; did you mean 'wiki'?",
+        ),
         ("description", "base: x\ndescription", "base: unknown key; it is set by overrides"),
         ("description", "name: x\ndescription", "name: unknown key; the name is the file's own"),
     ],

@@ -77,7 +77,10 @@ class Source:
         """Value at a key, or None."""
         value: Any = self.values
         for part in path:
-            value = value.get(part) if isinstance(value, Mapping) else None
+            if isinstance(value, list) and isinstance(part, int):
+                value = value[part] if part < len(value) else None
+            else:
+                value = value.get(part) if isinstance(value, Mapping) else None
         return value
 
     def raise_problems(self) -> None:
