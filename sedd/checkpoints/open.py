@@ -174,8 +174,9 @@ def published_model(subject: Pretrained, folder: Path, device: torch.device) -> 
     Raises CheckpointError if it does not fit the tokenizer and the length of the settings.
     """
     name, tokenizer = subject.pretrained, subject.data.tokenizer
-    own = folder_tokenizer(folder, name) if tokenizer == own_tokenizer(name) else None
-    words = own or load_tokenizer(tokenizer)
+    # a path with unusual letters is no tokenizer's name: its settings have another one
+    is_unusual = tokenizer == own_tokenizer(name) != Path(name).as_posix()
+    words = (folder_tokenizer(folder, name) if is_unusual else None) or load_tokenizer(tokenizer)
     if is_official(folder):
         official = load_official(folder, device)
         check_vocabulary(name, official.objective.vocab_size, words)
