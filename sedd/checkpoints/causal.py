@@ -9,6 +9,7 @@ B texts, n or L tokens, H width, V vocabulary.
 
 from __future__ import annotations
 
+import inspect
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,6 +155,12 @@ def check_head(causal: CausalTransformer) -> None:
         )
 
 
+def cache_argument(network: Any) -> str:
+    """The library's name for the keys and values of earlier tokens: it depends on its version."""
+    names = inspect.signature(network.forward).parameters
+    return "cache" if "cache" in names else "past_key_values"
+
+
 @dataclass(frozen=True)
 class CausalModel(LanguageModel):
     """A causal model of the Hugging Face library: exact likelihoods, given a separator."""
@@ -182,14 +189,14 @@ class CausalModel(LanguageModel):
                 f"{', '.join(SAMPLERS.names(left_to_right=True))} and steps {length}, the length of a text; "
                 f"got {drawing.sampler} and {drawing.steps}"
             )
-        cache = None
+        cache, cache_name = None, cache_argument(self.network.network)
 
         def next_logits(tokens: Tensor) -> Tensor:
             nonlocal cache
             out = self.network.network(
-                input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1
+                input_ids=tokens, use_cache=True, logits_to_keep=1, **{cache_name: cache}
             )
-            cache = out.past_key_values
+            cache = out[cache_name]
             return out.logits[:, -1, : self.tokenizer.vocab_size].float()
 
         return sample_left_to_right(

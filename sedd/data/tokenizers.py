@@ -16,9 +16,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-import tokenizers
-
-from sedd.data.vocabularies import content_sha256, find_vocabulary
+from sedd.data.vocabularies import Vocabulary, find_vocabulary
 from sedd.errors import DataError
 
 SEPARATORS = ("<|endoftext|>", "[SEP]", "</s>", "<eos>")
@@ -123,14 +121,15 @@ class FileTokenizer:
 
     separator_text = ""
 
-    def __init__(self, name: str, vocabulary: tokenizers.Tokenizer):
+    def __init__(self, name: str, vocabulary: Vocabulary):
         self.name = name
-        self._tokenizer = vocabulary
+        self.sha256 = vocabulary.sha256
+        self._tokenizer = vocabulary.tokenizer
         # a special token that a document spells out is ordinary text
         self._tokenizer.encode_special_tokens = True
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
-        known = vocabulary.get_vocab(with_added_tokens=True)
+        known = self._tokenizer.get_vocab(with_added_tokens=True)
         self.vocab_size = max(known.values()) + 1
         separator = next((token for token in SEPARATORS if token in known), None)
         if separator is None:
@@ -139,7 +138,6 @@ class FileTokenizer:
                 "which mark the end of a document; choose another tokenizer"
             )
         self.separator_id = known[separator]
-        self.sha256 = content_sha256(vocabulary)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -1,10 +1,15 @@
-"""Find the files of a vocabulary: in a folder, on the hub or, for GPT-2, in a Python package."""
+"""Find the files of a vocabulary: in a folder, on the hub or, for GPT-2, in a Python package.
+
+A file is parsed and hashed once per process: for GPT-2, this takes a second.
+"""
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 import tokenizers
@@ -32,7 +37,15 @@ GPT2_SHA256 = "c749b5afc53d3f6a4a528f6a67bcb765d56df6e434ccc38fd3114e569bf2af60"
 _log = logging.getLogger(__name__)
 
 
-def find_vocabulary(name: str) -> tokenizers.Tokenizer:
+@dataclass(frozen=True)
+class Vocabulary:
+    """A tokenizer of the library, and the hash of its content. Shared by all who read its file."""
+
+    tokenizer: tokenizers.Tokenizer
+    sha256: str
+
+
+def find_vocabulary(name: str) -> Vocabulary:
     """Load `gpt2`, a folder with a `tokenizer.json`, or a hub id.
 
     Raises DataError if it is not found.
@@ -66,7 +79,7 @@ def content_sha256(vocabulary: tokenizers.Tokenizer) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def _gpt2() -> tokenizers.Tokenizer:
+def _gpt2() -> Vocabulary:
     """GPT-2's vocabulary from the hub or, if that is unreachable, from the package.
 
     Checks its hash.
@@ -76,36 +89,56 @@ def _gpt2() -> tokenizers.Tokenizer:
     except (EntryNotFoundError, HfHubHTTPError, OSError) as error:
         _log.info("gpt2: not available from the hub (%s); reading package %s", error, GPT2_PACKAGE)
         origin, vocabulary = f"package {GPT2_PACKAGE}", _gpt2_from_package()
-    sha256 = content_sha256(vocabulary)
-    if sha256 != GPT2_SHA256:
+    if vocabulary.sha256 != GPT2_SHA256:
         raise DataError(
-            f"tokenizer 'gpt2' from the {origin}: {vocabulary.get_vocab_size()} tokens with hash "
-            f"{sha256[:12]}, expected 50257 with hash {GPT2_SHA256[:12]}; "
+            f"tokenizer 'gpt2' from the {origin}: {vocabulary.tokenizer.get_vocab_size()} tokens "
+            f"with hash {vocabulary.sha256[:12]}, expected 50257 with hash {GPT2_SHA256[:12]}; "
             "delete the copy in the hub's cache, or give another vocabulary by its folder"
         )
     return vocabulary
 
 
-def _gpt2_from_package() -> tokenizers.Tokenizer:
+def _gpt2_from_package() -> Vocabulary:
     try:
-        entries, merges = (
+        files = [
             package_file(GPT2_PACKAGE, GPT2_PACKAGE_VERSION, path, sha256)
             for path, sha256 in GPT2_PACKAGE_FILES.items()
-        )
+        ]
     except DataError as error:
         raise DataError(f"tokenizer 'gpt2': the hub is unreachable, and {error}") from error
-    vocabulary = tokenizers.Tokenizer(models.BPE.from_file(str(entries), str(merges)))
+    return _read_once(tuple(map(_identity, files)))
+
+
+def _read(name: str, path: Path) -> Vocabulary:
+    try:
+        return _read_once((_identity(path),))
+    except Exception as error:  # the library raises plain Exception
+        raise DataError(f"tokenizer {name!r}: {path} cannot be read: {error}") from error
+
+
+_FileIdentity = tuple[str, int, int, int]
+
+
+def _identity(path: Path) -> _FileIdentity:
+    """Path, inode, size and modification time: they differ for a file of other content."""
+    stat = path.stat()
+    return str(path.resolve()), stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+@functools.lru_cache(maxsize=4)
+def _read_once(files: tuple[_FileIdentity, ...]) -> Vocabulary:
+    """The vocabulary of a `tokenizer.json`, or of GPT-2's tokens and merges."""
+    paths = [path for path, *_ in files]
+    vocabulary = tokenizers.Tokenizer.from_file(*paths) if len(paths) == 1 else _byte_level(*paths)
+    return Vocabulary(vocabulary, content_sha256(vocabulary))
+
+
+def _byte_level(entries: str, merges: str) -> tokenizers.Tokenizer:
+    vocabulary = tokenizers.Tokenizer(models.BPE.from_file(entries, merges))
     vocabulary.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     vocabulary.decoder = decoders.ByteLevel()
     vocabulary.add_special_tokens([AddedToken("<|endoftext|>", special=True, normalized=False)])
     return vocabulary
-
-
-def _read(name: str, path: Path) -> tokenizers.Tokenizer:
-    try:
-        return tokenizers.Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises plain Exception
-        raise DataError(f"tokenizer {name!r}: {path} cannot be read: {error}") from error
 
 
 def _unreachable(name: str, error: Exception) -> DataError:

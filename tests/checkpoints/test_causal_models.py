@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from helpers.causal_model import LETTERS, causal_model
 from helpers.corpus import tokenize_corpus
 from helpers.project import command
 
+from sedd.checkpoints.causal import cache_argument
 from sedd.config import load_experiment, load_subject
 from sedd.data.token_folder import open_tokens
 from sedd.errors import CheckpointError, ConfigError, DataError
@@ -107,6 +109,22 @@ def test_a_cache_of_what_was_read_does_not_change_what_is_written(known):
     assert float(nats) / 32 < 1.5 * math.log(len(LETTERS))
     again = draw(run, count=1, seed=3)
     assert again[0]["tokens"] == text["tokens"]
+
+
+def test_sampling_uses_no_deprecated_argument_of_the_library(known):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        draw(opened(), count=1, seed=3)
+
+
+def test_the_keys_and_values_of_earlier_tokens_have_two_names_in_the_library():
+    class Old:
+        def forward(self, input_ids, past_key_values=None): ...
+
+    class New:
+        def forward(self, input_ids, cache=None): ...
+
+    assert [cache_argument(kind()) for kind in (Old, New)] == ["past_key_values", "cache"]
 
 
 def test_a_nucleus_keeps_the_likeliest_tokens(known):

@@ -117,6 +117,28 @@ def test_a_folder_with_a_tokenizer_json_is_a_tokenizer(tmp_path: Path):
     assert loaded.encode_batch(["A b", "[SEP]"]) == [[2, 3], [0, 4, 0]]
 
 
+def test_a_file_is_read_once_until_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    hashed: list[str] = []
+    real = vocabularies.content_sha256
+
+    def counting(vocabulary: tokenizers.Tokenizer) -> str:
+        hashed.append(real(vocabulary))
+        return hashed[-1]
+
+    monkeypatch.setattr(vocabularies, "content_sha256", counting)
+    folder = word_vocabulary(tmp_path, "[UNK]", "[SEP]", "a")
+    first, again = load_tokenizer(folder), load_tokenizer(folder)
+    again.name = "renamed"
+    assert (first.name, first.sha256) == (folder, again.sha256)
+    assert len(hashed) == 1
+    (tmp_path / "tokenizer.json").unlink()  # a new file, as every program that replaces one writes
+    word_vocabulary(tmp_path, "[UNK]", "[SEP]", "b")
+    changed = load_tokenizer(folder)
+    assert changed.sha256 == hashed[1] != first.sha256
+    assert changed.encode_batch(["b a"]) == [[2, 0]]
+    assert first.encode_batch(["b a"]) == [[0, 2]]
+
+
 def test_a_vocabulary_without_a_separator_is_an_error(tmp_path: Path):
     with pytest.raises(DataError, match="has none of the separators"):
         load_tokenizer(word_vocabulary(tmp_path, "a", "b"))
