@@ -109,16 +109,24 @@ sample_analytic = functools.partial(sample, sampler="analytic")
 
 
 def check_settings(
-    graph: Graph, steps: int, sampler: str, precision: str, sharpening: Sharpening
+    graph: Graph,
+    steps: int,
+    sampler: str,
+    precision: str,
+    sharpening: Sharpening,
+    can_be_greedy: bool = False,
 ) -> None:
-    """Raise ValueError for settings of `sample` that cannot be used."""
+    """Raise ValueError for settings of `sample` that cannot be used.
+
+    can_be_greedy: whether the sampler takes temperature 0.
+    """
     if steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
     if sampler not in ("euler", "analytic"):
         raise ValueError(f"sampler must be 'euler' or 'analytic', got {sampler!r}")
     if precision not in ("float64", "float32"):
         raise ValueError(f"precision must be 'float64' or 'float32', got {precision!r}")
-    if sharpening.temperature == 0:
+    if sharpening.temperature == 0 and not can_be_greedy:
         raise ValueError("temperature must be above 0, got 0")
     if sharpening != UNCHANGED and (graph.mask is None or precision != "float64"):
         raise ValueError("temperature, top_k and top_p need a graph with a mask and float64 draws")

@@ -1,0 +1,211 @@
+"""Orders by confidence: the law that they draw, by enumeration, and when it is that of the data."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from helpers.exact import Data, chi_square
+from helpers.linear_network import LinearNetwork
+from helpers.optimal import BestDenoiser
+from helpers.order_law import (
+    UNCERTAINTY,
+    conditionals,
+    distance,
+    evenly,
+    law_of_texts,
+    outcomes,
+)
+
+from sedd.diffusion import Absorb, Denoiser, LogLinear, Uniform
+from sedd.diffusion.confidence import ORDERS, sample_by_confidence
+
+FALSE_ALARM = 1e-6
+COUNT = 8000
+LENGTH = 4
+NOISE = LogLinear(1e-3)
+DATA = Data.random(Absorb(2), LENGTH, seed=2)
+ALL_ORDERS = sorted(ORDERS)
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def draw(model, shape=(COUNT, LENGTH), steps=2, **options) -> torch.Tensor:
+    graph = options.pop("graph", DATA.graph)
+    return sample_by_confidence(
+        model, graph, NOISE, shape, steps, **{"generator": generator(), **options}
+    )
+
+
+def exact(data: Data = DATA) -> Denoiser:
+    return Denoiser(BestDenoiser(data), data.graph)
+
+
+def p_value(x: torch.Tensor, law: torch.Tensor) -> float:
+    """Of texts under a law on the support; texts that are rare under it count as one."""
+    counts = torch.bincount(DATA.index(x), minlength=len(law)).double()
+    common = law * len(x) > 8
+    if law[~common].sum() * len(x) <= 8:
+        assert counts[~common].sum() < 40  # false alarm 1e-14
+        return chi_square(counts[common], law[common] / law[common].sum())
+    pooled = [torch.cat([v[common], v[~common].sum()[None]]) for v in (counts, law)]
+    return chi_square(*pooled)
+
+
+def of_order(order: str, steps: int, temperature: float = 1.0, **settings) -> torch.Tensor:
+    return law_of_texts(DATA, outcomes(DATA, evenly(order, steps), temperature, **settings))
+
+
+@pytest.mark.parametrize("order", ALL_ORDERS)
+@pytest.mark.parametrize(("steps", "temperature"), [(1, 1.0), (2, 1.0), (3, 0.6)])
+@pytest.mark.parametrize("split", [True, False])
+def test_texts_have_the_law_of_the_enumeration(order, steps, temperature, split):
+    denoiser = exact()
+    model = denoiser if split else lambda x, sigma: denoiser(x, sigma)
+    x = draw(model, steps=steps, order=order, temperature=temperature)
+    law = of_order(order, steps, temperature)
+    assert p_value(x, law) > FALSE_ALARM
+    assert p_value(x, DATA.probability) < FALSE_ALARM
+
+
+@pytest.mark.parametrize("order", ALL_ORDERS)
+def test_one_position_a_step_at_temperature_1_draws_the_data(order):
+    """Exactly, by enumeration; and so do clamped texts, from the conditional law."""
+    law = of_order(order, LENGTH)
+    torch.testing.assert_close(law, DATA.probability, rtol=1e-9, atol=1e-12)
+    assert p_value(draw(exact(), steps=LENGTH, order=order), DATA.probability) > FALSE_ALARM
+    fits = DATA.support[:, 1] == 1
+    conditional = DATA.probability * fits / DATA.probability[fits].sum()
+    clamped = of_order(order, LENGTH - 1, clamp=(None, 1, None, None))
+    torch.testing.assert_close(clamped, conditional, rtol=1e-9, atol=1e-12)
+    clamp = torch.ones(LENGTH, dtype=torch.int64), torch.arange(LENGTH) == 1
+    x = draw(exact(), steps=LENGTH - 1, order=order, clamp=clamp)
+    assert p_value(x, conditional) > FALSE_ALARM
+    assert distance(conditional, DATA.probability) > 0.1
+
+
+@pytest.mark.parametrize("order", ALL_ORDERS)
+def test_what_changes_the_law(order):
+    """Several positions a step do; and sharpening does, with any number of steps."""
+    several = [distance(of_order(order, steps), DATA.probability) for steps in range(1, LENGTH + 1)]
+    assert min(several[:-1]) > 0.02
+    assert several[-1] < 1e-12
+    for temperature, least in ((0.5, 0.15), (0.0, 0.7)):
+        distances = [
+            distance(of_order(order, steps, temperature), DATA.probability)
+            for steps in range(1, LENGTH + 1)
+        ]
+        assert min(distances) > least
+    # greedy texts are one text, however likely it is
+    assert distances[-1] >= 1 - float(DATA.probability.max()) - 1e-12
+
+
+def test_the_rank_of_the_drawn_token_would_change_the_law_with_one_position_a_step():
+    """As in MaskGIT and LLaDA: draw a token at every mask, and keep the likeliest."""
+    data = Data.random(Absorb(2), 2, seed=2)
+    blank = conditionals(data, (None, None))
+    law = torch.zeros(4, dtype=torch.float64)
+    for a, p in enumerate(blank[0]):
+        for b, q in enumerate(blank[1]):
+            state = (a, None) if p >= q else (None, b)
+            ((free, rest),) = conditionals(data, state).items()
+            for token, r in enumerate(rest):
+                text = (a, token) if free == 1 else (token, b)
+                law[int(data.index(torch.tensor([text])))] += p * q * r
+    assert float(law.sum()) == pytest.approx(1)
+    assert distance(law, data.probability) > 0.02
+    ours = law_of_texts(data, outcomes(data, evenly("max_probability", 2)))
+    assert distance(ours, data.probability) < 1e-12
+
+
+@pytest.mark.parametrize("order", ALL_ORDERS)
+@pytest.mark.parametrize("steps", [1, 2])
+def test_independent_positions_have_the_law_of_the_data_with_any_number_of_steps(order, steps):
+    marginals = torch.tensor([0.3, 0.6, 0.45, 0.8], dtype=torch.float64)
+    of_one = torch.where(DATA.support == 1, marginals, 1 - marginals)
+    data = Data(DATA.graph, DATA.support, of_one.prod(1))
+    x = draw(exact(data), steps=steps, order=order)
+    assert p_value(x, data.probability) > FALSE_ALARM
+    assert p_value(x, data.probability.flip(0)) < FALSE_ALARM
+
+
+@pytest.mark.parametrize("order", ALL_ORDERS)
+def test_greedy_texts_are_equal_and_take_the_likeliest_tokens(order):
+    x = draw(exact(), (5, LENGTH), steps=LENGTH, order=order, temperature=0.0)
+    text = of_order(order, LENGTH, 0.0).argmax()
+    assert torch.equal(x, DATA.support[text].expand(5, LENGTH))
+
+
+def test_the_orders_differ():
+    data = Data.random(Absorb(3), 3, seed=4)
+    laws = [law_of_texts(data, outcomes(data, evenly(order, 2))) for order in UNCERTAINTY]
+    assert distance(laws[0], laws[1]) > 1e-3
+    assert distance(laws[1], laws[2]) > 1e-3
+    assert distance(laws[0], laws[2]) > 1e-3
+
+
+@pytest.mark.parametrize("length", [7, 8])
+@pytest.mark.parametrize("steps", [1, 3, 7, 50])
+def test_masks_are_spread_evenly_over_the_steps_and_cost_one_call_each(length, steps):
+    graph = Absorb(5)
+    fixed = torch.tensor([[False] * length, [True] * 3 + [False] * (length - 3), [True] * length])
+    calls, left = torch.full((3,), 10), []
+    x = draw(
+        LinearNetwork(graph, length), (3, length), steps=steps, order="margin", graph=graph,
+        clamp=(torch.full((length,), 4), fixed), calls=calls,
+        on_step=lambda step, x: left.append((x == graph.mask).sum(1)),
+    )  # fmt: skip
+    assert (x[fixed] == 4).all()
+    assert x.max() < 5
+    free = (~fixed).sum(1)
+    assert torch.equal(calls - 10, free.clamp(max=steps))
+    filled = -torch.stack([free, *left]).diff(dim=0)  # (steps, B)
+    taken = free.clamp(max=steps)
+    for text in range(2):
+        shares = filled[: taken[text], text]
+        assert shares.max() - shares.min() <= 1
+        assert torch.equal(shares, shares.sort(descending=True).values)
+
+
+def test_the_network_sees_the_noise_level_of_the_fraction_of_masks():
+    graph, levels = Absorb(5), []
+    network = LinearNetwork(graph, 4)
+    features = network.features
+
+    def watched(x, sigma, rows=None):
+        levels.append((x == graph.mask).double().mean(1))
+        torch.testing.assert_close(
+            -torch.expm1(-sigma.double()), levels[-1].clamp(max=1 - 1e-3), rtol=1e-5, atol=0
+        )
+        return features(x, sigma, rows)
+
+    network.features = watched  # type: ignore[method-assign]
+    fixed = torch.tensor([[False] * 4, [True] + [False] * 3])
+    clamp = torch.zeros(4, dtype=torch.int64), fixed
+    draw(network, (2, 4), steps=4, order="entropy", graph=graph, clamp=clamp)
+    assert [level.tolist() for level in levels] == [[1, 0.75], [0.75, 0.5], [0.5, 0.25], [0.25]]
+
+
+@pytest.mark.parametrize("options", [{"top_k": 1}, {"top_p": 1e-9}, {"temperature": 0.0}])
+def test_every_sharpening_can_leave_only_the_likeliest_token(options):
+    graph = Absorb(5)
+    network = LinearNetwork(graph, 6)
+    x = draw(network, (3, 6), order="entropy", graph=graph, **options)
+    greedy = draw(network, (3, 6), order="entropy", graph=graph, temperature=0.0)
+    assert torch.equal(x, greedy)
+    free = draw(network, (3, 6), order="entropy", graph=graph)
+    assert not torch.equal(free, greedy)
+
+
+@pytest.mark.parametrize(
+    ("graph", "settings", "message"),
+    [
+        (Absorb(5), {"steps": 0}, "steps must be at least 1, got 0"),
+        (Absorb(5), {"temperature": -1}, "temperature must be at least 0"),
+        (Uniform(5), {}, "fills masks"),
+    ],
+)
+def test_impossible_settings_are_refused(graph, settings, message):
+    with pytest.raises(ValueError, match=message):
+        draw(LinearNetwork(graph, 2), (1, 2), order="margin", graph=graph, **settings)
