@@ -22,10 +22,6 @@ class Certainty:
     second: Tensor
     entropy: Tensor
 
-    @property
-    def margin(self) -> Tensor:
-        return self.maximum - self.second
-
 
 def certainty(logits: Tensor) -> Certainty:
     """Statistics of the softmax of each row of logits (n, V)."""

@@ -46,11 +46,20 @@ Key = Callable[[Certainty], Tensor]
 # how many of each text to fill, (b,)
 HowMany = Callable[[Tensor, int], Tensor]
 
-ORDERS: dict[str, Key] = {
-    "max_probability": lambda sure: -sure.maximum,
-    "margin": lambda sure: -sure.margin,
-    "entropy": lambda sure: sure.entropy,
-}
+
+def by_maximum(law: Certainty) -> Tensor:
+    """Key of the largest probability."""
+    return -law.maximum
+
+
+def by_margin(law: Certainty) -> Tensor:
+    """Key of the margin between the two largest probabilities."""
+    return law.second - law.maximum
+
+
+def by_entropy(law: Certainty) -> Tensor:
+    """Key of the entropy, in nats."""
+    return law.entropy
 
 
 def sample_by_confidence(
@@ -60,7 +69,7 @@ def sample_by_confidence(
     shape: Sequence[int],
     steps: int,
     *,
-    order: str,
+    key: Key,
     clamp: tuple[Tensor, Tensor] | None = None,
     temperature: float = 1.0,
     top_k: int | None = None,
@@ -75,7 +84,7 @@ def sample_by_confidence(
     """Draw states of `shape` (B, L) in `steps` steps, or as many as there are masks, if fewer.
 
     The masks of a text are spread evenly over the steps, the larger shares first.
-    order: a key of `ORDERS`. temperature: 0 takes the likeliest token.
+    key: `by_maximum`, `by_margin` or `by_entropy`. temperature: 0 takes the likeliest token.
     Other arguments as in `samplers.sample`.
     """
 
@@ -83,15 +92,15 @@ def sample_by_confidence(
         return -(-keys.isfinite().sum(1) // (steps - index))
 
     return fill_in_order(
-        model, graph, noise, shape, ORDERS[order], how_many, steps=steps, clamp=clamp,
+        model, graph, noise, shape, key, how_many, steps=steps, clamp=clamp,
         sharpening=Sharpening(temperature, top_k, top_p), precision=precision, eps=eps,
         generator=generator, device=device, on_step=on_step, calls=calls,
     )  # fmt: skip
 
 
-sample_max_probability = functools.partial(sample_by_confidence, order="max_probability")
-sample_margin = functools.partial(sample_by_confidence, order="margin")
-sample_entropy = functools.partial(sample_by_confidence, order="entropy")
+sample_max_probability = functools.partial(sample_by_confidence, key=by_maximum)
+sample_margin = functools.partial(sample_by_confidence, key=by_margin)
+sample_entropy = functools.partial(sample_by_confidence, key=by_entropy)
 
 
 @torch.no_grad()

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from sedd.diffusion.absorb import Absorb
 from sedd.diffusion.categorical import DrawPrecision
-from sedd.diffusion.confidence import ORDERS, fill_in_order
+from sedd.diffusion.confidence import by_entropy, fill_in_order
 from sedd.diffusion.network import ScoreFunction
 from sedd.diffusion.noise import Noise
 from sedd.diffusion.samplers import StepCallback
@@ -63,7 +63,7 @@ def sample_entropy_bound(
         return ((before <= gamma) & entropies.isfinite()).sum(1)
 
     return fill_in_order(
-        model, graph, noise, shape, ORDERS["entropy"], how_many, steps=shape[1], clamp=clamp,
+        model, graph, noise, shape, by_entropy, how_many, steps=shape[1], clamp=clamp,
         sharpening=Sharpening(temperature, top_k, top_p), precision=precision, eps=eps,
         generator=generator, device=device, on_step=on_step, calls=calls,
     )  # fmt: skip

@@ -32,9 +32,10 @@ class SamplerInfo(Info):
     order of its labels; each is a keyword argument with a default
     """
     one_step_per_token: bool = False
-    """takes as many steps as a text has tokens and ignores `steps`; otherwise runs on a grid of
-    times
+    """takes as many steps as a text has tokens, or fewer, and ignores `steps`
     """
+    can_be_greedy: bool = False
+    """takes temperature 0: a token that replaces a mask is then the likeliest one"""
     has_denoising_step: bool = False
     """can end with an additional step that removes the remaining noise (`denoise`)"""
     grouped_draws: bool = False
@@ -76,6 +77,37 @@ SAMPLERS = Registry(
             one_step_per_token=True,
             options=SHARPENING,
             grouped_draws=True,
+        ),
+        "max_probability": SamplerInfo(
+            description="the masks with the largest maximum probability first; not the model's law",
+            implementation="sedd.diffusion.confidence:sample_max_probability",
+            needs_mask=True,
+            can_be_greedy=True,
+            options=SHARPENING,
+        ),
+        "margin": SamplerInfo(
+            description="the masks with the largest margin between the two likeliest tokens first; "
+            "not the model's law",
+            implementation="sedd.diffusion.confidence:sample_margin",
+            needs_mask=True,
+            can_be_greedy=True,
+            options=SHARPENING,
+        ),
+        "entropy": SamplerInfo(
+            description="the masks with the lowest entropy first; not the model's law",
+            implementation="sedd.diffusion.confidence:sample_entropy",
+            needs_mask=True,
+            can_be_greedy=True,
+            options=SHARPENING,
+        ),
+        "entropy_bound": SamplerInfo(
+            description="as many masks of low entropy per step as `gamma` allows; the model's law "
+            "only with gamma 0",
+            implementation="sedd.diffusion.entropy_bound:sample_entropy_bound",
+            needs_mask=True,
+            one_step_per_token=True,
+            can_be_greedy=True,
+            options=("gamma", *SHARPENING),
         ),
         "ancestral": SamplerInfo(
             description="one token per step from left to right, for autoregressive models",

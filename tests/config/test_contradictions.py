@@ -32,6 +32,8 @@ CONTRADICTIONS = {
         "training:",
         "sampling: {sampler: first_hitting, denoise: false}\ntraining:",
     ),
+    "sampling.temperature": ("training:", "sampling: {temperature: 0}\ntraining:"),
+    "sampling.gamma": ("training:", "sampling: {sampler: entropy, gamma: 0.2}\ntraining:"),
     "sampling.top_p": ("training:", "sampling: {top_p: 0.9, precision: float32}\ntraining:"),
     "evaluation.datasets": ("training:", "evaluation: {datasets: [wiki, wiki]}\ntraining:"),
 }
@@ -54,7 +56,7 @@ graph: {type: uniform}
 noise: {type: geometric, sigma_min: 1, sigma_max: 1}
 data: {dataset: wiki, tokenizer: text8, length: 32}
 training: {steps: 100, warmup_steps: 101, checkpoint_every: 101, batch_size: 33, accum: 2}
-sampling: {sampler: first_hitting, top_p: 0.9}
+sampling: {sampler: first_hitting, top_p: 0.9, temperature: 0, gamma: 0.2}
 evaluation: {datasets: [wiki, wiki]}
 """
     keys = {line.split(":")[0] for line in problems(text)}
@@ -70,6 +72,8 @@ evaluation: {datasets: [wiki, wiki]}
         ("warmup_steps: 10", "warmup_steps: 100"),
         ("checkpoint_every: 50", "checkpoint_every: 100"),
         ("training:", "sampling: {sampler: first_hitting, top_p: 0.9}\ntraining:"),
+        ("training:", "sampling: {sampler: margin, temperature: 0, top_k: 5}\ntraining:"),
+        ("training:", "sampling: {sampler: entropy_bound, gamma: 0}\ntraining:"),
         ("steps: 100", "steps: 100, batch_size: 34, accum: 2"),
     ],
 )

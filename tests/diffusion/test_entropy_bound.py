@@ -37,7 +37,7 @@ def p_value(observed: torch.Tensor, law: torch.Tensor) -> float:
     return chi_square(counts[law > 0], law[law > 0])
 
 
-@pytest.mark.parametrize(("gamma", "temperature"), [(0.6, 1.0), (1.1, 0.8)])
+@pytest.mark.parametrize(("gamma", "temperature"), [(0.5, 1.0), (0.6, 0.8)])
 def test_texts_and_calls_have_the_law_of_the_enumeration(gamma, temperature):
     expected = outcomes(DATA, bounded(gamma), temperature)
     x, calls = draw(DATA, gamma=gamma, temperature=temperature)
@@ -64,16 +64,12 @@ def test_tokens_that_are_certain_cost_no_step():
     repeats = (DATA.support[:, 0::2] == DATA.support[:, 1::2]).all(1)
     law = DATA.probability * repeats
     data = Data(DATA.graph, DATA.support, law / law.sum())
-    expected = outcomes(data, bounded(0.0))
+    expected = outcomes(data, bounded(1e-9))  # the sums of rounded entropies are not quite 0
     torch.testing.assert_close(law_of_texts(data, expected), data.probability)
-    x, calls = draw(data, gamma=0.0)
-    steps = law_of_steps(expected, LENGTH)
-    assert float(steps @ torch.arange(LENGTH + 1).double()) < 3
-    assert (
-        p_value(calls, steps) > FALSE_ALARM
-        if int((steps > 0).sum()) > 1
-        else (steps[calls] > 0).all()
-    )
+    assert float(law_of_steps(expected, LENGTH)[3]) == pytest.approx(1)
+    x, calls = draw(data, gamma=1e-9)
+    # a token; its copy, with a token of the other pair; the copy of this one
+    assert (calls == 3).all()
     assert p_value(data.index(x), data.probability) > FALSE_ALARM
 
 

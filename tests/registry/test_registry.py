@@ -38,7 +38,9 @@ def test_every_implementation_can_be_loaded(registry: Registry[Any], name: str) 
 
 def test_names_keep_their_order_and_can_be_chosen_by_facts() -> None:
     assert SAMPLERS.names() == [*SAMPLERS]
-    assert SAMPLERS.names(left_to_right=False, needs_mask=True) == ["first_hitting"]
+    fill_masks = SAMPLERS.names(left_to_right=False, needs_mask=True)
+    assert "first_hitting" in fill_masks
+    assert not {"analytic", "euler", "ancestral"} & {*fill_masks}
     assert DEFAULT_SAMPLER in SAMPLERS
 
 

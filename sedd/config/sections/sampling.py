@@ -21,7 +21,7 @@ class Sampling(ConfigModel):
     """sampling method"""
     steps: Count = 1024
     """denoising steps from t = 1 to t = 0; ignored by first_hitting and ancestral, which take one
-    step per token"""
+    step per token, and by entropy_bound"""
     count: Count = 16
     """number of samples"""
     batch_size: Count = 16
@@ -36,11 +36,15 @@ class Sampling(ConfigModel):
     the next token (autoregressive) is drawn; null: all tokens"""
     length: Count | None = None
     """tokens per sample; null: data.length"""
-    temperature: Annotated[float, Field(gt=0)] = 1.0
-    """divisor of the logits of a new token"""
+    temperature: Annotated[float, Field(ge=0)] = 1.0
+    """divisor of the logits of a new token; 0 takes the likeliest token, in the orders by confidence
+    and entropy_bound only"""
     top_k: Count | None = None
     """number of the most likely tokens, at this temperature, from which a new token is drawn; null:
     all; top_p then applies to these"""
+    gamma: Annotated[float, Field(ge=0)] = 0.1
+    """bound of entropy_bound, in nats: on the sum of the entropies of the tokens filled in one step,
+    without the largest; 0: one token per step"""
 
     def options(self) -> dict[str, Any]:
         """The options that the sampler reads, as plain values."""
@@ -134,10 +138,18 @@ def _is_read(option: str) -> Rule:
     return Rule((f"sampling.{option}", "sampling.sampler"), find)
 
 
+def _temperature_fits(temperature: float, sampler: str) -> str | None:
+    if temperature > 0 or SAMPLERS[sampler].can_be_greedy:
+        return None
+    greedy = one_of(SAMPLERS.names(can_be_greedy=True))
+    return f"must be above 0 with sampling.sampler {sampler}; 0 is for {greedy}"
+
+
 RULES = (
     Rule(("sampling.sampler", "graph.type", "sampling.denoise"), _fits_graph),
     Rule(("sampling.sampler", "objective.type"), _fits_objective),
     *map(_sharpens, ("top_p", *SHARPENING)),
     *map(_is_read, OPTIONS),
+    Rule(("sampling.temperature", "sampling.sampler"), _temperature_fits),
     *unused_by_autoregressive("sampling", Sampling(), "denoise"),
 )

@@ -23,7 +23,6 @@ def test_the_definition_has_the_statistics_of_simple_laws():
     one = certainty(torch.tensor([[0.0, -math.inf, math.log(3), -math.inf]], dtype=torch.float64))
     assert float(one.maximum) == pytest.approx(0.75)
     assert float(one.second) == pytest.approx(0.25)
-    assert float(one.margin) == pytest.approx(0.5)
     assert float(one.entropy) == pytest.approx(0.75 * math.log(4 / 3) + 0.25 * math.log(4))
 
 
@@ -49,7 +48,7 @@ def test_one_pass_in_chunks_gives_the_statistics(vocab_size, scale, elements, mo
     bias[-1] = 1e4  # of the mask, which is no token
     found = certainty_of_rows(features, weight, bias, vocab_size)
     right = certainty((features @ weight.T + bias)[:, :vocab_size])
-    for name in ("maximum", "second", "entropy", "margin"):
+    for name in ("maximum", "second", "entropy"):
         torch.testing.assert_close(
             getattr(found, name), getattr(right, name), rtol=1e-9, atol=1e-12
         )
