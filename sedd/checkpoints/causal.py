@@ -21,7 +21,7 @@ from torch import Tensor
 from sedd.checkpoints.hub import folder_tokenizer, weights_sha256
 from sedd.checkpoints.language_model import LanguageModel
 from sedd.data.tokenizers import Tokenizer
-from sedd.diffusion import sample_left_to_right
+from sedd.diffusion import check_prefix, sample_left_to_right
 from sedd.diffusion.fast.row_chunks import row_cross_entropy
 from sedd.errors import CheckpointError, DataError, first_line
 from sedd.objective import Drawing
@@ -167,10 +167,19 @@ class CausalModel(LanguageModel):
 
     network: CausalTransformer
 
-    def negative_log_likelihood(self, x0: Tensor, generator: torch.Generator) -> Tensor:
+    def negative_log_likelihood(
+        self, x0: Tensor, generator: torch.Generator, given: Tensor | None = None
+    ) -> Tensor:
         before = torch.full_like(x0[:, :1], self.tokenizer.separator_id)
         # the last token is predicted but not read, so that the network reads L tokens
-        return self.network.next_nats(torch.cat([before, x0], 1)).sum(1)
+        nats = self.network.next_nats(torch.cat([before, x0], 1))
+        if given is not None:
+            try:
+                check_prefix(given)
+            except ValueError as error:
+                raise DataError(f"{self.name}: {error}") from error
+            nats = nats.masked_fill(given, 0.0)
+        return nats.sum(1)
 
     def draw(
         self,

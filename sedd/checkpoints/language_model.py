@@ -53,10 +53,14 @@ class LanguageModel(ABC):
         return True
 
     @abstractmethod
-    def negative_log_likelihood(self, x0: Tensor, generator: torch.Generator) -> Tensor:
+    def negative_log_likelihood(
+        self, x0: Tensor, generator: torch.Generator, given: Tensor | None = None
+    ) -> Tensor:
         """-log p of each text x0 (B, L), or an estimated upper bound: (B,) nats, float64, CPU.
 
         generator: for the random draws of the estimate; an exact model makes none.
+        given: (B, L), true for tokens that are given: -log p of the other tokens, given these.
+        Raises DataError if the model cannot take tokens as given there.
         """
 
     @abstractmethod
@@ -133,13 +137,20 @@ class NetworkModel(LanguageModel):
         precision = experiment.training.precision if isinstance(experiment, Experiment) else "auto"
         return autocast(precision, self.device)
 
-    def negative_log_likelihood(self, x0: Tensor, generator: torch.Generator) -> Tensor:
+    def negative_log_likelihood(
+        self, x0: Tensor, generator: torch.Generator, given: Tensor | None = None
+    ) -> Tensor:
         settings = self.experiment.evaluation
         estimate = Estimate(settings.num_draws, settings.estimator, settings.time_eps)
-        with self.autocast():
-            return self.objective.negative_log_likelihood(
-                self.network, x0.to(self.device), estimate, generator
-            ).cpu()
+        if given is not None:
+            given = given.to(self.device)
+        try:
+            with self.autocast():
+                return self.objective.negative_log_likelihood(
+                    self.network, x0.to(self.device), estimate, generator, given
+                ).cpu()
+        except ValueError as error:
+            raise DataError(f"{self.name}: {error}") from error
 
     def draw(
         self,

@@ -5,9 +5,14 @@ Also the autoregressive model, for comparison. Torch only; takes plain numbers, 
 """
 
 from sedd.diffusion.absorb import Absorb
-from sedd.diffusion.bound import Estimator, likelihood_bound
+from sedd.diffusion.bound import Estimator, check_given, corrupt_rest, likelihood_bound
 from sedd.diffusion.categorical import DrawPrecision
-from sedd.diffusion.causal import causal_cross_entropy, sample_causal, sample_left_to_right
+from sedd.diffusion.causal import (
+    causal_cross_entropy,
+    check_prefix,
+    sample_causal,
+    sample_left_to_right,
+)
 from sedd.diffusion.d3pm import StepGrid, d3pm_divergence
 from sedd.diffusion.denoiser import Denoiser
 from sedd.diffusion.denoising import denoising_cross_entropy
@@ -39,6 +44,9 @@ __all__ = [
     "Uniform",
     "VocabularyDraw",
     "causal_cross_entropy",
+    "check_given",
+    "check_prefix",
+    "corrupt_rest",
     "d3pm_divergence",
     "denoising_cross_entropy",
     "likelihood_bound",

@@ -16,14 +16,24 @@ stratified: each draw of a sequence takes a random quantile from its own stratum
     is multiplied by 1 / (L P(k)). Unbiased for any network.
 
 As in the paper, the mean is over [eps, 1] rather than [0, 1], and the distribution at time 1 counts
-as the limit. B batch, L sequence length. sigma: total noise.
+as the limit.
+
+Given tokens, for a graph with a mask: the bound of -log p(rest | given) corrupts only the rest, and
+every state holds the given tokens clean. It is the bound of the reverse process that keeps the
+given tokens from the start, so exp(-bound) sums to at most 1 over the rest, for any network. With
+exact scores it is tight: the exact score at a masked position depends on the unmasked tokens alone,
+s_y = p(y | unmasked) / (e^sigma - 1), and so does not change if the given tokens could not move.
+Without a mask this fails. The network reads every token as a noisy one, and exact scores at noise
+sigma average over clean tokens that may have been there instead of the given ones. Nor is the bound
+of all tokens minus the bound of the given ones a bound of anything.
+
+B batch, L sequence length. sigma: total noise.
 """
 
 from __future__ import annotations
 
 import functools
 import itertools
-import math
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, TypeAlias
 
@@ -59,6 +69,7 @@ def likelihood_bound(
     generator: torch.Generator | None = None,
     fused: bool | None = None,
     loss: WeightedLoss | None = None,
+    given: Tensor | None = None,
 ) -> Tensor:
     """Estimated bound of each sequence in nats, (B,) float64: the mean over `num_draws` draws of
     noise.
@@ -67,21 +78,25 @@ def likelihood_bound(
     fused: as in `score_entropy_loss`.
     loss: any loss whose mean over time, weighted by dsigma, is a bound; by default the score
         entropy.
+    given: (B, L), true for tokens that are given: the bound is that of the other tokens. Needs a
+        graph with a mask.
 
     Sequences are independent of one another, so their variance gives the standard error of a mean
-    over sequences. Raises ValueError for num_draws < 1 or an unknown estimator.
+    over sequences. Raises ValueError for num_draws < 1, an unknown estimator, given tokens without a
+    mask, or a sequence of which every token is given.
     """
     if num_draws < 1:
         raise ValueError(f"num_draws must be at least 1, got {num_draws}")
     if estimator not in ("paper", "stratified"):
         raise ValueError(f"estimator must be 'paper' or 'stratified', got {estimator!r}")
+    check_given(graph, given)
     loss = loss or functools.partial(weighted_score_entropy, fused=fused)
     total = torch.zeros(x0.shape[0], dtype=torch.float64, device=x0.device)
     draws_together = 1
     has_table = fused is False or fast_parts(graph) is None  # (B, L, V)
     if isinstance(model, SplitNetwork) and not has_table:
         draws_together = max(1, TOKENS_TOGETHER // max(x0.numel(), 1))
-    draws = _draws(graph, noise, x0, num_draws, estimator, time_eps, generator)
+    draws = _draws(graph, noise, x0, num_draws, estimator, time_eps, generator, given)
     while batch := list(itertools.islice(draws, draws_together)):
         sigma, weight, xt = (torch.cat(parts) for parts in zip(*batch, strict=True))
         nats = loss(model, graph, sigma, weight, xt, x0.repeat(len(batch), 1))
@@ -97,14 +112,41 @@ def _draws(
     estimator: Estimator,
     time_eps: float,
     generator: torch.Generator | None,
+    given: Tensor | None,
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """sigma (B,), weight of the loss (B,), and noisy states (B, L) of each draw."""
     for u in stratified_quantiles(x0.shape[0], num_draws, estimator, generator, x0.device):
         if estimator == "stratified" and graph.mask is not None:
-            yield _draw_with_count(graph.mask, noise, x0, u, time_eps, generator)
+            yield _draw_with_count(graph.mask, noise, x0, u, time_eps, generator, given)
         else:
             sigma, dsigma = noise((time_eps + (1 - time_eps) * u).float())
-            yield sigma, dsigma, graph.sample_transition(x0, sigma, generator)
+            yield sigma, dsigma, corrupt_rest(graph, x0, sigma, generator, given)
+
+
+def check_given(graph: Graph, given: Tensor | None) -> None:
+    """Raise ValueError unless there is a bound for the tokens that are not `given` (B, L)."""
+    if given is None:
+        return
+    if graph.mask is None:
+        raise ValueError(
+            "a likelihood given a context needs a graph with a mask. Without a mask the network "
+            "reads the context as noisy text too: no bound on p(continuation | context) is known, "
+            "and the difference of two bounds is not a bound"
+        )
+    if bool(given.all(1).any()):
+        raise ValueError("every token is given: none is left to score")
+
+
+def corrupt_rest(
+    graph: Graph,
+    x0: Tensor,
+    sigma: Tensor,
+    generator: torch.Generator | None,
+    given: Tensor | None,
+) -> Tensor:
+    """Draw noisy states (B, L) in which the `given` tokens (B, L) stay clean. sigma: (B,)."""
+    xt = graph.sample_transition(x0, sigma, generator)
+    return xt if given is None else torch.where(given, x0, xt)
 
 
 def stratified_quantiles(
@@ -131,14 +173,18 @@ def _draw_with_count(
     u: Tensor,
     time_eps: float,
     generator: torch.Generator | None,
+    given: Tensor | None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """One draw of `_draws` for the absorbing graph, with k = ceil(L u^2) masked tokens.
 
-    u: (B,) in [0, 1].
+    u: (B,) in [0, 1]. L counts the tokens that are not given.
     """
-    length = x0.shape[1]
-    count = (u.double().square() * length).ceil().clamp(1, length)
     token_level = rand(x0.shape, generator, x0.device)  # at which each token becomes the mask
+    length = torch.full_like(u, x0.shape[1], dtype=torch.float64)
+    if given is not None:
+        length -= given.sum(1)
+        token_level = token_level.masked_fill(given, torch.inf)
+    count = torch.minimum((u.double().square() * length).ceil().clamp(min=1), length)
     level = token_level.sort(dim=1).values.gather(1, count.long()[:, None] - 1)
     xt = torch.where(token_level <= level, mask, x0)
     sigma = -torch.log1p(-level[:, 0])
@@ -147,6 +193,6 @@ def _draw_with_count(
     inside = (sigma >= lowest) & (sigma <= highest)
     sigma = sigma.clamp(lowest, highest).float()
     # L / k, times 1 / (L P(k)), where P(k) = (sqrt(k) - sqrt(k - 1)) / sqrt(L)
-    count_weight = math.sqrt(length) * (count.sqrt() + (count - 1).sqrt()) / count
+    count_weight = length.sqrt() * (count.sqrt() + (count - 1).sqrt()) / count
     weight = inside * torch.expm1(sigma.double()) * count_weight / (1 - time_eps)
     return sigma, weight, xt

@@ -25,13 +25,30 @@ from sedd.diffusion.sharpening import Sharpening
 NextLogits: TypeAlias = Callable[[Tensor], Tensor]
 
 
-def causal_cross_entropy(network: CausalSplitNetwork, x0: Tensor, vocab_size: int) -> Tensor:
-    """-log p(x0) of each sequence x0 (B, L), exact: (B,) nats."""
+def causal_cross_entropy(
+    network: CausalSplitNetwork, x0: Tensor, vocab_size: int, given: Tensor | None = None
+) -> Tensor:
+    """-log p(x0) of each sequence x0 (B, L), exact: (B,) nats.
+
+    given: (B, L), true for the tokens of a prefix: -log p of the tokens after it, given the prefix.
+    """
     start = torch.full_like(x0[:, :1], vocab_size)
     inputs = torch.cat([start, x0[:, :-1]], dim=1)
     table, bias = (part[:vocab_size] for part in network.vocabulary_layer())
     nats = row_cross_entropy(network.features(inputs, None), table, bias, x0.flatten())
+    if given is not None:
+        check_prefix(given)
+        nats = nats.masked_fill(given.flatten(), 0.0)
     return sum_by_sequence(nats, None, *x0.shape)
+
+
+def check_prefix(given: Tensor) -> None:
+    """Raise ValueError unless the true entries of each row of `given` (B, L) are its first."""
+    if bool((given[:, 1:] & ~given[:, :-1]).any()):
+        raise ValueError(
+            "an autoregressive model reads from left to right: it takes a prefix, but no suffix "
+            "and no tokens in between; diffusion models take any"
+        )
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sedd.diffusion import causal_cross_entropy
+from sedd.diffusion import causal_cross_entropy, check_prefix
 from sedd.model import DiffusionTransformer
 from sedd.objective.objective import (
     Clamp,
@@ -50,19 +50,20 @@ class Autoregressive(Objective):
         x0: Tensor,
         estimate: Estimate,
         generator: torch.Generator | None,
+        given: Tensor | None = None,
     ) -> Tensor:
-        """-log p(x0) of each sequence, exact: (B,) nats, float64. `estimate` is unused."""
-        return causal_cross_entropy(model, x0, self.vocab_size).double()
+        """-log p(x0) of each sequence, exact: (B,) nats, float64. `estimate` is unused.
+
+        given: a prefix of each sequence, else ValueError.
+        """
+        return causal_cross_entropy(model, x0, self.vocab_size, given).double()
 
     def check_clamp(self, given: Tensor) -> None:
         """Raise ValueError unless `given` is a prefix, the same for all texts of a batch."""
         rows = given.reshape(-1, given.shape[-1])
-        count = int(rows[0].sum())
-        if bool((rows != (torch.arange(given.shape[-1], device=given.device) < count)).any()):
-            raise ValueError(
-                "an autoregressive model samples from left to right: it takes a prefix, but no suffix "
-                "and no tokens in between; diffusion models take any"
-            )
+        check_prefix(rows)
+        if bool((rows != rows[0]).any()):
+            raise ValueError("the prefixes of a batch must have one length")
 
     def sample(
         self,

@@ -8,7 +8,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sedd.diffusion import Denoiser, Graph, Noise, StepGrid, d3pm_divergence
+from sedd.diffusion import (
+    Denoiser,
+    Graph,
+    Noise,
+    StepGrid,
+    check_given,
+    corrupt_rest,
+    d3pm_divergence,
+)
 from sedd.diffusion.randomness import rand
 from sedd.model import DiffusionTransformer
 from sedd.objective.diffusion import Diffusion
@@ -47,11 +55,16 @@ class D3PM(Diffusion):
         return self._at_steps(x0, index, weight, generator)
 
     def _at_steps(
-        self, x0: Tensor, index: Tensor, weight: Tensor, generator: torch.Generator | None
+        self,
+        x0: Tensor,
+        index: Tensor,
+        weight: Tensor,
+        generator: torch.Generator | None,
+        given: Tensor | None = None,
     ) -> Corrupted:
         """States after steps `index` (B,). weight: (B,) weight in a mean over steps."""
         num_steps = self.grid.num_steps
-        xt = self.graph.sample_transition(x0, self.grid.levels(index)[1], generator)
+        xt = corrupt_rest(self.graph, x0, self.grid.levels(index)[1], generator, given)
         t = index.double() / num_steps
         return Corrupted(x0, xt, t, self.grid.sigma_at(index), weight * num_steps)
 
@@ -82,8 +95,10 @@ class D3PM(Diffusion):
         x0: Tensor,
         estimate: Estimate,
         generator: torch.Generator | None,
+        given: Tensor | None = None,
     ) -> Tensor:
         """Bound of each sequence over all steps: (B,) nats, float64. `estimate.time_eps` is unused."""
+        check_given(self.graph, given)
         total = torch.zeros(x0.shape[0], dtype=torch.float64, device=x0.device)
         num_steps = self.grid.num_steps
         for draw in range(estimate.num_draws):
@@ -91,5 +106,6 @@ class D3PM(Diffusion):
             if estimate.estimator == "stratified":
                 u = (draw + u) / estimate.num_draws
             index = (u * num_steps).long().clamp(max=num_steps - 1) + 1
-            total += self.bound(model, self._at_steps(x0, index, torch.ones_like(u), generator))
+            states = self._at_steps(x0, index, torch.ones_like(u), generator, given)
+            total += self.bound(model, states)
         return total / estimate.num_draws

@@ -46,6 +46,7 @@ class LambdaDCE(Diffusion):
         x0: Tensor,
         estimate: Estimate,
         generator: torch.Generator | None,
+        given: Tensor | None = None,
     ) -> Tensor:
         return likelihood_bound(
             model,
@@ -57,4 +58,5 @@ class LambdaDCE(Diffusion):
             time_eps=estimate.time_eps,
             generator=generator,
             loss=denoising_cross_entropy,
+            given=given,
         )

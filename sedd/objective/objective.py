@@ -147,8 +147,13 @@ class Objective(ABC):
         x0: Tensor,
         estimate: Estimate,
         generator: torch.Generator | None,
+        given: Tensor | None = None,
     ) -> Tensor:
-        """-log p(x0) of each sequence x0 (B, L), or an estimated upper bound: (B,) nats, float64."""
+        """-log p(x0) of each sequence x0 (B, L), or an estimated upper bound: (B,) nats, float64.
+
+        given: (B, L), true for tokens that are given: -log p of the other tokens, given these.
+        Raises ValueError if the objective cannot take tokens as given there.
+        """
 
     @abstractmethod
     def check_clamp(self, given: Tensor) -> None:

@@ -81,6 +81,7 @@ class ScoreEntropy(Diffusion):
         x0: Tensor,
         estimate: Estimate,
         generator: torch.Generator | None,
+        given: Tensor | None = None,
     ) -> Tensor:
         return likelihood_bound(
             model,
@@ -92,4 +93,5 @@ class ScoreEntropy(Diffusion):
             time_eps=estimate.time_eps,
             generator=generator,
             fused=self.fused,
+            given=given,
         )
