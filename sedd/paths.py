@@ -107,6 +107,16 @@ def evaluation_file(experiment: str, step: int, dataset: str) -> Path:
     return evaluation_dir(experiment, step) / f"{dataset}.json"
 
 
+def own_text_file(experiment: str, step: int, name: str) -> Path:
+    """The likelihood of a user's own texts. name: of their files."""
+    return evaluation_dir(experiment, step) / "texts" / f"{name}.json"
+
+
+def score_file(experiment: str, step: int, name: str) -> Path:
+    """Scores of continuations. name: of the file of questions."""
+    return evaluation_dir(experiment, step) / "scores" / f"{name}.json"
+
+
 def generative_file(
     experiment: str, step: int, judge: str, sampler: str, steps: int, precision: str
 ) -> Path:

@@ -88,7 +88,11 @@ def text_of(entry: Any, field: str | None, location: str) -> str:
             f"{location}: must be text, got {type(text).__name__}; "
             "set format.field to the key of the text"
         )
-    # JSON can contain half a surrogate pair, which UTF-8 and tokenizers reject
+    return replace_lone_surrogates(text)
+
+
+def replace_lone_surrogates(text: str) -> str:
+    """Replace each half of a surrogate pair, which JSON can contain; UTF-8 and tokenizers reject it."""
     return text if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)
 
 

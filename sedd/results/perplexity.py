@@ -47,18 +47,12 @@ class UnigramBaseline(Record):
         return None if nats is None else math.exp(nats)
 
 
-class PerplexityResult(Measurement):
-    """The likelihood of one text, with its standard error over sequences and times.
+class Likelihood(Measurement):
+    """The likelihood of texts, with its standard error over sequences and times.
 
-    bound: the perplexity is an upper bound. split: the part of the text, in the paper's terms for
-        protocol `paper`.
+    bound: the perplexity is an upper bound.
     """
 
-    LOCATION: ClassVar = ("experiment", "step", "dataset")
-
-    dataset: str
-    split: str
-    protocol: str
     tokenizer: str
     bound: bool
     estimator: str
@@ -71,8 +65,6 @@ class PerplexityResult(Measurement):
     num_tokens: int
     num_characters: int
     num_draws: int
-    unigram: UnigramBaseline
-    tokens_sha256: str
     num_processes: int
 
     @property
@@ -80,18 +72,33 @@ class PerplexityResult(Measurement):
         """To first order: d exp(x) = exp(x) dx."""
         return self.perplexity * self.standard_error
 
-    def what(self) -> str:
-        times = f", {self.num_draws} times each" if self.bound else ""
-        return (
-            f"{self.split} split of {self.dataset} (protocol {self.protocol}), "
-            f"{self.num_sequences:,} sequences, {self.num_tokens:,} tokens{times}"
-        )
-
     def summary(self) -> str:
         sign = "<= " if self.bound else ""
         return (
             f"perplexity {sign}{self.perplexity:.2f}, {sign}{self.bits_per_character:.3f} bits per character "
             f"(± {self.bits_per_character_standard_error:.3f})"
+        )
+
+
+class PerplexityResult(Likelihood):
+    """The likelihood of one text.
+
+    split: the part of the text, in the paper's terms for protocol `paper`.
+    """
+
+    LOCATION: ClassVar = ("experiment", "step", "dataset")
+
+    dataset: str
+    split: str
+    protocol: str
+    unigram: UnigramBaseline
+    tokens_sha256: str
+
+    def what(self) -> str:
+        times = f", {self.num_draws} times each" if self.bound else ""
+        return (
+            f"{self.split} split of {self.dataset} (protocol {self.protocol}), "
+            f"{self.num_sequences:,} sequences, {self.num_tokens:,} tokens{times}"
         )
 
 
