@@ -7,6 +7,7 @@ import io
 import json
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,8 @@ def test_packed_documents_are_those_of_a_dataset(corpus):
         load_experiment("smoke_autoregressive"), {"evaluation.max_sequences": None}
     )
     model = open_language_model(experiment, device="cpu")
+    data = experiment.data.model_copy(update={"dataset": "corpus"})  # for the unigram baseline
+    model = replace(model, experiment=experiment.model_copy(update={"data": data}))
     lines = Path("corpus.txt").read_text().splitlines()
     text = encode_texts(experiment, documents(lines), per_document=False)
     rows = np.fromfile("results/data/corpus/text8/test/tokens.bin", dtype=np.uint16)
