@@ -25,6 +25,7 @@ from sedd.diffusion.loss import (
 )
 from sedd.diffusion.network import ScoreFunction, SplitNetwork
 from sedd.diffusion.noise import Geometric, LogLinear, Noise, sample_times
+from sedd.diffusion.remask import sample_remask
 from sedd.diffusion.samplers import Sampler, sample
 from sedd.diffusion.uniform import Uniform
 
@@ -54,6 +55,7 @@ __all__ = [
     "sample_causal",
     "sample_first_hitting",
     "sample_left_to_right",
+    "sample_remask",
     "sample_times",
     "sampled_score_entropy",
     "score_entropy_loss",

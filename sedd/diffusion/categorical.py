@@ -63,6 +63,12 @@ class RowCdf:
         goal = _below(fraction * within[:, -1:], within[:, -1:])
         return state.gather(1, torch.searchsorted(within, goal, right=True))[:, 0]
 
+    def probability(self, state: Tensor, rows: Tensor | None = None) -> Tensor:
+        """Probability with which `draw` gives each state (m,), from the same rows: (m,), float64."""
+        if rows is None:
+            rows = torch.arange(self.weights.shape[0], device=self.weights.device)
+        return self.weights[rows, state].double() / self.totals[rows]
+
 
 def _below(value: Tensor, bound: Tensor) -> Tensor:
     """Clamp to the largest number below `bound`: rounding may have lifted `value` to it or above."""

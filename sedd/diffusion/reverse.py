@@ -23,6 +23,7 @@ class PlainReverseStep:
 
     precision: of the draws, see `categorical`.
     sharpening: changes where masks jump to, not whether they jump; absorbing graph only.
+    drawn: as in `ReverseStep`.
     """
 
     model: ScoreFunction
@@ -30,6 +31,7 @@ class PlainReverseStep:
     generator: torch.Generator | None
     precision: DrawPrecision = "float64"
     sharpening: Sharpening = UNCHANGED
+    drawn: Tensor | None = None
 
     def move_(self, x: Tensor, rows: Tensor, kind: StepKind, sigma: Tensor, step: float) -> None:
         """Redraw x (B, L) at flat positions `rows` (n,).
@@ -44,7 +46,14 @@ class PlainReverseStep:
             assert self.graph.mask is not None, "only draws that replace a mask are sharpened"
             probs = sharpen_exits(probs, self.graph.mask, self.sharpening)
         texts = torch.arange(x.numel(), device=x.device) // x.shape[1]
-        x.view(-1)[rows] = draw(probs, of_texts(self.generator, texts), self.precision)[rows]
+        before = x.view(-1)[rows]
+        state = draw(probs, of_texts(self.generator, texts), self.precision)[rows]
+        x.view(-1)[rows] = state
+        if self.drawn is not None:
+            states = torch.arange(probs.shape[1], device=x.device)
+            others = probs[rows] * (states != before[:, None])
+            chance = others.gather(1, state[:, None])[:, 0] / others.sum(1)
+            self.drawn[rows] = torch.where(state != before, chance.double(), self.drawn[rows])
 
 
 def sharpen_exits(probs: Tensor, mask: int, sharpening: Sharpening) -> Tensor:

@@ -97,11 +97,15 @@ def reverse_step(
     precision: DrawPrecision,
     sharpening: Sharpening,
     fused: bool,
+    drawn: Tensor | None = None,
 ) -> ReverseStep | PlainReverseStep:
-    """The fast reverse step if `fused`, else the definition. Arguments as in `sample`."""
+    """The fast reverse step if `fused`, else the definition.
+
+    drawn: as in `ReverseStep`. Other arguments as in `sample`.
+    """
     if fused:
-        return ReverseStep(model, graph, generator, precision, sharpening)
-    return PlainReverseStep(model, graph, generator, precision, sharpening)
+        return ReverseStep(model, graph, generator, precision, sharpening, drawn)
+    return PlainReverseStep(model, graph, generator, precision, sharpening, drawn)
 
 
 sample_euler = functools.partial(sample, sampler="euler")

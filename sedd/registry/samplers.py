@@ -109,6 +109,14 @@ SAMPLERS = Registry(
             can_be_greedy=True,
             options=("gamma", *SHARPENING),
         ),
+        "remask": SamplerInfo(
+            description="analytic steps that also mask tokens again, to correct them later (ReMDM); "
+            "needs graph.type absorb",
+            implementation="sedd.diffusion.remask:sample_remask",
+            options=("remask", *SHARPENING),
+            needs_mask=True,
+            has_denoising_step=True,
+        ),
         "ancestral": SamplerInfo(
             description="one token per step from left to right, for autoregressive models",
             implementation="sedd.diffusion.causal:sample_causal",

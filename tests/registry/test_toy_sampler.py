@@ -171,7 +171,7 @@ def test_a_removed_sampler_is_unknown_again(toy: str) -> None:
     assert Sampling(sampler=toy).sampler == toy
     assert toy in Sampling.model_json_schema()["properties"]["sampler"]["enum"]
     SAMPLERS.remove(toy)
-    with pytest.raises(ValidationError, match=r"'first_hitting', .* or 'ancestral'"):
+    with pytest.raises(ValidationError, match=one_of(map(repr, SAMPLERS))):
         Sampling(sampler=toy)
     assert toy not in Sampling.model_json_schema()["properties"]["sampler"]["enum"]
     SAMPLERS.add(toy, TOY)

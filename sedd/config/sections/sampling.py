@@ -10,6 +10,7 @@ from pydantic import Field
 from sedd.config.base import ConfigModel, Rule
 from sedd.config.choices import SamplerName, one_of
 from sedd.config.sections.objective import unused_by_autoregressive
+from sedd.config.sections.remask import DEFAULT_REMASK, REMASK_RULES, Remask
 from sedd.config.values import Count, DrawPrecision
 from sedd.registry import DEFAULT_SAMPLER, GRAPHS, OBJECTIVES, SAMPLERS, SHARPENING
 
@@ -45,6 +46,8 @@ class Sampling(ConfigModel):
     gamma: Annotated[float, Field(ge=0)] = 0.1
     """bound of entropy_bound, in nats: on the sum of the entropies of the tokens filled in one step,
     without the largest; 0: one token per step"""
+    remask: Remask = DEFAULT_REMASK
+    """how often the sampler remask masks tokens again"""
 
     def options(self) -> dict[str, Any]:
         """The options that the sampler reads, as plain values."""
@@ -53,15 +56,18 @@ class Sampling(ConfigModel):
     def changes(self, sampler: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """The options that change with another sampler and some of its options, as plain values.
 
-        A sub-section keeps the keys that are not given. Options that the sampler does not read get
-        their defaults.
+        A sub-section keeps the keys that are not given, unless it gets another `schedule`. Options
+        that the sampler does not read get their defaults.
         """
         values, defaults = self.model_dump(), Sampling().model_dump()
         read = SAMPLERS[sampler].options if sampler in SAMPLERS else OPTIONS
         changed = {key: defaults[key] for key in OPTIONS if key not in read}
         for key, value in options.items():
             is_section = isinstance(value, Mapping) and isinstance(values.get(key), dict)
-            changed[key] = {**values[key], **value} if is_section else value
+            kept = values[key] if is_section else {}
+            if is_section and value.get("schedule", kept.get("schedule")) != kept.get("schedule"):
+                kept = {}
+            changed[key] = {**kept, **value} if is_section else value
         return {key: value for key, value in changed.items() if value != values.get(key)}
 
 
@@ -151,5 +157,6 @@ RULES = (
     *map(_sharpens, ("top_p", *SHARPENING)),
     *map(_is_read, OPTIONS),
     Rule(("sampling.temperature", "sampling.sampler"), _temperature_fits),
+    *REMASK_RULES,
     *unused_by_autoregressive("sampling", Sampling(), "denoise"),
 )

@@ -33,10 +33,12 @@ def jump_(
     exits: ExitWeights,
     generator: torch.Generator | None,
     sharpening: Sharpening = UNCHANGED,
+    drawn: Tensor | None = None,
 ) -> None:
     """Redraw `rows` (r,) of the flat states, exactly; only rows that jump draw a new state.
 
     table: (r, V), or (1, V) if all rows share one. sharpening: of the law of a jump's new state.
+    drawn: flat, as in `ReverseStep`.
     """
     cdf = RowCdf(table)
     total = exits.scale * cdf.totals
@@ -49,15 +51,28 @@ def jump_(
         source = torch.zeros_like(jump) if shared else None  # None: row i of the new table
     else:
         source = torch.zeros_like(jump) if shared else jump
-    flat[rows[jump]] = cdf.draw(where[jump], source)
+    flat[rows[jump]] = state = cdf.draw(where[jump], source)
+    if drawn is not None:
+        drawn[rows[jump]] = cdf.probability(state, source)
 
 
-def race(table: Tensor, exits: ExitWeights, x: Tensor, generator: torch.Generator | None) -> Tensor:
-    """New states (r,) of rows in states x, by `exponential_race` in float32.
+def race_(
+    flat: Tensor,
+    rows: Tensor,
+    table: Tensor,
+    exits: ExitWeights,
+    generator: torch.Generator | None,
+    drawn: Tensor | None = None,
+) -> None:
+    """Redraw `rows` (r,) of the flat states, by `exponential_race` in float32.
 
-    All states take part, the current one included. table: (r, V).
+    All states take part, the current one included. table: (r, V). drawn: as in `jump_`.
     """
+    x = flat[rows]
     weights = table.float() * exits.scale
     stay = 1 - weights.sum(1) if exits.stay is None else exits.stay.float()
     weights.scatter_(1, x[:, None], stay.clamp(min=0)[:, None])
-    return exponential_race(weights, generator)
+    flat[rows] = state = exponential_race(weights, generator)
+    if drawn is not None:
+        chance = table.gather(1, state[:, None])[:, 0] / table.sum(1)
+        drawn[rows] = torch.where(state != x, chance.double(), drawn[rows])

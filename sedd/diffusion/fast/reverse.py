@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from sedd.diffusion.categorical import DrawPrecision
-from sedd.diffusion.fast.jump import jump_, race
+from sedd.diffusion.fast.jump import jump_, race_
 from sedd.diffusion.fast.parts import require_fast_parts
 from sedd.diffusion.fast.score_tables import ScoreTables
 from sedd.diffusion.graph import Graph, StepKind
@@ -29,6 +29,8 @@ class ReverseStep:
 
     precision: of the draws, see `categorical`.
     sharpening: of the law of the new token; absorbing graph only.
+    drawn: (B * L,) float64: each position that moves gets the probability that its new state had
+        among all states to move to. None: not recorded.
     Raises TypeError if the graph has no fast parts.
     """
 
@@ -37,6 +39,7 @@ class ReverseStep:
     generator: torch.Generator | None
     precision: DrawPrecision = "float64"
     sharpening: Sharpening = UNCHANGED
+    drawn: Tensor | None = None
 
     def __post_init__(self) -> None:
         self.parts = require_fast_parts(self.graph)
@@ -56,7 +59,7 @@ class ReverseStep:
             exits = self.parts.exit_weights_(score, flat[:1], kind, step)
             for part in chunks:
                 generator = of_texts(self.generator, texts[part])
-                jump_(flat, rows[part], score, exits, generator, self.sharpening)
+                jump_(flat, rows[part], score, exits, generator, self.sharpening, self.drawn)
             return
         output = self.tables.call(x, rows, sigma)
         for part in chunks:
@@ -64,9 +67,9 @@ class ReverseStep:
             score = self.tables.table(output[part], excess)
             exits = self.parts.exit_weights_(score, flat[chunk], kind, step)
             if self.precision == "float32":
-                flat[chunk] = race(score, exits, flat[chunk], generator)
+                race_(flat, chunk, score, exits, generator, self.drawn)
             else:
-                jump_(flat, chunk, score, exits, generator, self.sharpening)
+                jump_(flat, chunk, score, exits, generator, self.sharpening, self.drawn)
 
     def can_share_one_row(self, x: Tensor, rows: Tensor, sigma: Tensor) -> bool:
         """Whether all positions are masked and the network returns the same scores for all of them.
