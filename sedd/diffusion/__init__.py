@@ -13,9 +13,11 @@ from sedd.diffusion.causal import (
     sample_causal,
     sample_left_to_right,
 )
+from sedd.diffusion.confidence import sample_entropy, sample_margin, sample_max_probability
 from sedd.diffusion.d3pm import StepGrid, d3pm_divergence
 from sedd.diffusion.denoiser import Denoiser
 from sedd.diffusion.denoising import denoising_cross_entropy
+from sedd.diffusion.entropy_bound import sample_entropy_bound
 from sedd.diffusion.fast.sampled import VocabularyDraw, sampled_score_entropy
 from sedd.diffusion.first_hitting import sample_first_hitting
 from sedd.diffusion.graph import Graph
@@ -53,8 +55,12 @@ __all__ = [
     "likelihood_bound",
     "sample",
     "sample_causal",
+    "sample_entropy",
+    "sample_entropy_bound",
     "sample_first_hitting",
     "sample_left_to_right",
+    "sample_margin",
+    "sample_max_probability",
     "sample_remask",
     "sample_times",
     "sampled_score_entropy",

@@ -21,11 +21,13 @@ from sedd.diffusion import (
     Uniform,
     likelihood_bound,
     sample,
+    sample_entropy_bound,
     sample_first_hitting,
+    sample_margin,
     score_entropy_loss,
     weighted_score_entropy,
 )
-from sedd.diffusion.fast import fused, vocabulary_sum
+from sedd.diffusion.fast import certainty, fused, vocabulary_sum
 from sedd.diffusion.fast.fused import is_certainly, is_common
 from sedd.diffusion.fast.parts import require_fast_parts
 from sedd.diffusion.fast.rows import loss_positions
@@ -161,6 +163,17 @@ class TestOnAGpu:
         x = sample_first_hitting(model, graph, noise, (2, LENGTH), top_p=0.9, device="cuda")
         assert int(x.max()) < VOCABULARY
 
+    @pytest.mark.parametrize("half", [False, True])
+    def test_orders_by_confidence_and_the_entropy_bound_run(self, half):
+        model, (graph, noise) = network("absorb").cuda().eval(), process("absorb")
+        calls = torch.zeros(2, dtype=torch.int64, device="cuda")
+        with torch.autocast("cuda", torch.bfloat16, enabled=half):
+            x = sample_margin(model, graph, noise, (2, LENGTH), 4, device="cuda", calls=calls)
+            assert calls.tolist() == [4, 4]
+            assert int(x.max()) < VOCABULARY
+            x = sample_entropy_bound(model, graph, noise, (2, LENGTH), top_k=5, device="cuda")
+            assert int(x.max()) < VOCABULARY
+
     @pytest.mark.parametrize("kind", KINDS)
     @pytest.mark.parametrize("estimator", ["paper", "stratified"])
     def test_the_bound_is_that_of_the_cpu_for_the_same_draws(self, kind, estimator):
@@ -212,6 +225,13 @@ class TestWhereNothingCanBeRead:
         )
         assert (values.shape, values.dtype) == ((rows,), torch.float64)
         gradients.scale_(empty().double())
+
+    def test_the_statistics_of_laws_need_no_value(self, monkeypatch):
+        monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())
+        monkeypatch.setattr(certainty, "compute_dtype", lambda *_: torch.float32)
+        features, weight, bias = empty(50, 16), empty(VOCABULARY + 1, 16), empty(VOCABULARY + 1)
+        found = certainty.certainty_of_rows(features, weight, bias, VOCABULARY)
+        assert found.entropy.shape == found.maximum.shape == found.second.shape == (50,)
 
     def test_a_common_derivative_is_seen_without_reading_it(self):
         values = empty(BATCH).requires_grad_()
