@@ -37,6 +37,7 @@ from sedd.diffusion.fast.certainty import certainty_of_rows
 from sedd.diffusion.fast.score_tables import NetworkOutput, ScoreTables
 from sedd.diffusion.network import ScoreFunction, SplitNetwork
 from sedd.diffusion.noise import Noise
+from sedd.diffusion.randomness import of_texts, row_chunks
 from sedd.diffusion.samplers import StepCallback, check_settings, start
 from sedd.diffusion.sharpening import Sharpening
 
@@ -132,6 +133,8 @@ def fill_in_order(
     check_settings(graph, steps, "analytic", precision, sharpening, can_be_greedy=True)
     x, _ = start(graph, shape, clamp, generator, torch.device(device))
     tables = ScoreTables(model, graph, several=True)
+    # all positions of a text without tokens have one law
+    invariant = getattr(model, "constant_input_invariant", False)
     lowest, highest = noise(torch.tensor([eps, 1.0], dtype=torch.float64, device=x.device))[0]
     places = torch.arange(x.shape[1], device=x.device)
     for index in range(x.shape[1]):
@@ -141,24 +144,52 @@ def fill_in_order(
         part = x[incomplete]
         masked = part == graph.mask
         rows = masked.flatten().nonzero()[:, 0]  # (n,)
-        sigma = (-torch.log1p(-masked.double().mean(1))).clamp(lowest, highest)
-        output = tables.call(part, rows, sigma.float())
+        sigma = (-torch.log1p(-masked.double().mean(1))).clamp(lowest, highest).float()
+        # as in `ReverseStep.can_share_one_row`
+        share = invariant and rows.numel() == x.numel() and x.device.type == "cpu"
+        seen = (part[:1, :1], rows[:1], sigma[:1]) if share else (part, rows, sigma)
+        output = tables.call(*seen)
         keys = torch.full(part.shape, torch.inf, dtype=torch.float64, device=x.device)
         keys.view(-1)[rows] = key(certainty_of(model, graph, output)).double()
+        if invariant:  # or rounding would order them
+            keys = torch.where(masked.all(1, keepdim=True), keys[:, :1], keys)
         keys, order = keys.sort(dim=1, stable=True)
         first = places < how_many(keys, index)[:, None]
         fill = torch.zeros_like(first).scatter(1, order, first).view(-1)[rows].nonzero()[:, 0]
-        tokens = [
-            draw(sharpening(score[:, : graph.mask]), generator, precision)
-            for _, score in tables.chunks(output[fill])
-        ]
-        part.view(-1)[rows[fill]] = torch.cat(tokens)
+        texts = incomplete[rows[fill] // x.shape[1]]
+        drawn = output if share else output[fill]
+        tokens = draw_tokens(tables, drawn, texts, sharpening, precision, generator)
+        part.view(-1)[rows[fill]] = tokens
         x[incomplete] = part
         if calls is not None:
             calls[incomplete] += 1
         if on_step is not None:
             on_step(index, x)
     return x
+
+
+def draw_tokens(
+    tables: ScoreTables,
+    output: NetworkOutput,
+    texts: Tensor,
+    sharpening: Sharpening,
+    precision: DrawPrecision,
+    generator: torch.Generator | None,
+) -> Tensor:
+    """Tokens (n,) at masked positions of `texts` (n,), in increasing order.
+
+    output: for these positions, or for one position whose law all share.
+    """
+    one_law = output.x.shape[0] == 1
+    tokens, weights = [], None
+    for chunk in row_chunks(generator, texts, tables.chunk_size(texts.device)):
+        if weights is None or not one_law:
+            score = tables.table(output if one_law else output[chunk])
+            weights = sharpening(score[:, : tables.graph.vocab_size])
+        of_chunk = texts[chunk]
+        law = weights.expand(of_chunk.numel(), -1)
+        tokens.append(draw(law, of_texts(generator, of_chunk), precision))
+    return torch.cat(tokens)
 
 
 def certainty_of(model: ScoreFunction, graph: Absorb, output: NetworkOutput) -> Certainty:

@@ -83,6 +83,7 @@ SAMPLERS = Registry(
             implementation="sedd.diffusion.confidence:sample_max_probability",
             needs_mask=True,
             can_be_greedy=True,
+            grouped_draws=True,
             options=SHARPENING,
         ),
         "margin": SamplerInfo(
@@ -91,6 +92,7 @@ SAMPLERS = Registry(
             implementation="sedd.diffusion.confidence:sample_margin",
             needs_mask=True,
             can_be_greedy=True,
+            grouped_draws=True,
             options=SHARPENING,
         ),
         "entropy": SamplerInfo(
@@ -98,6 +100,7 @@ SAMPLERS = Registry(
             implementation="sedd.diffusion.confidence:sample_entropy",
             needs_mask=True,
             can_be_greedy=True,
+            grouped_draws=True,
             options=SHARPENING,
         ),
         "entropy_bound": SamplerInfo(
@@ -107,6 +110,7 @@ SAMPLERS = Registry(
             needs_mask=True,
             one_step_per_token=True,
             can_be_greedy=True,
+            grouped_draws=True,
             options=("gamma", *SHARPENING),
         ),
         "remask": SamplerInfo(

@@ -17,6 +17,7 @@ from helpers.order_law import (
 )
 
 from sedd.diffusion import Absorb, Denoiser, LogLinear, Uniform
+from sedd.model import DiffusionTransformer
 from sedd.registry import SAMPLERS
 
 FALSE_ALARM = 1e-6
@@ -234,3 +235,48 @@ def test_every_sharpening_can_leave_only_the_likeliest_token(options):
 def test_impossible_settings_are_refused(graph, settings, message):
     with pytest.raises(ValueError, match=message):
         draw(LinearNetwork(graph, 2), (1, 2), order="margin", graph=graph, **settings)
+
+
+@pytest.fixture
+def transformer() -> DiffusionTransformer:
+    model = DiffusionTransformer(
+        4, True, hidden_size=16, n_blocks=2, n_heads=2, generator=generator()
+    )
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.normal_(std=0.2, generator=generator(1))
+    return model.eval()
+
+
+@pytest.mark.parametrize("denoiser", [False, True])
+def test_a_batch_of_blank_texts_is_asked_about_at_one_position(denoiser, transformer, monkeypatch):
+    graph, asked, states = Absorb(4), [], []
+    features = transformer.features
+    monkeypatch.setattr(
+        transformer, "features", lambda x, *rest: asked.append(tuple(x.shape)) or features(x, *rest)
+    )
+    draw(
+        Denoiser(transformer, graph) if denoiser else transformer, (COUNT // 2, 4), order="margin",
+        graph=graph, steps=2, on_step=lambda step, x: states.append(x.clone()),
+    )  # fmt: skip
+    assert asked == [(1, 1), (COUNT // 2, 4)]
+    sigma = NOISE(torch.ones(1))[0]
+    with torch.no_grad():
+        law = transformer(torch.full((1, 4), graph.mask), sigma)[0, 0, :4].double().softmax(-1)
+    counts = torch.bincount(states[0][:, :2].flatten(), minlength=5)[:4].double()
+    assert chi_square(counts, law) > FALSE_ALARM
+    assert chi_square(counts, law.flip(0)) < FALSE_ALARM
+
+
+@pytest.mark.parametrize("clamped", [0, 1])
+def test_a_blank_text_is_filled_from_the_left_whatever_else_is_in_the_batch(clamped, transformer):
+    """Its positions have one law but for rounding, which must not choose between them."""
+    states: list[torch.Tensor] = []
+    fixed = torch.zeros(7, 20, dtype=torch.bool)
+    fixed[:clamped, 3] = True
+    draw(
+        transformer, (7, 20), order="entropy", graph=Absorb(4), steps=4,
+        clamp=(torch.zeros(20, dtype=torch.int64), fixed),
+        on_step=lambda step, x: states.append(x == 4),
+    )  # fmt: skip
+    assert torch.equal(states[0][1:], (torch.arange(20) >= 5).expand(6, 20))
