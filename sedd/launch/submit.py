@@ -7,9 +7,16 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from sedd.config import ClusterConfig, Experiment, checkpoint_steps, device_problems
+from sedd.config import (
+    ClusterConfig,
+    Experiment,
+    checkpoint_steps,
+    device_problems,
+    differences,
+    training_identity,
+)
 from sedd.errors import ConfigError, JobError, SeddError
 from sedd.launch.published import requested_identity
 from sedd.launch.record import JobRecord, job_lock, read_record
@@ -113,7 +120,7 @@ def check_same_job(record: JobRecord, experiment: Experiment, identity: str, unt
     way_out = f"cancel it first: sedd cancel {record.run}"
     conflict = f"{record.run}: job {record.job_id} is training this run"
     if record.identity != identity:
-        changes = differences(settings.sections(), experiment.sections())
+        changes = differences(training_identity(settings), training_identity(experiment))
         raise JobError(
             f"{conflict} with other settings ({', '.join(changes) or 'other tokens'}); {way_out}, "
             "or give the changed experiment its own name with --name"
@@ -123,13 +130,3 @@ def check_same_job(record: JobRecord, experiment: Experiment, identity: str, unt
         raise JobError(
             f"{conflict} with a checkpoint every {every} steps, but none at {until}; {way_out}"
         )
-
-
-def differences(old: Any, new: Any, key: str = "") -> list[str]:
-    """List `key old -> new` for each value that differs between two nested mappings."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        changes = []
-        for name in dict.fromkeys([*old, *new]):
-            changes += differences(old.get(name), new.get(name), f"{key}.{name}" if key else name)
-        return changes
-    return [] if old == new else [f"{key} {old} -> {new}"]

@@ -157,7 +157,7 @@ class TestOnAGpu:
         assert torch.equal(first, again)
         assert not torch.equal(first, other)
 
-    def test_first_hitting_runs(self):
+    def test_first_hitting_fills_every_mask_on_a_gpu(self):
         model, (graph, noise) = network("absorb").cuda().eval(), process("absorb")
         assert isinstance(graph, Absorb)
         x = sample_first_hitting(model, graph, noise, (2, LENGTH), top_p=0.9, device="cuda")

@@ -62,7 +62,7 @@ def test_a_live_job_with_other_settings_is_named_and_not_touched(runs):
     submitted = ensure_job(endless, jobs.local()).record
     changed = endless.model_copy(update={"seed": 7})
     with pytest.raises(
-        JobError, match=r"other settings \(seed 1 -> 7\); cancel it first: sedd cancel"
+        JobError, match=r"other settings \(seed: default -> 7\); cancel it first: sedd cancel"
     ):
         ensure_job(changed, jobs.local())
     with pytest.raises(JobError, match="with a checkpoint every 500 steps, but none at 60"):

@@ -141,7 +141,7 @@ def test_a_wrong_number_of_generators_is_refused():
         run(network(), tokens(), 1, 2)
 
 
-def test_evaluation_draws_nothing():
+def test_evaluation_draws_no_dropout_masks():
     model, x = network().eval(), tokens()
     model.dropout_generators = generators(1)  # would be refused if they were used
     sigma = torch.ones(3, dtype=torch.float64)

@@ -12,7 +12,7 @@ both = pytest.mark.parametrize("kind", ["absorb", "uniform"])
 
 
 @both
-def test_schedules(kind):
+def test_noise_schedules_equal_those_of_the_official_code(kind):
     _, _, noise, stored = load(kind)
     for prefix in ("", "grid."):
         sigma, dsigma = noise(stored[f"{prefix}t"])
@@ -21,14 +21,14 @@ def test_schedules(kind):
 
 
 @both
-def test_log_scores(kind):
+def test_log_scores_equal_those_of_the_official_network(kind):
     model, _, _, stored = load(kind)
     with torch.no_grad():
         assert_agrees(model(stored["xt"], stored["sigma"]), stored["log_score"])
 
 
 @both
-def test_score_entropy(kind):
+def test_score_entropy_equals_that_of_the_official_code(kind):
     _, graph, _, stored = load(kind)
     entropy = graph.score_entropy(stored["log_score"], stored["sigma"], stored["xt"], stored["x0"])
     assert_agrees(entropy, stored["score_entropy"])
@@ -51,7 +51,7 @@ def test_loss_and_the_gradient_of_every_parameter(kind, fused):
 
 @both
 @pytest.mark.parametrize(("state", "t"), [("late", 0.6), ("early", 0.95)])
-def test_step_weights(kind, state, t):
+def test_step_weights_equal_those_of_the_official_code(kind, state, t):
     model, graph, noise, stored = load(kind)
     x = stored[f"{state}.x"]
     times = torch.full((len(x),), t)
