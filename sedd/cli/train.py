@@ -18,6 +18,13 @@ def train(
         int | None,
         typer.Option(min=1, help="Stop at this checkpoint step.  [default: the last one]"),
     ] = None,
+    continue_: Annotated[
+        bool,
+        typer.Option(
+            "--continue",
+            help="With --name: go on from the newest state of NAME, for more training.steps.",
+        ),
+    ] = False,
     cluster: Annotated[
         str | None,
         typer.Option(
@@ -48,11 +55,22 @@ def train(
 
     To follow the training: sedd status, or tensorboard --logdir results/runs
 
+    Fine-tuning: training.init names the model whose weights the training begins with. --continue
+    goes on with a finished run, with its optimizer, as if it had never stopped.
+
     \b
     Examples: sedd train tiny_absorb training.lr=0.0005 --name gentle
               sedd train tiny_absorb --cluster slurm
+              sedd train tiny_absorb data.dataset=kjv training.init=tiny_absorb --name bible
+              sedd train sedd_small_absorb training.steps=500000 --name longer --continue
     """
     experiment = load_changed_experiment(name, overrides, rename, seed)
+    if continue_:
+        if rename is None:
+            raise typer.BadParameter("--continue makes a new run of NAME: give it a --name")
+        from sedd.train.continue_run import continue_run
+
+        continue_run(experiment)
     if cluster is None:
         if detach or die_with_parent:
             raise typer.BadParameter("--detach and --die-with-parent require --cluster")

@@ -75,11 +75,16 @@ def training_identity(experiment: Experiment) -> Identity:
     return identity
 
 
-def run_identity(experiment: Experiment, tokens_sha256: str) -> Identity:
-    """`training_identity` and the hash of the training tokens: each run folder belongs to one such
-    identity.
+def run_identity(
+    experiment: Experiment, tokens_sha256: str, init_sha256: str | None = None
+) -> Identity:
+    """`training_identity` with the hashes of the training tokens and of the initial weights: each
+    run folder belongs to one such identity.
+
+    init_sha256: None for random weights.
     """
-    return {**training_identity(experiment), "tokens_sha256": tokens_sha256}
+    identity = {**training_identity(experiment), "tokens_sha256": tokens_sha256}
+    return identity if init_sha256 is None else {**identity, "init_sha256": init_sha256}
 
 
 def differences(before: Identity, after: Identity) -> list[str]:

@@ -57,6 +57,7 @@ def load_subject(
     subject = resolve(source, strict=path == experiment_file(name))
     if is_changed(subject, name, overrides) or rename not in (None, name):
         return renamed(subject, name, overrides, rename=rename, writes=writes)
+    refuse_own_weights(subject)
     return subject
 
 
@@ -94,6 +95,7 @@ def renamed(
         )
     update = {"name": rename or base, "base": base, "overrides": tuple(overrides)}
     subject = subject.model_copy(update=update)
+    refuse_own_weights(subject)
     if writes and rename is not None:
         refuse_foreign_folder(subject)
     return subject
@@ -222,6 +224,13 @@ def is_changed(subject: AnyExperiment, name: str, overrides: Sequence[str]) -> b
 
 def refused(what: str) -> ConfigError:
     return ConfigError("command line", [Problem("--name", what)])
+
+
+def refuse_own_weights(subject: AnyExperiment) -> None:
+    """Raise ConfigError if a training would begin with its own weights."""
+    if isinstance(subject, Experiment) and subject.training.init == subject.name:
+        what = f"must be another model than the experiment itself; got {subject.name}"
+        raise ConfigError(subject.name, [Problem("training.init", what)])
 
 
 def refuse_foreign_folder(subject: AnyExperiment) -> None:

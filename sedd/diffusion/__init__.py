@@ -29,6 +29,7 @@ from sedd.diffusion.network import ScoreFunction, SplitNetwork
 from sedd.diffusion.noise import Geometric, LogLinear, Noise, sample_times
 from sedd.diffusion.remask import sample_remask
 from sedd.diffusion.samplers import Sampler, sample
+from sedd.diffusion.score_shift import score_shift
 from sedd.diffusion.uniform import Uniform
 
 __all__ = [
@@ -65,5 +66,6 @@ __all__ = [
     "sample_times",
     "sampled_score_entropy",
     "score_entropy_loss",
+    "score_shift",
     "weighted_score_entropy",
 ]

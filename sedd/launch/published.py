@@ -12,14 +12,23 @@ from sedd.runtime.publish import publish
 
 
 def requested_identity(experiment: Experiment) -> tuple[str, dict[str, Any]]:
-    """Hash of the settings and tokens to train with, and those settings.
+    """Hash of the settings, tokens and initial weights to train with, and those settings.
 
-    Raises DataError, which names the command to run, if the text is not tokenized yet.
+    Raises DataError, which names the command to run, if the text is not tokenized yet, and
+    CheckpointError if the initial weights do not exist.
     """
     data = experiment.data
     meta = read_meta(tokens_dir(data.dataset, data.tokenizer, "train"))
-    settings = run_identity(experiment, meta["tokens_sha256"])
+    settings = run_identity(experiment, meta["tokens_sha256"], _init_sha256(experiment))
     return section_sha256(settings), settings
+
+
+def _init_sha256(experiment: Experiment) -> str | None:
+    if experiment.training.init is None:
+        return None
+    from sedd.checkpoints.initial import init_sha256  # imports torch
+
+    return init_sha256(experiment)
 
 
 def recorded_identity(run: str) -> tuple[str, dict[str, Any]] | None:

@@ -63,6 +63,7 @@ def ensure_job(experiment: Experiment, cluster: ClusterConfig, until: int | None
                 scancel(record.job_id)  # a late requeue would be a second writer
         if cluster.executor == "slurm" and shutil.which("squeue"):
             cancel_unrecorded_jobs(run)
+        check_initial_weights(experiment)
         try:
             start_submitter(run, cluster, save_settings(experiment), identity, until, lock)
         except OSError as error:
@@ -71,6 +72,16 @@ def ensure_job(experiment: Experiment, cluster: ClusterConfig, until: int | None
         record = read_record(run)
         assert record is not None, "the submitter writes the record before it exits with code 0"
         return LiveJob(record, is_new=True)
+
+
+def check_initial_weights(experiment: Experiment) -> None:
+    """Raise ConfigError or CheckpointError, before a job asks for a GPU, if `training.init` does not
+    fit.
+    """
+    if experiment.training.init is not None:
+        from sedd.checkpoints.initial import initial_weights  # imports torch
+
+        initial_weights(experiment)
 
 
 def save_settings(experiment: Experiment) -> Path:

@@ -85,6 +85,18 @@ class DiffusionTransformer(nn.Module):
         """
         return not (self.training and self.dropout > 0)
 
+    @property
+    def sizes(self) -> dict[str, int | None]:
+        """hidden_size, n_blocks, n_heads and cond_dim, as they were given."""
+        hidden_size = self.output_layer.linear.in_features
+        modulation = self.output_layer.adaLN_modulation
+        return {
+            "hidden_size": hidden_size,
+            "n_blocks": len(self.blocks),
+            "n_heads": hidden_size // (2 * len(self.rotary_emb.inv_freq)),
+            "cond_dim": modulation.in_features if isinstance(modulation, nn.Linear) else None,
+        }
+
     def draw_weights(self, generator: torch.Generator | None = None) -> None:
         """Initialize all weights, see `initial`."""
         self.vocab_embed.draw_weights(generator)

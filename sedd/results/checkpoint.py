@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from sedd.config import (
@@ -42,6 +43,15 @@ def files(subject: AnyExperiment, step: int | None = None) -> list[str]:
 def files_of_job(subject: AnyExperiment, wildcards: Any) -> list[str]:
     """The checkpoint that a job reads, which its wildcard `step` names."""
     return files(subject, int(wildcards.step))
+
+
+def files_of_source(source: str | None) -> list[str]:
+    """The checkpoint of this project that `training.init` names; none for other models."""
+    if source is None:
+        return []
+    path = Path(source)
+    is_public = path.match("results/runs/*/checkpoints/step_*.pt") and not path.is_absolute()
+    return [source] if is_public else files_of_model(source)
 
 
 def files_of_model(name: str) -> list[str]:

@@ -68,7 +68,8 @@ def trained_here(experiment: Experiment) -> bool:
         settings = json.loads(identity_file(experiment.name).read_text())["settings"]
     except FileNotFoundError:
         return False
-    return settings == run_identity(experiment, settings["tokens_sha256"])
+    hashes = settings["tokens_sha256"], settings.get("init_sha256")
+    return settings == run_identity(experiment, *hashes)
 
 
 def _read(path: Path, kind: str) -> pd.DataFrame:

@@ -13,10 +13,13 @@ import torch
 
 from sedd.checkpoints import run_checkpoint as checkpoint
 from sedd.checkpoints.build import build_objective
+from sedd.checkpoints.initial import init_sha256, initial_weights
 from sedd.config import Experiment, checkpoint_steps, write_resolved
 from sedd.data.dataset import TokenBlocks, shuffled_indices, unigram_counts
+from sedd.diffusion import Absorb, score_shift
 from sedd.errors import ConfigError, Problem
-from sedd.objective import Objective
+from sedd.model import ExponentialMovingAverage
+from sedd.objective import Objective, ScoreEntropy
 from sedd.paths import checkpoint_file, kept_checkpoint_file, run_dir, tokens_dir
 from sedd.runtime.device import autocast
 from sedd.runtime.distributed import World, warm_up_ddp_buckets, world
@@ -29,6 +32,9 @@ from sedd.train.state import TrainState
 from sedd.train.step import TrainingLoss, corrupt_local_rows, train_step
 from sedd.train.train_folder import convert_write_errors, open_folder, training_lock
 from sedd.train.validation import validate, validation_set
+
+# sequences that decide the shift from a denoiser to scores
+SHIFT_SEQUENCES = 64
 
 
 def train(
@@ -59,7 +65,8 @@ def train(
         folder, identity = Path(), ""
         if ranks.is_first:
             stack.enter_context(training_lock(run))
-            folder, identity = open_folder(experiment, blocks.meta["tokens_sha256"])
+            hashes = blocks.meta["tokens_sha256"], init_sha256(experiment)
+            folder, identity = open_folder(experiment, *hashes)
             write_resolved(experiment, run_dir(run) / "config.yaml")
         folder, identity = ranks.broadcast((folder, identity))
         if not ranks.broadcast(kept_checkpoint_file(run, steps[-1]).exists()):
@@ -86,7 +93,7 @@ class Trainer:
         experiment, training, world = self.experiment, self.experiment.training, self.world
         counts = unigram_counts(self.blocks.folder)
         objective = build_objective(experiment, self.blocks.meta["vocab_size"], counts)
-        state = self.start(steps[-1])
+        state = self.start(steps[-1], objective)
         loss = world.wrap(TrainingLoss(state.model, objective))
         if world.size > 1:
             self.warm_up(state, objective, loss)
@@ -96,6 +103,8 @@ class Trainer:
             recorder = self.recorder(state, steps[-1], stack)
             if state.step in steps and not self.has_checkpoint(state.step):
                 recorder.save(state, public=True)  # the checkpoint was lost, its state was not
+            if state.step == 0 and training.init:
+                recorder.log_validation(0, *validate(state, experiment, objective, fixed, world))
             clock = Clock(state.step)
             while state.step < steps[-1]:
                 x0 = self.batch(state.step)
@@ -116,7 +125,7 @@ class Trainer:
                 if number:
                     raise Interrupted(number)
 
-    def start(self, until: int) -> TrainState:
+    def start(self, until: int, objective: Objective) -> TrainState:
         """Load the newest state up to step `until`, or create a fresh one."""
         vocab_size = self.blocks.meta["vocab_size"]
         state = TrainState.fresh(self.experiment, vocab_size, self.world.device)
@@ -129,9 +138,35 @@ class Trainer:
             state.load(content)
             if self.world.is_first:
                 self.announce_resume(step, content["world_size"])
+        elif self.experiment.training.init:
+            self.begin_with_source(state, objective)
         if self.experiment.training.compile:
             state.model.compile_trunk()
         return state
+
+    def begin_with_source(self, state: TrainState, objective: Objective) -> None:
+        """Give a fresh state the weights of `training.init`."""
+        source = initial_weights(self.experiment)
+        source.load_into(state.model)
+        if source.needs_shift:
+            assert isinstance(objective, ScoreEntropy), "only scores need a shift"
+            assert isinstance(objective.graph, Absorb), "ensured by initial_weights"
+            x0 = self.blocks[torch.arange(min(SHIFT_SEQUENCES, len(self.blocks)))]
+            draws = generator(self.experiment.seed, "shift")
+            shift = 0.0
+            if self.world.is_first:
+                model = state.model.eval()
+                shift = score_shift(model, objective.graph, x0.to(self.world.device), draws)
+            with torch.no_grad():
+                state.model.vocabulary_layer()[1].add_(self.world.broadcast(shift))
+        state.ema = ExponentialMovingAverage(state.model, self.experiment.training.ema_decay)
+        source.start_average(state.ema)
+        if self.world.is_first:
+            print(
+                f"{self.experiment.name}: begins with the weights of {source.name}, step {source.step}, "
+                f"SHA-256 {source.sha256[:12]}",
+                file=sys.stderr,
+            )
 
     def announce_resume(self, step: int, world_size: int) -> None:
         text = f"{self.experiment.name}: resuming from step {step}"

@@ -52,12 +52,15 @@ def training_lock(run: str) -> Iterator[None]:
         yield
 
 
-def open_folder(experiment: Experiment, tokens_sha256: str) -> tuple[Path, str]:
-    """Return the folder for these settings and tokens, and their hash. Requires the training lock.
+def open_folder(
+    experiment: Experiment, tokens_sha256: str, init_sha256: str | None = None
+) -> tuple[Path, str]:
+    """Return the folder for these settings, tokens and initial weights, and the hash of the three.
+    Requires the training lock.
 
     A folder with other settings is renamed to `train.HASH`; it is restored when they return.
     """
-    settings = run_identity(experiment, tokens_sha256)
+    settings = run_identity(experiment, tokens_sha256, init_sha256)
     identity = section_sha256(settings)
     run = experiment.name
     folder, file = train_dir(run), identity_file(run)

@@ -70,11 +70,14 @@ def _train_jobs(subject: AnyExperiment) -> list[Job]:
 
 
 def _train_inputs(build: Build, wildcards: Any) -> list[str]:
-    """The tokens, and the checkpoint before, so that a run has one trainer at a time."""
+    """The tokens, the initial weights, and the checkpoint before, so that a run has one trainer at a
+    time.
+    """
     experiment = build.trained_subject(wildcards.experiment)
     earlier = [step for step in measured_steps(experiment) if step < int(wildcards.step)]
     return [
         *(path for split in training_tokens(experiment) for path in tokens.files(*split)),
+        *checkpoint.files_of_source(experiment.training.init),
         *(checkpoint.files(experiment, earlier[-1]) if earlier else []),
     ]
 

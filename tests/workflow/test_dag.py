@@ -67,6 +67,15 @@ def test_a_checkpoint_is_trained_on_from_the_one_before(project):
     assert "results/runs/smoke_absorb/checkpoints/step_30.pt" in job
 
 
+def test_a_model_is_tuned_after_the_one_that_it_begins_with_is_trained(project):
+    words = ["--config", "experiments=[tiny_finetune_kjv]", "tables=[]", "--", "checkpoints"]
+    output = command(project, "snakemake", "--dry-run", *words).stdout
+    (job,) = re.findall(r"input: (.*)\n\s+output: results/runs/tiny_finetune_kjv/check", output)
+    (last,) = checkpoint.files(load_subject("tiny_absorb"))
+    assert last in job
+    assert planned(project, *words)["train"] == 1 + len(measured_steps(load_subject("tiny_absorb")))
+
+
 def test_a_checkpoint_is_measured_without_waiting_for_the_next(project):
     output = command(project, "snakemake", "--dry-run", *SMOKE).stdout
     inputs = re.findall(

@@ -135,6 +135,17 @@ def test_presets_with_changes_and_experiments_on_different_texts_have_stages(pro
     assert any("tiny_autoregressive" in dep for dep in stages["evaluate-mine"]["deps"])
 
 
+def test_a_tuned_model_depends_on_the_checkpoints_that_it_begins_with(project, monkeypatch):
+    monkeypatch.chdir(project)
+    config = Path("config/tuned.yaml")
+    config.write_text("experiments: [tiny_absorb, tiny_finetune_kjv]\ntables: []\n")
+    stages = yaml.safe_load(dvc_yaml(config))["stages"]
+    assert "results/runs/tiny_absorb/checkpoints" in stages["train-tiny_finetune_kjv"]["deps"]
+    assert "results/runs/tiny_absorb/checkpoints" not in stages["train-tiny_absorb"]["deps"]
+    params = [keys for one in stages["train-tiny_finetune_kjv"]["params"] for keys in one.values()]
+    assert any("training.init" in (keys or []) or "training" in (keys or []) for keys in params)
+
+
 def test_every_file_of_the_build_is_kept_by_the_stage_that_may_run_its_rule(jobs, stages):
     filled_outs = set()
     for job, stage, where in kept(jobs, stages):

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from sedd.config.base import ConfigModel, Rule
 from sedd.config.sections.objective import unused_by_autoregressive
-from sedd.config.values import Count, Fraction, TimeEps
+from sedd.config.values import Count, Fraction, Text, TimeEps
 from sedd.registry import GRAPHS, OBJECTIVES
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
@@ -55,6 +55,12 @@ class Training(ConfigModel):
     vocabulary_draws: Count | None = None
     """tokens drawn at each step for an unbiased estimate of the loss's sum over the vocabulary
     (absorb only); null: full sum, as in the paper"""
+    init: Text | None = None
+    """model whose weights the training begins with: an experiment, a run, a checkpoint's file, or a
+    published model's folder or hub id; null: random weights"""
+    init_weights: Literal["average", "last"] = "average"
+    """average: begin with the averaged weights of the source, as it is measured; last: with its
+    newest weights, and go on with its average"""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """precision of the network's arithmetic; auto: bfloat16 on a GPU, float32 on a CPU"""
     compile: bool = False
@@ -124,7 +130,14 @@ def _first_step_is_trained(time_eps: float, num_steps: int) -> str | None:
     )
 
 
+def _chooses_weights(weights: str, init: str | None) -> str | None:
+    if weights == Training().init_weights or init is not None:
+        return None
+    return f"has no effect without training.init; leave it out; got {weights}"
+
+
 RULES = (
+    Rule(("training.init_weights", "training.init"), _chooses_weights),
     Rule(("training.batch_size", "training.accum"), lambda b, a: indivisible_batch(b, a, 1)),
     Rule(("training.warmup_steps", "training.steps"), _at_most_steps),
     Rule(("training.checkpoint_every", "training.steps"), _at_most_steps),

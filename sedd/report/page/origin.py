@@ -60,8 +60,8 @@ class Origin:
     """Where a run comes from."""
 
     config_sha256: str
-    tokens: list[tuple[str, str]]
-    """(split of a text, hash of its tokens)"""
+    sources: list[tuple[str, str]]
+    """hashes of the tokens of each text, and of the weights that the training began with, by name"""
     checkpoints: list[Checkpoint]
     starts: list[Start]
     cost: Cost
@@ -74,24 +74,26 @@ def origin(
     starts = _starts(metrics)
     return Origin(
         config_sha256=experiment.sha256(),
-        tokens=_tokens(experiment),
+        sources=_sources(experiment),
         checkpoints=_checkpoints(experiment),
         starts=starts,
         cost=_cost(metrics, starts, list(measurements)),
     )
 
 
-def _tokens(experiment: Experiment) -> list[tuple[str, str]]:
+def _sources(experiment: Experiment) -> list[tuple[str, str]]:
     """The hash of every text that the run was trained, validated or measured on, as far as its
-    tokens are here.
+    tokens are here, and of the weights that it began with.
     """
     hashes = []
+    if sha256 := _read(identity_file(experiment.name), "settings", "init_sha256"):
+        hashes.append((f"Initial weights: {experiment.training.init}", sha256))
     if sha256 := _read(identity_file(experiment.name), "settings", "tokens_sha256"):
-        hashes.append((f"{experiment.data.dataset}, train", sha256))
+        hashes.append((f"Tokens: {experiment.data.dataset}, train", sha256))
     for text, tokenizer, split in needed_tokens(experiment):
         meta = tokens_dir(text, tokenizer, split) / "meta.json"
         if split != "train" and (sha256 := _read(meta, "tokens_sha256")):
-            hashes.append((f"{text}, {split}", sha256))
+            hashes.append((f"Tokens: {text}, {split}", sha256))
     return hashes
 
 
