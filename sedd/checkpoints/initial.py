@@ -15,22 +15,22 @@ import torch
 from torch import Tensor
 
 from sedd.checkpoints.build import build_objective
+from sedd.checkpoints.default_settings import folder_settings
 from sedd.checkpoints.hub import weights_sha256
 from sedd.checkpoints.language_model import NetworkModel
-from sedd.checkpoints.open import published_model, trained_model
-from sedd.checkpoints.recognize import checkpoint_path, model_folder, recognize, recognize_published
+from sedd.checkpoints.open import published_model, runs_of, trained_model
+from sedd.checkpoints.recognize import checkpoint_path, model_folder, recognize, recognize_weights
 from sedd.checkpoints.run_checkpoint import (
-    find_checkpoint,
     load_trained,
     read,
     verified_sha256,
 )
+from sedd.checkpoints.run_folder import find_checkpoint
 from sedd.config import Experiment, Pretrained, load_subject, measured_steps, scales_by_sigma
 from sedd.data.tokenizers import load_tokenizer
 from sedd.errors import ConfigError, Problem
 from sedd.model import DiffusionTransformer, ExponentialMovingAverage
 from sedd.objective import Diffusion, Objective, ScoreEntropy
-from sedd.paths import run_dir
 from sedd.registry import OBJECTIVES
 
 
@@ -79,21 +79,20 @@ def init_sha256(experiment: Experiment) -> str | None:
 
 
 def locate(source: str) -> tuple[Path, Pretrained | None]:
-    """The checkpoint of a run or the folder of a published model, with its settings if there are
-    any.
+    """The checkpoint of a run or the folder of a published model, with its settings if it is an
+    experiment.
 
     An experiment stands for its last checkpoint, a run for its newest. Raises CheckpointError.
     """
-    found = recognize(source)
+    found, settings = recognize(source), None
     if found.kind == "experiment":
         subject = load_subject(found.name, writes=False)
-        if isinstance(subject, Pretrained):
-            return model_folder(recognize_published(subject.pretrained), None), subject
-        runs = [run_dir(name) for name in (subject.name, subject.base) if name]
-        return find_checkpoint(runs, measured_steps(subject)[-1]), None
+        if isinstance(subject, Experiment):
+            return find_checkpoint(runs_of(subject), measured_steps(subject)[-1]), None
+        found, settings = recognize_weights(subject.pretrained), subject
     if found.kind in ("run", "checkpoint"):
         return checkpoint_path(found, None), None
-    return model_folder(found, None), None
+    return model_folder(found, None), settings
 
 
 def initial_weights(experiment: Experiment) -> InitialWeights:
@@ -105,13 +104,14 @@ def initial_weights(experiment: Experiment) -> InitialWeights:
     source, which = experiment.training.init, experiment.training.init_weights
     assert source is not None, "the caller asks only then"
     where = f"{experiment.name}: training.init {source}"
-    path, subject = locate(source)
+    path, settings = locate(source)
     cpu = torch.device("cpu")
     if path.is_file():
         trained = load_trained(path, cpu)
         model = trained_model(trained, trained.experiment, cpu)
     else:
-        model = published_model(subject.pretrained if subject else source, path, cpu, subject)
+        settings = settings or folder_settings(source, path)
+        model = published_model(settings, path, cpu)
     if not isinstance(model, NetworkModel):
         what = (
             "must be a model of this project or a published diffusion model; got a causal model of "
