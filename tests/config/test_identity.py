@@ -82,6 +82,7 @@ WEIGHTS_CHANGE = [
     "training.time_sampling=independent",
     "training.precision=bfloat16",
     "training.compile=true",
+    "training.init=tiny_uniform",
     "objective.type=lambda_dce",
 ]
 WEIGHTS_STAY = [
@@ -118,7 +119,14 @@ def test_every_training_key_is_in_one_of_the_two_lists() -> None:
     listed = {
         line.split("=")[0].removeprefix("training.") for line in WEIGHTS_CHANGE + WEIGHTS_STAY
     }
-    assert Training.model_fields.keys() - listed == {"steps"}  # the next test
+    assert Training.model_fields.keys() - listed == {"steps", "init_weights"}  # the next tests
+
+
+def test_the_choice_of_the_initial_weights_changes_the_identity(here: Path) -> None:
+    init = "training.init=tiny_uniform"
+    last = load_experiment("tiny_absorb", [init, "training.init_weights=last"], rename="last")
+    average = load_experiment("tiny_absorb", [init], rename="average")
+    assert training_identity(last) != training_identity(average)
 
 
 @pytest.mark.parametrize(("decay", "same"), [(0, True), (0.5, False)])
