@@ -47,6 +47,8 @@ class ConfigModel(BaseModel):
     )
 
     rules: ClassVar[tuple[Rule, ...]] = ()
+    foreign_keys: ClassVar[Mapping[str, str]] = {}
+    """unknown keys that users of other programs may try, and what to do in place of each"""
 
     @model_validator(mode="after")
     def _check_rules(self) -> Self:

@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from sedd.config.base import ConfigModel, Rule, section_sha256
+from sedd.config.official_keys import OFFICIAL_KEYS
 from sedd.config.sections import (
     evaluation,
     generative,
@@ -68,6 +70,7 @@ class Subject(ConfigModel):
     """similarity of conditional samples to real texts"""
 
     rules: ClassVar[tuple[Rule, ...]] = MEASURING_RULES
+    foreign_keys: ClassVar[Mapping[str, str]] = OFFICIAL_KEYS
 
     def sha256(self) -> str:
         """Hash of all keys, independent of comments and of the order of keys in the file."""

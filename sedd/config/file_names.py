@@ -26,6 +26,9 @@ def stems(folder: Path) -> list[str]:
 
 def check_name(name: str, where: str) -> None:
     """Raise ConfigError unless `name` is valid as the name of a file and of a folder."""
+    if where == "NAME" and "=" in name:
+        what = f"missing before {name}: name the experiment to change, such as tiny_absorb"
+        raise ConfigError("command line", [Problem(where, what)])
     if not NAME.fullmatch(name):
         raise ConfigError("command line", [Problem(where, f"must be {NAME_ALLOWED}, got {name!r}")])
 

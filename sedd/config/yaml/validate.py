@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from sedd.config.base import ConfigModel, broken_rules
+from sedd.config.official_keys import answers
 from sedd.config.yaml.describe import describe
 from sedd.config.yaml.fields import locate, value_at
 from sedd.config.yaml.overrides import apply_overrides
-from sedd.config.yaml.source import Source, read_source
+from sedd.config.yaml.source import Source, dotted, read_source
 
 M = TypeVar("M", bound=ConfigModel)
 
@@ -61,6 +62,12 @@ def _report_values(model: type[ConfigModel], source: Source, error: ValidationEr
         path, owner, annotation = locate(model, details["loc"], source.values)
         if details["type"] == "rules" or any(path[: len(bad)] == bad for bad in known):
             continue
+        if details["type"] == "extra_forbidden":
+            answered = list(answers(model.foreign_keys, dotted(path), details["input"]))
+            for key, text in answered:
+                source.reject(tuple(key.split(".")), text)
+            if answered:
+                continue
         if details["type"].startswith("union_tag"):
             path = (*path, details.get("ctx", {})["discriminator"].strip("'"))
         source.reject(path, describe(details, owner, annotation))
