@@ -17,6 +17,7 @@ def download_model(repository: str) -> Path:
     on one line.
     """
     from huggingface_hub import list_repo_files, snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
         files = list_repo_files(repository) if is_reachable() else []
@@ -30,5 +31,7 @@ def download_model(repository: str) -> Path:
                 local_files_only=not files,
             )
         )
+    except LocalEntryNotFoundError as error:
+        raise CheckpointError("no answer from it, and no copy in its cache") from error
     except Exception as error:  # the hub's client raises many kinds: names, network, access
         raise CheckpointError(f"{type(error).__name__}: {first_line(error)}") from error

@@ -13,6 +13,7 @@ from typing import Literal
 
 from sedd.checkpoints.download import download_model
 from sedd.checkpoints.run_folder import find_checkpoint, steps_present
+from sedd.config.file_names import own_run
 from sedd.config.load_experiment import known_names, resolved_file
 from sedd.config.pretrained import STEP
 from sedd.config.values import NAME
@@ -78,13 +79,6 @@ def recognize_weights(source: str | Path) -> Source:
 def is_official_experiment(folder: Path) -> bool:
     """Whether a folder is an experiment of the official training code."""
     return (folder / ".hydra" / "config.yaml").is_file()
-
-
-def own_run(folder: Path) -> str | None:
-    """Name of the run of this project whose folder this is; None for any other path."""
-    folder, runs = folder.resolve(), run_dir("x").parent.resolve()
-    is_run = folder.parent == runs and folder.is_dir() and NAME.fullmatch(folder.name)
-    return folder.name if is_run else None
 
 
 def checkpoint_path(source: Source, step: int | None) -> Path:

@@ -17,11 +17,11 @@ from sedd.checkpoints.recognize import (
     Source,
     checkpoint_path,
     model_folder,
-    own_run,
     recognize,
     refuse_step,
 )
 from sedd.config import AnyExperiment, Pretrained, change_subject, load_subject, measured_by
+from sedd.config.file_names import own_run
 from sedd.config.load_experiment import resolved_file
 from sedd.config.pretrained import STEP
 from sedd.paths import checkpoint_file, experiment_file, run_dir

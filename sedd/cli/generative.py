@@ -57,12 +57,12 @@ def generative(
 
     step = measured_steps(experiment)[-1] if step is None else step
     if file is None:
+        record_settings(experiment)  # with them, the commands that check_drawn prints work
         check_drawn(experiment, step)  # fail on missing samples before the judge is loaded
     judge_model = open_judge(judge or experiment.generative.judge, choose_device(device))
     if file is not None:
         typer.echo(f"{file}: {judge_any(file, experiment, judge_model).summary()}")
         return
-    record_settings(experiment)
     for path, result in judge_grid(experiment, step, judge_model):
         typer.echo(f"{path}: {result.summary()}")
 

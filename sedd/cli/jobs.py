@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sedd.cli.options import run_name
 from sedd.config import Experiment, load_cluster
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 def status(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME", help="Runs; default: all.")
+        list[str] | None,
+        typer.Argument(metavar="RUN", help="Runs, or their folders; default: all."),
     ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Refresh every few seconds until Ctrl-C.")
@@ -45,7 +47,7 @@ def status(
     from sedd.launch import run_statuses
 
     while True:
-        runs = run_statuses(names or ())
+        runs = run_statuses([run_name(name) for name in names or ()])
         text = json.dumps([asdict(run) for run in runs], indent=2) if as_json else run_table(runs)
         typer.echo(CLEAR_SCREEN + text if watch else text)
         if not watch:
@@ -109,7 +111,7 @@ def cancel(
     from sedd import launch
 
     for run in runs:
-        launch.cancel(run, typer.echo)
+        launch.cancel(run_name(run), typer.echo)
 
 
 class WaitInterrupted(Exception):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sedd.config import AnyExperiment, Experiment, load_experiment
+from sedd.config.file_names import own_run
 
 Name = Annotated[
     str,
     typer.Argument(
-        metavar="NAME", help="Experiment (config/experiments/NAME.yaml) or run (results/runs/NAME)."
+        metavar="NAME",
+        help="Experiment (config/experiments/NAME.yaml) or run (results/runs/NAME).",
     ),
 ]
 ModelName = Annotated[
@@ -22,6 +25,9 @@ ModelName = Annotated[
         help="Experiment, run, checkpoint, model's folder or hub id, such as tiny_absorb,"
         " results/runs/x/checkpoints/step_400.pt or louaaron/sedd-small.",
     ),
+]
+RunName = Annotated[
+    str, typer.Argument(metavar="RUN", help="Run, or its folder (results/runs/RUN).")
 ]
 Overrides = Annotated[
     list[str] | None,
@@ -54,7 +60,12 @@ def load_changed_experiment(
     name: str, overrides: list[str] | None, rename: str | None, seed: int | None
 ) -> Experiment:
     """Load an experiment and apply the overrides; `--seed N` is the override `seed=N`."""
-    return load_experiment(name, changes(overrides, seed), rename=rename)
+    return load_experiment(run_name(name), changes(overrides, seed), rename=rename)
+
+
+def run_name(run: str) -> str:
+    """The name of a run that is given by its name or its folder."""
+    return own_run(Path(run)) or run if os.sep in run else run
 
 
 def find_changed_subject(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sedd.cli.options import Name, Overrides, Rename
+from sedd.cli.options import Name, Overrides, Rename, RunName, run_name
 from sedd.config import Experiment, load_experiment
 from sedd.errors import ConfigError, Problem
 
@@ -40,7 +40,7 @@ def table(
 
 
 def curves(
-    name: Annotated[str, typer.Argument(metavar="RUN", help="Run (results/runs/RUN).")],
+    name: RunName,
 ) -> None:
     """Export the training curves of a run as CSV.
 
@@ -53,7 +53,7 @@ def curves(
     """
     from sedd.report import write_curves
 
-    for path in write_curves(load_experiment(name)):
+    for path in write_curves(load_experiment(run_name(name))):
         typer.echo(path)
 
 
@@ -127,7 +127,7 @@ def compare(
     if not unique_names:
         what = "no runs yet; name experiments to compare, or train one: sedd train NAME"
         raise ConfigError("command line", [Problem("NAME", what)])
-    experiments = [load_experiment(name) for name in unique_names]
+    experiments = [load_experiment(run_name(name)) for name in unique_names]
     typer.echo(write_comparison(experiments, comparison_file()))
 
 
@@ -167,7 +167,7 @@ def load_run(name: str, overrides: list[str] | None, rename: str | None) -> Expe
     """
     from sedd.paths import run_dir
 
-    experiment = load_experiment(name, overrides or [], rename=rename)
+    experiment = load_experiment(run_name(name), overrides or [], rename=rename)
     if experiment.name in RESERVED:
         what = f"{experiment.name!r} is reserved for a page of all runs; rename the experiment"
         raise ConfigError("command line", [Problem("NAME", what)])

@@ -72,7 +72,7 @@ def sample(
     device: Device = None,
     seed: Seed = None,
 ) -> None:
-    """Draw texts from a checkpoint.
+    """Draw texts from a model.
 
     Samples freely, or around given text: a prefix, a suffix, and text in the middle (--at). An
     autoregressive model accepts only a prefix.
@@ -84,8 +84,13 @@ def sample(
     results/runs/NAME/samples/step_N/trace_SAMPLER_STEPS.json, which the run's page shows, and a
     GIF.
 
+    Settings come from the experiment that trains or measures the model. For any other model they
+    are the defaults, with the tokenizer and the length that the model records; what is written goes
+    to results/runs/, in a folder named after the model, such as someone--model.
+
     \b
     Examples: sedd sample tiny_absorb --count 4
+              sedd sample louaaron/sedd-small --steps 8 --count 1
               sedd sample tiny_absorb --watch
               sedd sample tiny_absorb --prefix "the river " --suffix " in france" --steps 128
               sedd sample tiny_absorb --at 40=" of the " --at 80=" and "
@@ -96,7 +101,7 @@ def sample(
     recorded, step = find_changed_subject(name, overrides, rename, step=step)
     from sedd.config import sampling_steps
     from sedd.evaluate import draw_samples, mean_calls, open_run, with_sampling, write_samples
-    from sedd.paths import samples_file
+    from sedd.paths import run_dir, samples_file
     from sedd.runtime import distributed
     from sedd.runtime.device import choose_device
 
@@ -138,7 +143,7 @@ def sample(
         )
         if not world.is_first:
             return
-        if rename:
+        if out and out.is_relative_to(run_dir(recorded.name)):
             record_settings(recorded)
         if out:
             write_samples(texts, out)

@@ -17,6 +17,7 @@ from sedd.config.values import NAME, NAME_ALLOWED
 from sedd.config.yaml.describe import guess_or_list
 from sedd.config.yaml.source import KeyPath, Source
 from sedd.errors import ConfigError, Problem
+from sedd.paths import run_dir
 
 
 def stems(folder: Path) -> list[str]:
@@ -46,6 +47,13 @@ def derived_name(source: str) -> str:
     digest = hashlib.sha256(source.encode()).hexdigest()[:8]
     plain = re.sub(r"[^A-Za-z0-9_.]+", "-", name).strip("-_.")[-80:].lstrip("-_.")
     return f"{plain or 'model'}-{digest}"
+
+
+def own_run(folder: Path) -> str | None:
+    """Name of the run of this project whose folder this is; None for any other path."""
+    folder, runs = folder.resolve(), run_dir("x").parent.resolve()
+    is_run = folder.parent == runs and folder.is_dir() and NAME.fullmatch(folder.name)
+    return folder.name if is_run else None
 
 
 def existing(file: Callable[[str], Path], name: str, where: str) -> Path:

@@ -21,7 +21,7 @@ class Pretrained(Subject):
 
     pretrained: Text
     """published SEDD, RADD or MDLM model, or causal language model: a hub id, such as
-    louaaron/sedd-small or gpt2, or a folder"""
+    louaaron/sedd-small or gpt2, or a folder; or a checkpoint of another project"""
     data: PretrainedData
     """tokenizer and length"""
 

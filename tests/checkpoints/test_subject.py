@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -121,7 +122,33 @@ def test_results_are_kept_under_the_derived_name_with_their_settings(sources: Pa
     assert (folder / "samples/step_0/trace_analytic_2.json").is_file()
     assert load_subject("models--golden") == find_subject("models/golden")[0]
     assert texts("models--golden") == texts("few") == texts("models/golden")
+    texts(OFFICIAL, "--out", f"results/runs/{OFFICIAL.replace('/', '--')}/samples/some.jsonl")
+    assert load_subject(OFFICIAL.replace("/", "--")) == find_subject(OFFICIAL)[0]
     assert invoke("overview", "--table", "text8").returncode == 0  # has no page for such a model
+
+
+def test_missing_texts_are_drawn_by_the_commands_that_are_printed(sources: Path) -> None:
+    judged = ["models/golden", "generative.steps=[2]", "sampling.count=2"]
+    judged += ["generative.judge=models/known", "--name", "judged"]
+    result = invoke("generative", *judged, check=False)
+    assert result.returncode == 2
+    printed = re.findall(r"^  sedd (.+)$", result.stderr, re.MULTILINE)
+    assert len(printed) == 1
+    for line in printed:
+        invoke(*line.split())
+    invoke("generative", *judged)
+    folder = Path("results/runs/judged/eval/step_0/generative")
+    assert (folder / "models--known/analytic_2.json").is_file()
+
+
+def test_a_run_is_shown_by_its_folder_too(sources: Path) -> None:
+    said = invoke("status", RUN).stdout
+    assert said == invoke("status", "smoke_absorb").stdout
+    assert "smoke_absorb" in said
+    assert (
+        "no such run: results/runs/none"
+        in invoke("status", "results/runs/none", check=False).stderr
+    )
 
 
 def test_two_sources_never_share_a_name_without_a_word(sources: Path) -> None:
