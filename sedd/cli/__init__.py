@@ -23,6 +23,7 @@ from sedd.cli import configuration
 from sedd.errors import SeddError
 from sedd.runtime.extras import missing_library
 from sedd.runtime.memory import keep_freed_memory
+from sedd.runtime.printable import printable
 
 app = typer.Typer(
     name="sedd",
@@ -53,7 +54,7 @@ def main() -> None:
     try:
         app()
     except SeddError as error:
-        typer.echo(f"sedd: {error}", err=True)
+        typer.echo(f"sedd: {printable(str(error))}", err=True)
         sys.exit(error.exit_code)
     except ModuleNotFoundError as error:
         message = missing_library(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import typer
@@ -20,6 +21,7 @@ def sample_trace(
     *,
     prefix: str,
     suffix: str,
+    pieces: Mapping[int, str],
     seed: int,
     is_saved: bool,
     is_watched: bool,
@@ -46,6 +48,7 @@ def sample_trace(
             run,
             prefix=prefix,
             suffix=suffix,
+            pieces=pieces,
             seed=seed,
             on_state=on_state,
         )

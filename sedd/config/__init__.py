@@ -35,6 +35,7 @@ from sedd.config.queries import (
     text_length,
     training_dataset,
     training_tokens,
+    window_overlap,
 )
 from sedd.config.sections.model import ModelConfig
 from sedd.config.sections.training import Training
@@ -87,6 +88,7 @@ __all__ = [
     "training_dataset",
     "training_identity",
     "training_tokens",
+    "window_overlap",
     "with_changes",
     "write_resolved",
 ]

@@ -47,6 +47,12 @@ def text_length(subject: AnyExperiment) -> int:
     return subject.sampling.length or subject.data.length
 
 
+def window_overlap(subject: AnyExperiment) -> int:
+    """Tokens that a window of a long text keeps from the window before it."""
+    overlap = subject.sampling.overlap
+    return subject.data.length // 4 if overlap is None else overlap
+
+
 def sampling_steps(subject: AnyExperiment, length: int | None = None) -> int:
     """Steps of the sampler for a text of `length` tokens, by default `text_length`, as in the name
     of a file of samples.

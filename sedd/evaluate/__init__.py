@@ -9,13 +9,22 @@ from sedd.evaluate.estimators import compare_estimators, estimators_table
 from sedd.evaluate.likelihood import measure
 from sedd.evaluate.measured_text import open_text
 from sedd.runtime.resumable import remove_partial
-from sedd.sampling.draw import draw_samples, mean_calls, with_sampling, write_samples
+from sedd.sampling.draw import (
+    as_lines,
+    draw_requests,
+    draw_samples,
+    mean_calls,
+    with_sampling,
+    write_samples,
+)
 from sedd.sampling.draw_trace import draw_trace
 
 __all__ = [
     "LanguageModel",
     "NetworkModel",
+    "as_lines",
     "compare_estimators",
+    "draw_requests",
     "draw_samples",
     "draw_trace",
     "estimators_table",

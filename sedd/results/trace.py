@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from sedd.config import AnyExperiment, Experiment, Keys, measured_steps
+from sedd.config import AnyExperiment, Experiment, Keys, measured_steps, text_length
 from sedd.errors import DataError
 from sedd.results import checkpoint, samples
 from sedd.results.kind import Job, Kind
@@ -54,7 +54,10 @@ DARK = (
 
 
 class About(BaseModel):
-    """The text of a trace and the settings that drew it."""
+    """The text of a trace and the settings that drew it.
+
+    parts: first position and number of tokens of each given text that is no prefix and no suffix.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
@@ -64,6 +67,7 @@ class About(BaseModel):
     steps: int
     prefix_tokens: int = Field(ge=0)
     suffix_tokens: int = Field(ge=0)
+    parts: list[tuple[int, int]] = []
     seed: int
     provenance: dict[str, Any]
 
@@ -86,6 +90,9 @@ class Trace(BaseModel):
         length = len(self.frames[0])
         if [position for position, _ in self.frames[0]] != list(range(length)):
             raise ValueError("the first frame must have every position, in order")
+        for start, size in self.about.parts:
+            if start < 0 or size < 1 or start + size > length:
+                raise ValueError(f"({start}, {size}) is no part of a text of {length} tokens")
         for frame in self.frames:
             for position, piece in frame:
                 if not (0 <= position < length and 0 <= piece < len(self.pieces)):
@@ -122,9 +129,12 @@ class Trace(BaseModel):
         return last
 
     def given(self) -> list[bool]:
-        """Whether each position belongs to the prefix or the suffix."""
+        """Whether each position belongs to the prefix, the suffix or another given part."""
         first_free, end = self.about.prefix_tokens, self.length - self.about.suffix_tokens
-        return [not first_free <= position < end for position in range(self.length)]
+        given = [not first_free <= position < end for position in range(self.length)]
+        for start, size in self.about.parts:
+            given[start : start + size] = [True] * size
+        return given
 
 
 @dataclass(frozen=True)
@@ -154,7 +164,7 @@ def build_trace(
 
 def write_trace(trace: Trace, path: Path) -> None:
     """Write a trace as JSON, one frame per line."""
-    head = {"about": trace.about.model_dump(), "pieces": trace.pieces}
+    head = {"about": trace.about.model_dump(exclude_defaults=True), "pieces": trace.pieces}
     text = json.dumps(head, ensure_ascii=False, allow_nan=False)[:-1]
     frames = ",\n".join(json.dumps(frame, separators=(",", ":")) for frame in trace.frames)
     write_text(path, f'{text}, "frames": [\n{frames}\n]}}\n')
@@ -173,8 +183,12 @@ def read_trace(path: Path) -> Trace:
 
 
 def _jobs(subject: AnyExperiment) -> list[Job]:
-    """One text of the last checkpoint; none of a model that does not begin from noise."""
+    """One text of the last checkpoint; none of a model that does not begin from noise, and none of
+    a text that is drawn in windows.
+    """
     if not isinstance(subject, Experiment) or subject.graph is None:
+        return []
+    if text_length(subject) > subject.data.length:
         return []
     sampler, steps, _ = samples.own_drawing(subject)
     step = measured_steps(subject)[-1]

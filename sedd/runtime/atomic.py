@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from sedd.errors import DataError
+
 
 def sync_folder(folder: Path) -> None:
     """Sync a folder to disk, so that renames in it survive a power failure."""
@@ -42,6 +44,21 @@ def replacing(path: Path) -> Iterator[Path]:
         sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise DataError unless `path` is a regular file or a new name in a folder.
+
+    A device, a pipe, a link or a folder cannot be replaced, or would be lost.
+    """
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        kind = "a link" if path.is_symlink() else "a folder" if path.is_dir() else "no regular file"
+        raise DataError(f"{path}: is {kind} and cannot be replaced; name a new or a regular file")
+    for parent in path.parents:
+        if parent.exists():
+            if not parent.is_dir():
+                raise DataError(f"{path}: {parent} is no folder; name a file in a folder")
+            return
 
 
 def write_text(path: Path, text: str) -> None:

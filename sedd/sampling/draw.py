@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,14 +11,16 @@ from typing import Any, TypeVar
 import torch
 
 from sedd.checkpoints.language_model import LanguageModel
-from sedd.config import AnyExperiment, sampling_steps, with_changes
+from sedd.config import AnyExperiment, sampling_steps, window_overlap, with_changes
 from sedd.errors import ConfigError, Problem
 from sedd.results import samples
 from sedd.runtime.atomic import write_text
 from sedd.runtime.distributed import World
 from sedd.runtime.progress import progress
 from sedd.runtime.resumable import partial_folder, remove_partial, run_resumable
-from sedd.sampling.prompt import Prompt
+from sedd.sampling.batches import joint_clamp, joint_generator, plan_batches
+from sedd.sampling.prompt import Prompt, Request, check_prompt
+from sedd.sampling.windows import draw_windows
 
 M = TypeVar("M", bound=AnyExperiment)
 
@@ -31,6 +34,8 @@ def with_sampling(
     precision: str | None = None,
     top_p: float | None = None,
     length: int | None = None,
+    overlap: int | None = None,
+    batch_size: int | None = None,
     **options: Any,
 ) -> M:
     """Change the `sampling` section; None keeps a value.
@@ -45,6 +50,8 @@ def with_sampling(
         "precision": precision,
         "top_p": top_p,
         "length": length,
+        "overlap": overlap,
+        "batch_size": batch_size,
     }
     given = {key: value for key, value in values.items() if value is not None}
     sampling = experiment.sampling
@@ -80,70 +87,117 @@ def draw_samples(
     Raises DataError if the prompt does not fit or leaves no token to sample, or if the model does
     not support it.
     """
-    settings, steps = model.experiment.sampling, sampling_steps(model.experiment)
-    tokenizer, length, count = model.tokenizer, model.length, settings.count
-    prompt = Prompt.encode(tokenizer, prefix, suffix, pieces)
-    clamp = prompt.clamp(length)
-    recorded = {
-        "sampler": settings.sampler,
-        "steps": steps,
-        "denoise": settings.denoise,
-        "precision": settings.precision,
-        "top_p": settings.top_p,
-        **settings.options(),
-        "length": length,
-        "checkpoint_step": model.step,
-        "prefix": tokenizer.decode(prompt.prefix),
-        "suffix": tokenizer.decode(prompt.suffix),
-        "pieces": {str(at): tokenizer.decode(part) for at, part in prompt.parts.items()},
-    }
-    identity = samples.KIND.identity(model.experiment)
-    sizes = [min(settings.batch_size, count - at) for at in range(0, count, settings.batch_size)]
-    with progress(f"sample {model.name}", count, "text") as bar:
+    prompt = Prompt.encode(model.tokenizer, prefix, suffix, pieces)
+    check_prompt(prompt, model.experiment)
+    request = Request(prompt, model.experiment.sampling.count, seed)
+    return draw_requests(model, [request], out=out, world=world)
 
-        def draw_batch(batch: int) -> list[tuple[list[int], int]]:
-            calls = torch.zeros(sizes[batch], dtype=torch.int64, device=model.device)
-            tokens = model.draw(
-                sizes[batch],
+
+def draw_requests(
+    model: LanguageModel,
+    requests: Sequence[Request],
+    *,
+    out: Path | None = None,
+    world: World | None = None,
+) -> list[dict[str, Any]]:
+    """Draw the texts of all requests, in order; return the content of each JSON line, on every rank.
+
+    A text depends on its own request only: each batch of a request has a generator of its own, also
+    where several requests share a batch. So a request gives the texts of `draw_samples` with its
+    prompt, count and seed. (The network's arithmetic may differ in its last digits between sizes of
+    batches; a draw at the border of two tokens could then differ.)
+
+    out: as in `draw_samples`. Raises DataError for a sampler or a prompt that the model does not
+    support.
+    """
+    settings = [recorded_settings(model, request.prompt) for request in requests]
+    identity = samples.KIND.identity(model.experiment)
+    batches = plan_batches(requests, model.experiment)
+    total = sum(request.count for request in requests)
+    with progress(f"sample {model.name}", total, "text") as bar:
+
+        def draw_batch(number: int) -> list[tuple[list[int], int]]:
+            parts = batches[number]
+            size = sum(part.size for part in parts)
+            first = requests[parts[0].request].prompt
+            length = first.length or model.length
+            steps = sampling_steps(model.experiment, min(length, model.experiment.data.length))
+            calls = torch.zeros(size, dtype=torch.int64, device=model.device)
+            tokens = draw_windows(
+                model,
+                size,
                 length,
-                model.drawing(steps),
-                clamp=clamp,
-                generator=model.generator(seed, "sample", batch),
+                clamp=joint_clamp(requests, parts, length),
+                generator=joint_generator(model, requests, parts),
                 on_step=lambda step, x: bar.note(step=f"{step + 1}/{steps}"),
                 calls=calls,
             )
             return list(zip(tokens.tolist(), calls.tolist(), strict=True))
 
-        batches = run_resumable(
-            len(sizes),
+        finished = run_resumable(
+            len(batches),
             draw_batch,
             folder=None if out is None else partial_folder(out),
             identity={
                 **identity,
-                **recorded,
-                "seed": seed,
+                "requests": [
+                    [recorded, request.count, request.seed]
+                    for recorded, request in zip(settings, requests, strict=True)
+                ],
                 "checkpoint": model.checkpoint_sha256,
             },
             world=world or World(model.device),
-            on_done=lambda batch: bar.update(sizes[batch]),
+            on_done=lambda number: bar.update(sum(part.size for part in batches[number])),
         )
-    seconds = sum(batch.seconds for batch in batches)
-    provenance = model.provenance(identity, seed, seconds).model_dump(exclude_none=True)
-    drawn = [text for batch in batches for text in batch.values]
-    return [
-        {
-            "index": index,
-            "text": tokenizer.decode(tokens),
-            "tokens": tokens,
-            "network_calls": calls,
-            "prefix_tokens": len(prompt.prefix),
-            "suffix_tokens": len(prompt.suffix),
-            "settings": recorded,
-            "seed": seed,
-            "provenance": provenance,
-        }
-        for index, (tokens, calls) in enumerate(drawn)
-    ]
+    drawn: dict[tuple[int, int], list[Any]] = {}
+    for parts, batch in zip(batches, finished, strict=True):
+        values = iter(batch.values)
+        for part in parts:
+            drawn[part.request, part.batch] = list(itertools.islice(values, part.size))
+    seconds = sum(batch.seconds for batch in finished)
+    lines = []
+    for request_index, batch_index in sorted(drawn):
+        request = requests[request_index]
+        provenance = model.provenance(identity, request.seed, seconds)
+        for tokens, calls in drawn[request_index, batch_index]:
+            lines.append(
+                {
+                    "index": len(lines),
+                    "text": model.tokenizer.decode(tokens),
+                    "tokens": tokens,
+                    "network_calls": calls,
+                    "prefix_tokens": len(request.prompt.prefix),
+                    "suffix_tokens": len(request.prompt.suffix),
+                    "settings": settings[request_index],
+                    "seed": request.seed,
+                    "provenance": provenance.model_dump(exclude_none=True),
+                }
+            )
+    return lines
+
+
+def recorded_settings(model: LanguageModel, prompt: Prompt) -> dict[str, Any]:
+    """The settings and the prompt of a text, as its line records them.
+
+    window, overlap: of a text that is longer than the model.
+    """
+    sampling, tokenizer = model.experiment.sampling, model.tokenizer
+    length, window = prompt.length or model.length, model.experiment.data.length
+    windows = {"window": window, "overlap": window_overlap(model.experiment)}
+    return {
+        "sampler": sampling.sampler,
+        "steps": sampling_steps(model.experiment, length),
+        "denoise": sampling.denoise,
+        "precision": sampling.precision,
+        "top_p": sampling.top_p,
+        **sampling.options(),
+        "length": length,
+        **(windows if length > window else {}),
+        "checkpoint_step": model.step,
+        "prefix": tokenizer.decode(prompt.prefix),
+        "suffix": tokenizer.decode(prompt.suffix),
+        "pieces": {str(at): tokenizer.decode(part) for at, part in prompt.parts.items()},
+    }
 
 
 def mean_calls(texts: Sequence[Mapping[str, Any]]) -> float:
@@ -151,7 +205,12 @@ def mean_calls(texts: Sequence[Mapping[str, Any]]) -> float:
     return sum(text["network_calls"] for text in texts) / len(texts)
 
 
-def write_samples(texts: list[dict[str, Any]], path: Path) -> None:
+def as_lines(texts: Sequence[Mapping[str, Any]]) -> str:
+    """Samples as JSON lines."""
+    return "".join(json.dumps(text, ensure_ascii=False) + "\n" for text in texts)
+
+
+def write_samples(texts: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Write samples, one JSON a line, and remove the batches that were kept beside the file."""
-    write_text(path, "".join(json.dumps(text, ensure_ascii=False) + "\n" for text in texts))
+    write_text(path, as_lines(texts))
     remove_partial(path)

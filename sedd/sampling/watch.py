@@ -9,6 +9,7 @@ from rich.live import Live
 from rich.text import Text
 
 from sedd.results.trace import LIGHT, Palette
+from sedd.runtime.printable import printable
 
 MASK = "▁"
 FRAME_SECONDS = 0.04  # slow enough to see the steps of a small model
@@ -51,8 +52,8 @@ class Watch(Live):
             if token is None:
                 text.append(MASK, style="dim not bold")
             elif step == 0:
-                text.append(token, style="not bold")
+                text.append(printable(token), style="not bold")
             else:
                 color = LIGHT[self._palette.band(step)]
-                text.append(token, style=f"not bold #000000 on {color}")
+                text.append(printable(token), style=f"not bold #000000 on {color}")
         return text

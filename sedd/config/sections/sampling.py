@@ -36,7 +36,11 @@ class Sampling(ConfigModel):
     """nucleus sampling: total probability of the most likely tokens, from which a mask (absorb) or
     the next token (autoregressive) is drawn; null: all tokens"""
     length: Count | None = None
-    """tokens per sample; null: data.length"""
+    """tokens per sample; null: data.length; a longer text is drawn in windows of data.length tokens,
+    each of which continues the one before it"""
+    overlap: Count | None = None
+    """tokens that a window keeps from the window before it, if sampling.length is above
+    data.length; null: a quarter of data.length"""
     temperature: Annotated[float, Field(ge=0)] = 1.0
     """divisor of the logits of a new token; 0 takes the likeliest token, in the orders by confidence
     and entropy_bound only"""
@@ -73,6 +77,7 @@ class Sampling(ConfigModel):
 
 COMMON = (
     *("sampler", "steps", "count", "batch_size", "denoise", "precision", "top_p", "length"),
+    "overlap",
 )  # keys that do not depend on the sampler
 OPTIONS = tuple(key for key in Sampling.model_fields if key not in COMMON)
 
@@ -151,10 +156,22 @@ def _temperature_fits(temperature: float, sampler: str) -> str | None:
     return f"must be above 0 with sampling.sampler {sampler}; 0 is for {greedy}"
 
 
+def _overlap_fits(overlap: int | None, length: int | None, window: int) -> str | None:
+    if overlap is None:
+        return None
+    if length is None or length <= window:
+        return (
+            f"has no effect unless sampling.length is above data.length {window}; leave it out; "
+            f"got {overlap}"
+        )
+    return None if overlap < window else f"must be below data.length {window}; got {overlap}"
+
+
 RULES = (
     Rule(("sampling.sampler", "graph.type", "sampling.denoise"), _fits_graph),
     Rule(("sampling.sampler", "objective.type"), _fits_objective),
     *map(_sharpens, ("top_p", *SHARPENING)),
+    Rule(("sampling.overlap", "sampling.length", "data.length"), _overlap_fits),
     *map(_is_read, OPTIONS),
     Rule(("sampling.temperature", "sampling.sampler"), _temperature_fits),
     *REMASK_RULES,
