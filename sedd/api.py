@@ -19,7 +19,8 @@ from sedd.diffusion import Graph, Noise
 from sedd.errors import DataError
 from sedd.objective import Diffusion
 from sedd.runtime.seeds import generator
-from sedd.sampling.draw import draw_samples, with_sampling
+from sedd.sampling.draw import draw_requests, draw_samples, with_sampling
+from sedd.sampling.prompt_file import to_requests
 
 
 class Model:
@@ -79,6 +80,7 @@ class Model:
         suffix: str = "",
         parts: Mapping[int, str] | None = None,
         *,
+        prompts: Sequence[str | Mapping[str, Any]] | None = None,
         count: int = 1,
         steps: int | None = None,
         sampler: str | None = None,
@@ -92,6 +94,11 @@ class Model:
 
         prefix, suffix: text that every sample begins and ends with.
         parts: texts inside every sample, by the position (in tokens) of their first token.
+        prompts: instead of these, many prompts: `count` texts of the first, of the second, and so
+            on. A string is a prefix; a mapping has the keys of a line of `sedd sample --prompts`:
+            prefix, suffix, template ("The [20] of France"), count, seed.
+        length: tokens of a text. Above the model's own length, the text is drawn in windows;
+            overlap=... tokens are shared by neighbors.
         options: of the sampler, keys of the section `sampling`: temperature=0.8, for example.
         All other parameters: None: as in the experiment's settings.
         Raises ConfigError for settings that contradict each other or the model; DataError if the
@@ -108,13 +115,15 @@ class Model:
             length=length,
             **options,
         )
-        texts = draw_samples(
-            replace(self.language_model, experiment=experiment),
-            prefix=prefix,
-            suffix=suffix,
-            pieces=parts,
-            seed=experiment.seed if seed is None else seed,
-        )
+        model = replace(self.language_model, experiment=experiment)
+        seed = experiment.seed if seed is None else seed
+        if prompts is None:
+            texts = draw_samples(model, prefix=prefix, suffix=suffix, pieces=parts, seed=seed)
+        elif prefix or suffix or parts:
+            raise TypeError("prompts have the given text: leave out prefix, suffix and parts")
+        else:
+            requests = to_requests(prompts, experiment, self.tokenizer, count, seed)
+            texts = draw_requests(model, requests)
         return [text["text"] for text in texts]
 
     def nll(

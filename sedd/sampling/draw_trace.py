@@ -48,7 +48,8 @@ def draw_trace(
     or if the model is not a diffusion.
     """
     check_traceable(model.experiment)
-    assert isinstance(model, NetworkModel) and isinstance(model.objective, Diffusion)
+    assert isinstance(model, NetworkModel)
+    assert isinstance(model.objective, Diffusion)
     graph, steps = model.objective.graph, sampling_steps(model.experiment)
     prompt = Prompt.encode(model.tokenizer, prefix, suffix, pieces)
     shape = (1, model.length)
