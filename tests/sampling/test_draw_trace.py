@@ -51,6 +51,20 @@ def test_a_text_goes_from_noise_to_letters_and_what_is_given_stays(run):
     assert trace.settled()[:4] == [0] * 4
 
 
+def test_text_in_the_middle_stays_and_is_recorded_as_given(run):
+    said = command(
+        Path(), "sedd", "sample", "drawn", "--trace", "--watch", "--steps", "6",
+        "--at", "10=abc", "--at", "20=de",
+    ).stdout  # fmt: skip
+    trace = read_trace(stem_of(run).with_suffix(".json"))
+    assert trace.about.parts == [(10, 3), (20, 2)]
+    for state in trace.states():
+        pieces = [trace.pieces[piece] for piece in state]
+        assert (pieces[10:13], pieces[20:22]) == (list("abc"), list("de"))
+    assert [at for at, given in enumerate(trace.given()) if given] == [10, 11, 12, 20, 21]
+    assert "abc" in said
+
+
 def test_under_an_absorbing_graph_nothing_changes_twice(run):
     if run.objective.graph.mask is None:
         pytest.skip("a uniform graph changes tokens again")
