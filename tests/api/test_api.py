@@ -109,7 +109,7 @@ def test_the_likelihood_of_a_causal_model_follows_its_law():
         assert nats == pytest.approx(-sum(LAW[token] for token in tokens), rel=1e-5, abs=1e-9)
     texts = model.sample("the ", count=2, seed=1)
     assert all(text.startswith("the ") for text in texts)
-    with pytest.raises(DataError, match="only a prefix can be given"):
+    with pytest.raises(DataError, match="it takes a prefix"):
         model.sample(suffix="end")
 
 
