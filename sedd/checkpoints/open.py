@@ -115,6 +115,18 @@ def require_model(subject: AnyExperiment, step: int | None) -> None:
         checkpoint_path(source, None)
 
 
+def tokenizer_of(subject: AnyExperiment) -> Tokenizer:
+    """The tokenizer of an experiment, without opening its model."""
+    tokenizer = subject.data.tokenizer
+    if isinstance(subject, Pretrained):
+        name = subject.pretrained
+        # a path with unusual letters is no tokenizer's name: its settings have another one
+        if tokenizer == own_tokenizer(name) != Path(name).as_posix():
+            folder = model_folder(recognize_weights(name), None)
+            return folder_tokenizer(folder, name) or load_tokenizer(tokenizer)
+    return load_tokenizer(tokenizer)
+
+
 def runs_of(experiment: Experiment) -> list[Path]:
     """Folders that may hold the checkpoints of an experiment: its own, and that of its base."""
     return [run_dir(name) for name in (experiment.name, experiment.base) if name]
@@ -173,10 +185,7 @@ def published_model(subject: Pretrained, folder: Path, device: torch.device) -> 
 
     Raises CheckpointError if it does not fit the tokenizer and the length of the settings.
     """
-    name, tokenizer = subject.pretrained, subject.data.tokenizer
-    # a path with unusual letters is no tokenizer's name: its settings have another one
-    is_unusual = tokenizer == own_tokenizer(name) != Path(name).as_posix()
-    words = (folder_tokenizer(folder, name) if is_unusual else None) or load_tokenizer(tokenizer)
+    name, words = subject.pretrained, tokenizer_of(subject)
     if is_official(folder):
         official = load_official(folder, device)
         check_vocabulary(name, official.objective.vocab_size, words)

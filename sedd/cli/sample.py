@@ -139,8 +139,8 @@ def sample(
               sedd sample tiny_absorb --count 10000 --batch-size 64 --out texts.jsonl
               sedd sample tiny_absorb --length 512 --overlap 32
     """
+    from sedd.checkpoints.open import tokenizer_of
     from sedd.config import sampling_steps
-    from sedd.data.tokenizers import load_tokenizer
     from sedd.evaluate import (
         as_lines,
         draw_requests,
@@ -188,7 +188,7 @@ def sample(
     sampling = experiment.sampling
     seed = experiment.seed if seed is None else seed
     # everything about the prompts is checked before the model is loaded
-    tokenizer = load_tokenizer(experiment.data.tokenizer)
+    tokenizer = tokenizer_of(experiment)
     if prompts:
         requests = read_requests(prompts, experiment, tokenizer, count or 1, seed)
     else:

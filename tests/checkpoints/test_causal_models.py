@@ -135,7 +135,7 @@ def test_a_nucleus_keeps_the_likeliest_tokens(known):
 
 
 def test_what_does_not_fit_is_told(known):
-    with pytest.raises(DataError, match="only a prefix can be given"):
+    with pytest.raises(DataError, match="it takes a prefix"):
         draw(opened(), count=1, suffix="end", seed=1)
     with pytest.raises(DataError, match="must be ancestral"):
         draw(opened(), count=1, sampler="analytic", seed=1)
