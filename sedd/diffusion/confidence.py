@@ -3,7 +3,8 @@
 Not samplers of the model's law. With an exact network:
 
 - One position per step (`steps` at least the number of masks) at temperature 1 is exact: the next
-  position depends on visible tokens only, and its token is drawn from its conditional law.
+  position depends on visible tokens only, and its token is drawn from its conditional law. Texts
+  with clamped tokens then have the law given these tokens.
 - Several positions per step are not: their tokens are drawn independently. The error vanishes only
   where these positions are independent given the visible tokens.
 - A temperature other than 1, top-k or top-p is not, with any number of steps.
@@ -156,6 +157,8 @@ def fill_in_order(
         keys, order = keys.sort(dim=1, stable=True)
         first = places < how_many(keys, index)[:, None]
         fill = torch.zeros_like(first).scatter(1, order, first).view(-1)[rows].nonzero()[:, 0]
+        # scores of these positions once more: 1 / steps of all masks, so that top-k and top-p need
+        # no table of all
         texts = incomplete[rows[fill] // x.shape[1]]
         drawn = output if share else output[fill]
         tokens = draw_tokens(tables, drawn, texts, sharpening, precision, generator)
