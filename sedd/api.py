@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import torch
 
@@ -17,6 +16,8 @@ from sedd.config import Experiment, Pretrained, with_changes
 from sedd.data.tokenizers import Tokenizer
 from sedd.diffusion import Graph, Noise
 from sedd.errors import DataError
+from sedd.evaluate.conditional import encode_pair, misfit
+from sedd.evaluate.passages import Nats, Passage, length_batches, passage_nats
 from sedd.objective import Diffusion
 from sedd.runtime.seeds import generator
 from sedd.sampling.draw import draw_requests, draw_samples, with_sampling
@@ -147,12 +148,7 @@ class Model:
         """
         if isinstance(texts, str):
             raise TypeError("texts must be a list of strings, not a string")
-        model = self.language_model
-        if num_draws is not None and not self.is_exact:
-            model = replace(
-                model,
-                experiment=with_changes(model.experiment, {"evaluation.num_draws": num_draws}),
-            )
+        model = self._with_draws(num_draws)
         seed = model.experiment.seed if seed is None else seed
         token_ids = self.tokenizer.encode_batch(texts)
         for index, tokens in enumerate(token_ids):
@@ -162,29 +158,79 @@ class Model:
                     "the model with a larger length=..."
                 )
         nats = [0.0] * len(texts)
-        for batch in self._batches(token_ids):
+        # a bound's random draws would depend on the other texts of a batch
+        size = model.experiment.evaluation.batch_size if self.is_exact else 1
+        for batch in length_batches([len(tokens) for tokens in token_ids], size):
             x0 = torch.tensor([token_ids[index] for index in batch])
             values = model.negative_log_likelihood(x0, generator(seed, "nll", batch[0]))
             for index, value in zip(batch, values.tolist(), strict=True):
                 nats[index] = value
         return nats
 
-    def _batches(self, token_ids: Sequence[Sequence[int]]) -> Iterator[list[int]]:
-        """Indices of texts that are scored together: of one length, or a single text for a bound.
+    @overload
+    def score(
+        self,
+        context: str,
+        continuation: str,
+        *,
+        num_draws: int | None = None,
+        seed: int | None = None,
+    ) -> Nats: ...
 
-        A bound's random draws would depend on the other texts of a batch, and the draws of one text
-        fill a batch by themselves.
+    @overload
+    def score(
+        self,
+        context: str | Sequence[str],
+        continuation: Sequence[str],
+        *,
+        num_draws: int | None = None,
+        seed: int | None = None,
+    ) -> list[Nats]: ...
+
+    def score(
+        self,
+        context: str | Sequence[str],
+        continuation: str | Sequence[str],
+        *,
+        num_draws: int | None = None,
+        seed: int | None = None,
+    ) -> Nats | list[Nats]:
+        """-log p(continuation | context) in nats, with its standard error. As `sedd score`.
+
+        Exact for autoregressive and causal models, with error 0. For an absorbing diffusion an
+        upper bound: the context stays clean, and only the continuation is corrupted.
+
+        context, continuation: two texts; or a list of each, of one length; or one context and a
+            list of continuations, which then have the same random draws. White space at the end of
+            a context belongs to the continuation.
+        num_draws, seed: as for `nll`.
+        Raises DataError for a uniform diffusion, if a context is not empty, and for texts that do
+        not fit the model's length.
         """
-        indices = [index for index, tokens in enumerate(token_ids) if tokens]
-        if not self.is_exact:
-            yield from ([index] for index in indices)
-            return
-        size = self.language_model.experiment.evaluation.batch_size
-        indices.sort(key=lambda index: len(token_ids[index]))
-        for _, group in itertools.groupby(indices, lambda index: len(token_ids[index])):
-            same_length = list(group)
-            for at in range(0, len(same_length), size):
-                yield same_length[at : at + size]
+        continuations = [continuation] if isinstance(continuation, str) else list(continuation)
+        is_shared = isinstance(context, str)
+        contexts = [context] * len(continuations) if is_shared else list(context)
+        if len(contexts) != len(continuations):
+            raise ValueError(f"{len(contexts)} contexts and {len(continuations)} continuations")
+        passages = []
+        for index, pair in enumerate(zip(contexts, continuations, strict=True)):
+            given, tokens = encode_pair(self.tokenizer, *pair)
+            length = self.language_model.experiment.data.length
+            if what := misfit(given, tokens, length, "the continuation"):
+                raise DataError(f"text {index}: {what}")
+            passages.append(Passage([*given, *tokens], len(given), 0 if is_shared else index))
+        model = self._with_draws(num_draws)
+        seed = model.experiment.seed if seed is None else seed
+        nats, _ = passage_nats(model, passages, seed=seed, title=f"score {model.name}")
+        return nats[0] if isinstance(continuation, str) and is_shared else nats
+
+    def _with_draws(self, num_draws: int | None) -> LanguageModel:
+        """The model with another evaluation.num_draws; exact models make no draws."""
+        model = self.language_model
+        if num_draws is None or self.is_exact:
+            return model
+        changed = with_changes(model.experiment, {"evaluation.num_draws": num_draws})
+        return replace(model, experiment=changed)
 
 
 def open_model(

@@ -17,6 +17,7 @@ EXTRAS = {
     "mauve": "mauve",
     "faiss": "mauve",
     "wandb": "wandb",
+    "lm_eval": "lm-eval",
 }
 """Name of the extra by name of the imported module."""
 

@@ -182,7 +182,12 @@ def test_without_the_extras_models_open_and_verbs_name_the_missing_extra(project
 
 
 def test_each_extra_installs_the_libraries_that_the_message_promises():
-    distributions = {"PIL": "pillow", "mauve": "mauve-text", "faiss": "faiss-cpu"}
+    distributions = {
+        "PIL": "pillow",
+        "mauve": "mauve-text",
+        "faiss": "faiss-cpu",
+        "lm_eval": "lm-eval",
+    }
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     for library, extra in EXTRAS.items():
