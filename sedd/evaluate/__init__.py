@@ -1,4 +1,4 @@
-"""Measurements of a model: perplexity, generative perplexity and MAUVE.
+"""Measurements of a model: perplexity, scores of texts, generative perplexity and MAUVE.
 
 Also the variance of both estimators of the likelihood bound.
 """

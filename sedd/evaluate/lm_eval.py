@@ -5,12 +5,15 @@
 registers the model `sedd` and runs the harness's own command. In Python, give a `SeddModel` to
 `lm_eval.simple_evaluate`. Multiple-choice tasks run, and so do tasks of a rolling likelihood. For a
 diffusion the log likelihoods are lower bounds, from `num_draws` random times each; a uniform
-diffusion has none given a context.
+diffusion has none given a context. Whether a continuation is the greedy one is not measured: tasks
+that ask it of a single continuation are refused; of choices, the metric `exact_match` asks it and
+must not be used.
 """
 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NoReturn
@@ -25,21 +28,6 @@ from sedd.evaluate.own_text import blocks
 from sedd.evaluate.passages import Nats, Passage, passage_nats
 
 log = logging.getLogger(__name__)
-
-
-class NotMeasured:
-    """Stands for whether a continuation is greedy. Raises where a task needs it."""
-
-    def __bool__(self) -> NoReturn:
-        raise NotImplementedError(
-            "this task asks whether a continuation is what greedy decoding gives, which is not "
-            "measured: a diffusion has no greedy order. Multiple-choice tasks do not need it"
-        )
-
-    __int__ = __bool__
-
-    def __repr__(self) -> str:
-        return "not measured"
 
 
 @register_model("sedd")
@@ -75,11 +63,13 @@ class SeddModel(LM):
         self.model = model
         self.seed = model.experiment.seed if seed is None else seed
 
-    def loglikelihood(self, requests: Sequence[Any]) -> list[tuple[float, NotMeasured]]:
-        """(log p(continuation | context), not measured) of each request.
+    def loglikelihood(self, requests: Sequence[Any]) -> list[tuple[float, bool]]:
+        """(log p(continuation | context), False) of each request.
 
         A context that does not fit loses its first tokens, as the harness does with its own models.
+        Raises NotImplementedError for a task without choices.
         """
+        refuse_greedy(requests)
         length, passages, num_cut = self.model.experiment.data.length, [], 0
         for index, request in enumerate(requests):
             given, tokens = encode_pair(self.model.tokenizer, *request.args)
@@ -91,7 +81,7 @@ class SeddModel(LM):
                 "%d of %d contexts are cut on the left to the model's %d tokens",
                 *(num_cut, len(requests), length),
             )
-        scores = [(-one.nats, NotMeasured()) for one in self._nats(passages)]
+        scores = [(-one.nats, False) for one in self._nats(passages)]
         for request, score in zip(requests, scores, strict=True):
             self.cache_hook.add_partial("loglikelihood", request.args, score)
         return scores
@@ -128,6 +118,19 @@ class SeddModel(LM):
     def _nats(self, passages: Sequence[Passage]) -> list[Nats]:
         title = f"lm_eval {self.model.name}"
         return passage_nats(self.model, passages, seed=self.seed, title=title, unit="request")[0]
+
+
+def refuse_greedy(requests: Sequence[Any]) -> None:
+    """Raise NotImplementedError for tasks with a single request per document.
+
+    Their accuracy is the share of continuations that greedy decoding gives.
+    """
+    counts = Counter((request.task_name, request.doc_id) for request in requests)
+    if tasks := sorted({f"{task}" for (task, _), count in counts.items() if count == 1}):
+        raise NotImplementedError(
+            f"{', '.join(tasks)}: asks whether a continuation is what greedy decoding gives, which "
+            "is not measured: a diffusion has no greedy order. Choose multiple-choice tasks"
+        )
 
 
 if __name__ == "__main__":

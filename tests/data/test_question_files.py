@@ -27,7 +27,7 @@ def test_a_line_is_a_continuation_or_a_choice(tmp_path: Path):
 @pytest.mark.parametrize(
     ("entry", "problem"),
     [
-        ({}, "no key 'context', which must be a text; its keys: none"),
+        ({"continuation": "b"}, "no key 'context', which must be a text; its keys: 'continuation'"),
         ({"context": 3, "continuation": "a"}, "'context' must be a text, got 3"),
         ({"context": "a"}, "needs 'continuation', or 'choices' and 'label'"),
         ({"context": "a", "continuation": ""}, "'continuation' must be a text that is not empty"),

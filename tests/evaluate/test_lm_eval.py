@@ -92,7 +92,7 @@ def test_a_multiple_choice_task_has_the_accuracy_of_sedd_score(task, name):
 
 
 def requests(*args: tuple[Any, ...]) -> list[SimpleNamespace]:
-    return [SimpleNamespace(args=one) for one in args]
+    return [SimpleNamespace(args=one, task_name="t", doc_id=0) for one in args]
 
 
 @pytest.mark.usefixtures("project")
@@ -102,13 +102,13 @@ def test_a_long_context_loses_its_first_tokens(caplog):
         SeddModel("smoke_autoregressive", device="cpu"),
         sedd.open_model("smoke_autoregressive", device="cpu"),
     )
-    (score, greedy), (short, _) = adapter.loglikelihood(
+    (score, _), (short, _) = adapter.loglikelihood(
         requests(("x" * 20 + "a" * 30, "bc"), ("a" * 30, "bc"))
     )
     assert score == short == pytest.approx(-model.score("a" * 30, "bc").nats)
     assert "1 of 2 contexts are cut on the left to the model's 32 tokens" in caplog.text
-    with pytest.raises(NotImplementedError, match="greedy"):
-        int(greedy)
+    with pytest.raises(NotImplementedError, match="t: asks whether a continuation is what greedy"):
+        adapter.loglikelihood(requests(("a", "b")))
 
 
 @pytest.mark.usefixtures("project")
