@@ -181,7 +181,7 @@ class Model:
     def score(
         self,
         context: str | Sequence[str],
-        continuation: Sequence[str],
+        continuation: list[str] | tuple[str, ...],
         *,
         num_draws: int | None = None,
         seed: int | None = None,
@@ -190,7 +190,7 @@ class Model:
     def score(
         self,
         context: str | Sequence[str],
-        continuation: str | Sequence[str],
+        continuation: str | list[str] | tuple[str, ...],
         *,
         num_draws: int | None = None,
         seed: int | None = None,

@@ -126,11 +126,11 @@ def test_a_rolling_likelihood_gives_the_last_window_its_context():
 
 def test_the_command_of_the_harness_knows_the_model(task):
     untrained_run("smoke_absorb")
-    words = ["--model", "sedd", "--model_args", "name=smoke_absorb,num_draws=4,device=cpu"]
+    words = ["--model", "sedd", "--model_args", "name=smoke_absorb,num_draws=4"]
     result = subprocess.run(
         [
             *(sys.executable, "-m", "sedd.evaluate.lm_eval", "run", *words),
-            *("--tasks", "letters", "--include_path", str(task)),
+            *("--tasks", "letters", "--include_path", str(task), "--device", "cpu"),
         ],
         capture_output=True,
         text=True,
