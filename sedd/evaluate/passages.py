@@ -132,7 +132,7 @@ def _estimated(model: LanguageModel, passage: Passage, repeats: int, seed: int) 
     x0, given = _tensors([passage] * repeats)
     values = torch.cat(
         [
-            model.negative_log_likelihood(rows, draws, None if mask is None else mask)
+            model.negative_log_likelihood(rows, draws, mask)
             for rows, mask in _split(x0, given, model.experiment.evaluation.batch_size)
         ]
     )
