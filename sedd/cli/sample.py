@@ -99,7 +99,8 @@ def sample(
     """Draw texts from a model.
 
     Samples freely, or around given text: a prefix, a suffix, and text in the middle (--at). An
-    autoregressive model accepts only a prefix.
+    autoregressive model accepts only a prefix. On the uniform graph, only the sampler gibbs draws
+    from the law of a text given the prompt, as steps grow.
 
     Prints the texts. --out F writes one JSON object per line instead: text, tokens, settings, seed.
     Finished batches are kept beside F until it is complete, so the same command resumes after a

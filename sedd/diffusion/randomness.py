@@ -125,3 +125,12 @@ def _draw(
     if isinstance(generator, GroupedGenerator):
         return generator.draw(draw, shape, dim)
     return draw(shape, generator)
+
+
+def poisson(means: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Poisson counts with the given means (n,), int64."""
+    if isinstance(generator, GroupedGenerator):
+        groups = zip(means.split(list(generator.sizes)), generator.generators, strict=True)
+        return torch.cat([poisson(part, one) for part, one in groups])
+    draw_device = generator.device if generator is not None else means.device
+    return torch.poisson(means.to(draw_device), generator).to(means.device, torch.int64)

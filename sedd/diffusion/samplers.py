@@ -25,6 +25,8 @@ from sedd.diffusion.sharpening import UNCHANGED, Sharpening
 
 Sampler = Literal["euler", "analytic"]
 StepCallback = Callable[[int, Tensor], None]
+# (states (B, L), flat positions (n,) that may change, sigma (1,) of the states): changes the states
+Corrector = Callable[[Tensor, Tensor, Tensor], None]
 
 
 def sample(
@@ -46,13 +48,15 @@ def sample(
     device: torch.device | str = "cpu",
     on_step: StepCallback | None = None,
     calls: Tensor | None = None,
+    corrector: Corrector | None = None,
     fused: bool = True,
 ) -> Tensor:
     """Draw states of `shape` (B, L) in `steps` reverse steps.
 
     denoise: end with a step from time `eps` to 0, which leaves no mask.
     clamp: (tokens, mask), each (L,) or (B, L): positions where the mask is true hold these tokens
-        throughout (a prefix, a suffix, or any other choice).
+        throughout (a prefix, a suffix, or any other choice). Without a mask state, the network
+        takes them for noisy: see `gibbs`.
     temperature, top_k, top_p: sharpen the law of the token that replaces a mask, see `Sharpening`;
         absorbing graph only. When a mask is replaced stays as it was.
     precision: "float64" draws exactly; "float32" draws as the paper's runs did, and loses rare
@@ -60,6 +64,7 @@ def sample(
     on_step: called with the index of the step (from 0) and the states, which the next step
         overwrites.
     calls: (B,) int64, increased by the network calls that each text takes; see `network_calls`.
+    corrector: called after each reverse step, see `Corrector`.
     fused: False, or a graph without fast parts: run on the definitions, with a table of
         probabilities (B, L, V) at every step. The distribution of the samples is the same.
 
@@ -85,6 +90,8 @@ def sample(
                 break
             count_calls_(calls, model, x, rows)
             reverse.move_(x, rows, kind, levels[index : index + 1], step)
+            if corrector is not None and kind != "denoise":
+                corrector(x, free, levels[index + 1 : index + 2])
             if on_step is not None:
                 on_step(index, x)
     return x

@@ -121,6 +121,22 @@ SAMPLERS = Registry(
             needs_mask=True,
             has_denoising_step=True,
         ),
+        "trapezoidal": SamplerInfo(
+            description="theta-trapezoidal steps of second order, two network calls each",
+            implementation="sedd.diffusion.trapezoidal:sample_trapezoidal",
+            options=("theta", *SHARPENING),
+            has_denoising_step=True,
+            grouped_draws=True,
+        ),
+        "gibbs": SamplerInfo(
+            description="analytic steps, each followed by corrector calls that redraw tokens given "
+            "the rest; needs graph.type uniform",
+            implementation="sedd.diffusion.gibbs:sample_gibbs",
+            refuses_mask=True,
+            options=("corrector_calls", "corrector_positions"),
+            has_denoising_step=True,
+            grouped_draws=True,
+        ),
         "ancestral": SamplerInfo(
             description="one token per step from left to right, for autoregressive models",
             implementation="sedd.diffusion.causal:sample_causal",

@@ -196,7 +196,8 @@ def test_an_unknown_sampler_is_refused_with_the_names_and_a_guess() -> None:
         (
             "smoke_uniform",
             {"sampler": "first_hitting"},
-            "must be analytic or euler with graph.type uniform: first_hitting fills masks",
+            "must be analytic, euler, trapezoidal or gibbs with graph.type uniform: first_hitting "
+            "fills masks",
         ),
         (
             "smoke_uniform",

@@ -76,7 +76,7 @@ def test_nothing_left_to_draw_is_told(run):
 
 def test_first_hitting_fills_one_token_a_step(run):
     if run.objective.graph.mask is None:
-        with pytest.raises(ConfigError, match=r"must be analytic or euler with graph\.type uni"):
+        with pytest.raises(ConfigError, match=r"trapezoidal or gibbs with graph\.type uni"):
             draw(run, sampler="first_hitting", steps=None)
         return
     texts = draw(run, sampler="first_hitting", steps=None, prefix="the old ")

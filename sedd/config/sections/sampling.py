@@ -52,6 +52,13 @@ class Sampling(ConfigModel):
     without the largest; 0: one token per step"""
     remask: Remask = DEFAULT_REMASK
     """how often the sampler remask masks tokens again"""
+    theta: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """trapezoidal: share of a step before its second network call"""
+    corrector_calls: Count = 1
+    """gibbs: network calls after each step, to correct the errors of the steps"""
+    corrector_positions: Count = 1
+    """gibbs: tokens of a text that a corrector call redraws; 1 is exact, more treat these tokens as
+    independent given the others"""
 
     def options(self) -> dict[str, Any]:
         """The options that the sampler reads, as plain values."""

@@ -43,8 +43,41 @@ def jump_(
     cdf = RowCdf(table)
     total = exits.scale * cdf.totals
     stay = 1 - total if exits.stay is None else exits.stay
+    total_weight = total + stay.clamp(min=0)
+    _redraw_(flat, rows, table, cdf, total, total_weight, generator, sharpening, drawn)
+
+
+def leap_(
+    flat: Tensor,
+    rows: Tensor,
+    table: Tensor,
+    exits: ExitWeights,
+    generator: torch.Generator | None,
+    sharpening: Sharpening = UNCHANGED,
+) -> None:
+    """Jumps at constant rates, at most one a row. The weights of leaving are rates times duration.
+
+    With a sum E of these weights a row jumps with probability 1 - e^-E. Arguments as in `jump_`.
+    """
+    cdf = RowCdf(table)
+    leave = -torch.expm1(-exits.scale * cdf.totals)
+    _redraw_(flat, rows, table, cdf, leave, torch.ones_like(leave), generator, sharpening)
+
+
+def _redraw_(
+    flat: Tensor,
+    rows: Tensor,
+    table: Tensor,
+    cdf: RowCdf,
+    leave: Tensor,
+    total: Tensor,
+    generator: torch.Generator | None,
+    sharpening: Sharpening,
+    drawn: Tensor | None = None,
+) -> None:
+    """A row jumps with probability leave / total, to a state drawn from its table."""
     whether, where = rand((2, rows.shape[0]), generator, flat.device, dim=1)
-    jump = (whether * (total + stay.clamp(min=0)) < total).nonzero()[:, 0]
+    jump = (whether * total < leave).nonzero()[:, 0]
     shared = table.shape[0] == 1
     if sharpening != UNCHANGED:
         cdf = RowCdf(sharpening(table if shared else table[jump]))

@@ -82,19 +82,12 @@ class ScoreTables:
         offset = of_rows(self.model.log_score_offset(sigma))
         return NetworkOutput(features, state, of_rows(sigma), offset)
 
-    def chunks(self, output: NetworkOutput, excess: bool = False) -> Iterator[tuple[slice, Tensor]]:
-        """exp(log_score) of each chunk of rows: (r, V), 1 at the current state.
+    def table(self, output: NetworkOutput, excess: bool = False) -> Tensor:
+        """exp(log_score) of a chunk of rows, at most `chunk_size`: (r, V), 1 at the current state.
 
         excess: exp(log_score) - 1 instead, without losing the digits of a small log_score.
-        The next chunk overwrites the table, and the caller may too.
+        The next call overwrites the table, and the caller may too.
         """
-        size = self.chunk_size(output.x.device)
-        for start in range(0, output.x.shape[0], size):
-            part = slice(start, start + size)
-            yield part, self.table(output[part], excess)
-
-    def table(self, output: NetworkOutput, excess: bool = False) -> Tensor:
-        """The table of one chunk, at most `chunk_size` rows. As in `chunks`."""
         if output.offset is None:
             return output.values.expm1() if excess else output.values.exp()
         assert isinstance(self.model, SplitNetwork)

@@ -67,7 +67,7 @@ def test_a_table_filled_in_parts_holds_the_scores(kind, monkeypatch):
     x, sigma = graph.sample_limit((3, 10), generator()), torch.tensor([0.8])
     with torch.no_grad():
         tables = score_tables.ScoreTables(network, graph)
-        ((_, table),) = tables.chunks(tables.call(x, torch.arange(30), sigma))
+        table = tables.table(tables.call(x, torch.arange(30), sigma))
         assert len(list(score_tables._columns(table))) == 3
         torch.testing.assert_close(table, network(x, sigma).exp().flatten(0, 1), rtol=1e-12, atol=0)
 
