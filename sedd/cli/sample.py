@@ -102,6 +102,9 @@ def sample(
     autoregressive model accepts only a prefix. On the uniform graph, only the sampler gibbs draws
     from the law of a text given the prompt, as steps grow.
 
+    Around given text, with the absorbing graph, first_hitting draws from the model's distribution
+    given this text; analytic, euler and remask approach it with more steps.
+
     Prints the texts. --out F writes one JSON object per line instead: text, tokens, settings, seed.
     Finished batches are kept beside F until it is complete, so the same command resumes after a
     kill. --name writes the changed settings and the samples below results/runs/NAME/.

@@ -2,7 +2,7 @@
 
 Legend and source in `remask_rates`. A step fills masks as the analytic step does, with more
 probability, and masks tokens that were visible before it. The masked positions have the law of the
-forward process at every time, with any network.
+forward process at every time, with any denoiser.
 
 With an exact network, the law of the texts tends to that of the data as the number of steps grows:
 - forward_backward: the error is proportional to 1 / steps, as for the analytic sampler.

@@ -118,6 +118,7 @@ SAMPLERS = Registry(
             "needs graph.type absorb",
             implementation="sedd.diffusion.remask:sample_remask",
             options=("remask", *SHARPENING),
+            grouped_draws=True,
             needs_mask=True,
             has_denoising_step=True,
         ),
