@@ -16,6 +16,7 @@ from torch import Tensor
 
 from sedd.diffusion import Absorb, Denoiser, LogLinear, sample, sample_remask
 from sedd.diffusion.fast.reverse import ReverseStep
+from sedd.diffusion.randomness import GroupedGenerator
 from sedd.diffusion.remask_rates import remask_schedule
 from sedd.diffusion.reverse import PlainReverseStep
 from sedd.model import DiffusionTransformer
@@ -284,3 +285,18 @@ def test_the_confidence_in_a_token_is_its_probability_when_it_was_drawn(path):
     expected = mu[at, x.flatten()[at]]
     torch.testing.assert_close(drawn[at], expected, rtol=1e-6, atol=0)
     assert (drawn[~moved] == -1).all()
+
+
+@pytest.mark.parametrize("settings", SCHEDULES, ids=NAMES)
+def test_groups_of_texts_draw_as_batches_of_their_own(settings):
+    graph = Absorb(5)
+    network = LinearNetwork(graph, 6)
+    together, first, second = (
+        sample_remask(network, graph, LogLinear(), (size, 6), 20, remask=settings, generator=draws)
+        for size, draws in [
+            (5, GroupedGenerator([generator(1), generator(2)], [2, 3])),
+            (2, generator(1)),
+            (3, generator(2)),
+        ]
+    )
+    assert torch.equal(together, torch.cat([first, second]))
