@@ -251,7 +251,8 @@ def open_model(
     - the hub id of a published SEDD, RADD or MDLM model, or of a causal model, such as
       louaaron/sedd-small, JingyangOu/radd-t-dce, kuleshov-group/mdlm-owt or gpt2
     - a folder in the hub's form, such as one that `sedd export` wrote
-    - an experiment folder of the official training code of SEDD or RADD
+    - an experiment folder of the official training code of SEDD or RADD, or a Lightning checkpoint
+      of MDLM's, such as last.ckpt
     - an experiment, as `sedd.config.load_subject` returns it
 
     device: None: the GPU if there is one.

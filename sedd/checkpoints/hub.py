@@ -36,6 +36,8 @@ def weights_file(folder: Path) -> Path:
 
 def weights_sha256(folder: Path) -> str:
     """SHA-256 of a model's weight file or, for several shards, of their names and hashes."""
+    if folder.is_file():
+        return file_sha256(folder)
     patterns = (*PATTERNS, "checkpoints-meta/checkpoint.pth")
     files = sorted(path for pattern in patterns for path in folder.glob(pattern))
     if not files:

@@ -2,7 +2,7 @@
 
 In the hub's form a folder holds `config.json` and `model.safetensors` (older: `pytorch_model.bin`).
 An experiment folder of the official training code of SEDD or RADD holds `.hydra/config.yaml` and
-`checkpoints-meta/checkpoint.pth`.
+`checkpoints-meta/checkpoint.pth`. The training code of MDLM writes Lightning checkpoints, `.ckpt`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
+from torch import Tensor
 
+from sedd.checkpoints.formats.lightning import read_lightning
 from sedd.checkpoints.formats.mdlm_format import MDLMConfig
 from sedd.checkpoints.formats.published import LENGTH, PublishedConfig, PublishedModel
 from sedd.checkpoints.formats.radd_format import RADDConfig
 from sedd.checkpoints.formats.sedd_format import SEDDConfig
 from sedd.checkpoints.formats.tensors import averaged_weights, check_tensors, named_tensors
 from sedd.checkpoints.hub import read_tensors, weights_file
-from sedd.checkpoints.recognize import is_official_experiment
+from sedd.checkpoints.recognize import is_lightning, is_official_experiment
 from sedd.config.yaml.source import Source, read_source
 from sedd.config.yaml.validate import require, validate
 from sedd.errors import CheckpointError, ConfigError, first_line
@@ -49,30 +51,19 @@ def format_of(values: Mapping[str, Any]) -> type[PublishedConfig] | None:
 
 
 def is_official(folder: Path) -> bool:
-    """Whether a model folder holds a published diffusion model, by its configuration."""
-    if is_official_experiment(folder):
+    """Whether a folder holds a published diffusion model, by its configuration; or a Lightning file."""
+    if is_official_experiment(folder) or is_lightning(folder):
         return True
     return format_of(read_source(configuration_file(folder)).values) is not None
 
 
 def load_official(folder: Path, device: torch.device | str) -> PublishedModel:
-    """The model in a folder of either form, in evaluation mode with its averaged weights.
+    """The model in a folder of either form, or in a Lightning file, with its averaged weights.
 
-    Raises CheckpointError with all problems of the configuration, or of the tensors.
+    The network is in evaluation mode. Raises CheckpointError with all problems of the
+    configuration, or of the tensors.
     """
-    path = configuration_file(folder)
-    config = read_configuration(path)
-    if is_official_experiment(folder):
-        weights_path = folder / "checkpoints-meta" / "checkpoint.pth"
-        if not weights_path.is_file():
-            raise CheckpointError(f"{weights_path}: no such file, beside .hydra/config.yaml")
-        content = read_tensors(weights_path)
-        content = content if isinstance(content, Mapping) else {}
-        names = named_tensors(content.get("model", {}), weights_path)
-        tensors = averaged_weights(content.get("ema"), names, config, weights_path)
-    else:
-        weights_path = weights_file(folder)
-        tensors = named_tensors(read_tensors(weights_path), weights_path)
+    config, tensors, weights_path = read_official(folder)
     model = config.with_weights(check_tensors(tensors, config, weights_path))
     # gradients stay enabled: autocast caches its copies only of weights that require them
     model.network.to(device).eval()
@@ -84,7 +75,28 @@ def recorded_reading(folder: Path) -> tuple[str | None, int]:
 
     The tokenizer is None for that of `tokenizer.json` in the folder. Raises CheckpointError.
     """
-    return recorded_tokenizer(folder), read_configuration(configuration_file(folder)).text_length
+    if is_lightning(folder):
+        config, _ = read_lightning(folder)
+    else:
+        config = read_configuration(configuration_file(folder))
+    return recorded_tokenizer(folder), config.text_length
+
+
+def read_official(folder: Path) -> tuple[PublishedConfig, dict[str, Tensor], Path]:
+    """The configuration, the averaged weights, and the file of the weights."""
+    if is_lightning(folder):
+        return *read_lightning(folder), folder
+    config = read_configuration(configuration_file(folder))
+    if not is_official_experiment(folder):
+        path = weights_file(folder)
+        return config, named_tensors(read_tensors(path), path), path
+    path = folder / "checkpoints-meta" / "checkpoint.pth"
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such file, beside .hydra/config.yaml")
+    content = read_tensors(path)
+    content = content if isinstance(content, Mapping) else {}
+    names = named_tensors(content.get("model", {}), path)
+    return config, averaged_weights(content.get("ema"), names, config, path), path
 
 
 def read_configuration(path: Path) -> PublishedConfig:
@@ -94,7 +106,8 @@ def read_configuration(path: Path) -> PublishedConfig:
     if kind is None:
         raise CheckpointError(
             f"{path}: not the configuration of a diffusion model: it has neither model_type mdlm, nor a "
-            "section graph (SEDD), nor the key training.loss_type (RADD)"
+            "section graph (SEDD), nor the key training.loss_type (RADD); a run of MDLM's training code is "
+            "opened by its checkpoint, such as checkpoints/last.ckpt"
         )
     try:
         return require(validate(kind, source), source)

@@ -32,7 +32,8 @@ class Source:
         experiment  a file of config/experiments, or a run with the settings it was made with
         run         a folder with `checkpoints/`
         checkpoint  one file `step_N.pt` of a run
-        folder      a published model: `config.json` and weights, or an official experiment folder
+        folder      a published model: `config.json` and weights, an official experiment folder, or a
+                    Lightning checkpoint
         hub         an id on the hub, or a name that nothing else fits
     name: the experiment's name, or the source as the user gave it.
     path: of the run, the checkpoint or the folder.
@@ -63,13 +64,13 @@ def recognize(source: str | Path) -> Source:
 def recognize_weights(source: str | Path) -> Source:
     """`recognize` without names of experiments and runs: a file, a folder or a hub id."""
     name, path = str(source), Path(source)
-    if path.is_file():
+    if path.is_file() and not is_lightning(path):
         return Source("checkpoint", name, path)
     if is_official_experiment(path):  # comes first: it may hold `checkpoints`, too
         return Source("folder", name, path)
     if (path / "checkpoints").is_dir():
         return Source("run", name, path)
-    if (path / "config.json").is_file():
+    if is_lightning(path) or (path / "config.json").is_file():
         return Source("folder", name, path)
     if isinstance(source, str) and HUB_ID.fullmatch(name):
         return Source("hub", name, path)
@@ -79,6 +80,11 @@ def recognize_weights(source: str | Path) -> Source:
 def is_official_experiment(folder: Path) -> bool:
     """Whether a folder is an experiment of the official training code."""
     return (folder / ".hydra" / "config.yaml").is_file()
+
+
+def is_lightning(path: Path) -> bool:
+    """Whether a path is that of a Lightning checkpoint, by its name."""
+    return path.suffix == ".ckpt" and path.is_file()
 
 
 def checkpoint_path(source: Source, step: int | None) -> Path:

@@ -1,1 +1,1 @@
-"""Files of published diffusion models: SEDD, RADD and MDLM."""
+"""Files of published diffusion models (SEDD, RADD, MDLM), and Lightning checkpoints."""
