@@ -8,7 +8,7 @@ nothing. So no class of the file is imported, and none of its functions is calle
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,7 @@ def read_inert(path: Path) -> Mapping[str, Any]:
     """
     try:
         foreign = get_unsafe_globals_in_checkpoint(path)
-        stand_ins = [
+        stand_ins: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
             (plain_dict if name == "collections.defaultdict" else Inert, name) for name in foreign
         ]
         with safe_globals(stand_ins):
