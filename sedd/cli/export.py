@@ -15,28 +15,59 @@ def export(
         str, typer.Argument(metavar="RUN", help="Name of a run, or its folder results/runs/RUN.")
     ],
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Output folder; must be new or empty.")
-    ],
+        Path | None,
+        typer.Argument(
+            metavar="[DIR]", help="Output folder; must be new or empty. Optional with --push."
+        ),
+    ] = None,
     step: Step = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace an earlier export in DIR.")
+    ] = False,
+    push: Annotated[
+        str | None,
+        typer.Option(
+            "--push",
+            metavar="OWNER/NAME",
+            help="Upload to this repository of the Hugging Face hub; made if there is none.",
+        ),
+    ] = None,
+    private: Annotated[
+        bool, typer.Option("--private", help="With --push: make a new repository private.")
     ] = False,
 ) -> None:
     """Write a checkpoint in the format of the published models.
 
     Reads results/runs/RUN/ and writes DIR/config.json, DIR/model.safetensors (the averaged weights)
-    and DIR/README.md (a model card). The folder can be uploaded to the hub as it is, and
-    sedd.load_model(DIR) loads it.
+    and DIR/README.md (a model card). Score entropy has the form of SEDD, masked diffusion that of
+    RADD (of MDLM with time conditioning). sedd.open_model opens the folder, or its id on the hub.
 
     \b
-    Example: sedd export tiny_absorb results/exports/tiny_absorb
+    Examples:
+      sedd export tiny_absorb results/exports/tiny_absorb
+      sedd export tiny_lambda_dce --push me/tiny_lambda_dce
     """
-    from sedd.checkpoints.export import export as write_export
+    import tempfile
 
-    result = write_export(run, folder, step, force=force)
+    from sedd.checkpoints.export import check_push
+    from sedd.checkpoints.export import export as write_export
+    from sedd.checkpoints.export import push as upload
+    from sedd.errors import CheckpointError
+
+    if push is not None:
+        check_push(push)
+    elif folder is None:
+        raise CheckpointError("give a folder DIR for the export, or --push OWNER/NAME")
+    elif private:
+        raise CheckpointError("--private belongs to --push, and nothing is uploaded without it")
+    with tempfile.TemporaryDirectory() as temporary:
+        target = folder or Path(temporary, "export")
+        result = write_export(run, target, step, force=force, repository=push)
+        commit = None if push is None else upload(target, push, private=private)
     datasets = ", ".join(one.dataset for one in result.evaluations)
     numbers = f"with numbers on {datasets}" if datasets else "without numbers (not measured)"
-    typer.echo(f"{result.folder}: {result.run}, step {result.step}, {numbers}")
+    for place in filter(None, (folder, commit)):
+        typer.echo(f"{place}: {result.run}, step {result.step}, {numbers}")
     if result.stale:
         typer.echo(
             f"left out: {', '.join(result.stale)}, measured on an earlier checkpoint of this step; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -14,23 +15,32 @@ from sedd.model import ExponentialMovingAverage
 from sedd.paths import checkpoint_file
 
 
-def untrained_run(name: str, *, step: int = 7, rename: str | None = None, seed: int = 0) -> Path:
+def untrained_run(
+    name: str,
+    *,
+    step: int = 7,
+    rename: str | None = None,
+    overrides: Sequence[str] = (),
+    seed: int = 0,
+) -> Path:
     """Write a checkpoint of the experiment's run; the weights differ from their average."""
-    experiment = load_experiment(name, rename=rename)
+    experiment = load_experiment(name, overrides, rename=rename)
     size = load_tokenizer(experiment.data.tokenizer).vocab_size
     network = build_model(experiment, size, torch.Generator().manual_seed(seed))
-    weights = torch.Generator().manual_seed(seed + 1)
+    draws = torch.Generator().manual_seed(seed + 1)
     with torch.no_grad():
         for parameter in network.parameters():  # the published initialization has zeros
-            parameter.add_(torch.randn(parameter.shape, generator=weights), alpha=0.1)
+            parameter.add_(torch.randn(parameter.shape, generator=draws), alpha=0.1)
     average = ExponentialMovingAverage(network, experiment.training.ema_decay)
+    weights = network.state_dict()
+    others = {key: weights[key] + 1 for key, _ in network.named_parameters()}
     content = {
         "format": run_checkpoint.FORMAT,
         "step": step,
         "identity": "0" * 64,
         "experiment": experiment.model_dump(mode="json"),
         "vocab_size": size,
-        "model": {key: value + 1 for key, value in network.state_dict().items()},
+        "model": {**weights, **others},
         "ema": average.state_dict(),
     }
     path = checkpoint_file(experiment.name, step)

@@ -9,22 +9,33 @@ from sedd.results.perplexity import PerplexityResult
 from sedd.runtime.markdown import escape_markdown, markdown_table
 from sedd.runtime.provenance import code_version, file_sha256, now
 
-HEAD = """\
----
-library_name: sedd
-tags:
-- discrete-diffusion
-- score-entropy
----
-"""
+METHODS = {
+    "SEDD": "score entropy discrete diffusion ([Lou, Meng and Ermon 2024](https://arxiv.org/abs/2310.16834))",
+    "RADD": "masked diffusion without noise input ([RADD, Ou et al. 2024](https://arxiv.org/abs/2406.03736))",
+    "MDLM": "masked diffusion ([MDLM, Sahoo et al. 2024](https://arxiv.org/abs/2406.07524))",
+}
+OUTPUTS = {
+    "SEDD": "noisy tokens and a noise level to the probability ratios that denoise a text",
+    "RADD": "a text with masks to the probabilities of the masked tokens",
+    "MDLM": "a text with masks and a noise level to the probabilities of the masked tokens",
+}
 
 
-def model_card(trained: TrainedNetwork, evaluations: list[PerplexityResult]) -> str:
-    """README.md of an export. Raises ConfigError without the dataset's file and its licence."""
-    return HEAD + "\n".join(
+def model_card(
+    trained: TrainedNetwork,
+    family: str,
+    evaluations: list[PerplexityResult],
+    repository: str | None = None,
+) -> str:
+    """README.md of an export. Raises ConfigError without the dataset's file and its licence.
+
+    family: SEDD, RADD or MDLM, whose form the export has. repository: its id on the hub.
+    """
+    tags = f"library_name: sedd\ntags:\n- discrete-diffusion\n- {family.lower()}\n"
+    return f"---\n{tags}---\n" + "\n".join(
         [
-            description_section(trained),
-            usage_section(trained),
+            description_section(trained, family),
+            usage_section(trained, family, repository),
             data_section(trained),
             evaluation_section(evaluations),
             "## Training\n\nEvery setting, including defaults:\n",
@@ -36,10 +47,10 @@ def model_card(trained: TrainedNetwork, evaluations: list[PerplexityResult]) -> 
     )
 
 
-def description_section(trained: TrainedNetwork) -> str:
+def description_section(trained: TrainedNetwork, family: str) -> str:
     experiment = trained.experiment
-    assert experiment.graph is not None, "score entropy has a graph"
-    assert experiment.noise is not None, "score entropy has noise"
+    assert experiment.graph is not None, "diffusions have a graph"
+    assert experiment.noise is not None, "diffusions have noise"
     count = sum(weight.numel() for weight in trained.network.parameters())
     description = experiment.description.rstrip(".")
     return f"""\
@@ -47,28 +58,29 @@ def description_section(trained: TrainedNetwork) -> str:
 
 {escape_markdown(description)}.
 
-A language model by score entropy discrete diffusion ([Lou, Meng and Ermon 2024](https://arxiv.org/abs/2310.16834)), with the
-{experiment.graph.type} graph and {experiment.noise.type} noise. A transformer of {count:,} parameters maps noisy tokens and a
-noise level to the probability ratios that denoise a text. These are the averaged weights after {trained.step:,} steps of
-{experiment.training.batch_size} sequences of {experiment.data.length} tokens.
+A language model by {METHODS[family]},
+with the {experiment.graph.type} graph and {experiment.noise.type} noise. A transformer of {count:,} parameters maps
+{OUTPUTS[family]}. These are the averaged weights after
+{trained.step:,} steps of {experiment.training.batch_size} sequences of {experiment.data.length} tokens.
 """
 
 
-def usage_section(trained: TrainedNetwork) -> str:
+def usage_section(trained: TrainedNetwork, family: str, repository: str | None) -> str:
     experiment = trained.experiment
     call = f'sampler="{experiment.sampling.sampler}", steps={sampling_steps(experiment)}'
+    opened = f'"{repository}")' if repository else '"FOLDER")  # this folder, or its hub id'
     return f"""\
 ## Use
 
 ```python
 import sedd
 
-model = sedd.open_model("FOLDER")  # this folder, or its id on the hub
+model = sedd.open_model({opened}
 texts = model.sample({call})
 print(texts[0])
 ```
 
-The names of files, keys and parameters are those of the published checkpoints. The vocabulary is that of the tokenizer
+The names of files, keys and parameters are those of the published {family} checkpoints. The vocabulary is that of the tokenizer
 `{experiment.data.tokenizer}`: {trained.vocab_size:,} tokens. `config.json` has no key for it, so the metadata of
 `model.safetensors` names it.
 """

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from sedd.checkpoints.export.card import model_card
 from sedd.checkpoints.export.folder import check_free, replacing_folder
-from sedd.checkpoints.export.official_config import official_config
+from sedd.checkpoints.export.form import published_form
 from sedd.checkpoints.official import TOKENIZER_KEY
 from sedd.checkpoints.recognize import checkpoint_path, recognize
 from sedd.checkpoints.run_checkpoint import load_trained
@@ -35,11 +35,19 @@ class Exported:
     stale: list[str]
 
 
-def export(run: str, folder: Path, step: int | None = None, *, force: bool = False) -> Exported:
+def export(
+    run: str,
+    folder: Path,
+    step: int | None = None,
+    *,
+    force: bool = False,
+    repository: str | None = None,
+) -> Exported:
     """Write the averaged weights of a run's checkpoint in the form of the published models.
 
     run: its name, its folder, or one of its checkpoints. step: which checkpoint; None: the newest.
     force: replace an earlier export.
+    repository: its id on the hub, if it will be uploaded; the model card then opens it by this id.
     Raises CheckpointError if there is no such checkpoint, if the published form cannot express the
     model, or if `folder` holds anything but an earlier export; ConfigError without the file of the
     dataset, whose licence the card states.
@@ -52,7 +60,7 @@ def export(run: str, folder: Path, step: int | None = None, *, force: bool = Fal
         )
     trained = load_trained(checkpoint_path(source, step))
     name = trained.experiment.name
-    config = official_config(trained)
+    form = published_form(trained)
     results = [
         read_perplexity(name, trained.step, path.stem)
         for path in sorted(evaluation_dir(name, trained.step).glob("*.json"))
@@ -64,12 +72,12 @@ def export(run: str, folder: Path, step: int | None = None, *, force: bool = Fal
         else:
             stale.append(result.dataset)
     with replacing_folder(folder) as target:
-        write_json(target / "config.json", config)
-        write_text(target / "README.md", model_card(trained, evaluations))
+        write_json(target / "config.json", form.config)
+        card = model_card(trained, form.format.family, evaluations, repository)
+        write_text(target / "README.md", card)
         with replacing(target / "model.safetensors") as temporary:
-            weights = trained.network.state_dict().items()
             save_file(
-                {key: value.contiguous() for key, value in weights},
+                {key: value.contiguous() for key, value in form.tensors.items()},
                 temporary,
                 metadata={"format": "pt", TOKENIZER_KEY: trained.experiment.data.tokenizer},
             )

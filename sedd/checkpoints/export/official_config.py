@@ -1,4 +1,4 @@
-"""`config.json` of an export: a published model's configuration, with every official key.
+"""`config.json` of an export in SEDD's form, with every official key.
 
 The official code rebuilds the network from `tokens`, `graph`, `noise` and `model`; the other
 sections record the training. Keys without a counterpart in this project are written too, for
@@ -15,14 +15,13 @@ from sedd.checkpoints.run_checkpoint import TrainedNetwork
 from sedd.config import Experiment
 from sedd.diffusion import Geometric
 from sedd.errors import CheckpointError
-from sedd.registry import DEFAULT_SAMPLER, NOISES, OBJECTIVES, SAMPLERS
+from sedd.registry import DEFAULT_SAMPLER, NOISES, SAMPLERS
 
 
 def official_config(trained: TrainedNetwork) -> dict[str, Any]:
-    """`config.json` of a network. Raises CheckpointError if the form cannot express it."""
+    """SEDD's configuration of a diffusion model's network."""
     experiment = trained.experiment
-    check_expressible(experiment, trained.path)
-    assert experiment.graph is not None, "score entropy has a graph"
+    assert experiment.graph is not None, "diffusions have a graph"
     training, sampling, evaluation = experiment.training, experiment.sampling, experiment.evaluation
     return {
         "ngpus": 1,
@@ -84,21 +83,16 @@ def official_config(trained: TrainedNetwork) -> dict[str, Any]:
 def noise_section(experiment: Experiment) -> dict[str, Any]:
     """The noise schedule, with sigma_min and sigma_max, which log-linear models do not use."""
     noise = experiment.noise
-    assert noise is not None, "score entropy has noise"
+    assert noise is not None, "diffusions have noise"
     published = NOISES[noise.type].published or {}
     stated = {key: getattr(noise, key) for key, constant in published.items() if constant is None}
     return {"type": noise.type, **dataclasses.asdict(Geometric()), **stated}
 
 
-def check_expressible(experiment: Experiment, path: Path) -> None:
-    """Raise CheckpointError if a loader would build another model from the published form."""
-    if not OBJECTIVES[experiment.objective.type].predicts_scores:
-        raise CheckpointError(
-            f"{path}: cannot be exported: the official format has score entropy only, and this model has "
-            f"objective {experiment.objective.type}; share the checkpoint file instead"
-        )
+def check_noise(experiment: Experiment, path: Path) -> None:
+    """Raise CheckpointError if a loader would build another noise schedule from a published form."""
     noise = experiment.noise
-    assert noise is not None, "score entropy has noise"
+    assert noise is not None, "diffusions have noise"
     published = NOISES[noise.type].published
     if published is None:
         raise CheckpointError(
