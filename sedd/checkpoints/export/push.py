@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sedd.checkpoints.hub import first_line
 from sedd.data.hub import is_reachable
-from sedd.errors import CheckpointError
+from sedd.errors import CheckpointError, first_line
 
 LOG_IN = "log in with `hf auth login`, or set HF_TOKEN, with a token that may write"
 
@@ -58,7 +57,7 @@ def push(folder: Path, repository: str, *, private: bool = False) -> str:
         raise CheckpointError(
             f"--push {repository}: the hub refused the upload ({first_line(error)}){advice}"
         ) from error
-    except (OSError, ValueError) as error:
+    except Exception as error:  # the hub's client and its upload library raise many kinds
         raise CheckpointError(
             f"--push {repository}: the upload failed ({first_line(error)}); "
             "the same command tries again"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from helpers.golden_model import FOLDER
+from helpers.published_model import word_tokenizer
 from safetensors.torch import load_file
 
 import sedd
@@ -79,13 +80,12 @@ def test_the_averaged_weights_give_the_stored_logits(tmp_path, kind):
     assert model.length == 40
 
 
-def test_it_opens_like_any_published_model(tmp_path):
-    from helpers.published_model import word_tokenizer
-
-    path = lightning_file(tmp_path / "last.ckpt")
-    word_tokenizer(tmp_path / "words", 61)
+def test_it_opens_like_any_published_model(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = lightning_file(Path("last.ckpt"))
+    word_tokenizer(Path("words"), 61)
     assert recognize(path).kind == "folder"
-    model = sedd.open_model(path, device="cpu", tokenizer=str(tmp_path / "words"))
+    model = sedd.open_model(path, device="cpu", tokenizer="words")
     assert len(model.sample(steps=2)[0].split()) == 40
     assert len(model.language_model.checkpoint_sha256) == 64
     assert sedd.load_model(path, device="cpu").length == 40

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from helpers.golden_model import FOLDER
+from helpers.project import invoke
 from helpers.published_model import published_model
 from safetensors.torch import load_file, save_file
 
@@ -96,6 +97,24 @@ def test_texts_are_sampled_and_scored_as_those_of_a_run(kind, tmp_path):
     assert [text.split()[:2] for text in texts] == [["w3", "w4"]] * 2
     assert len(model.sample(steps=3, length=8)[0].split()) == 8
     assert model.nll(["w3 w4 w5"], num_draws=3)[0] > 0
+
+
+@each_kind
+@pytest.mark.usefixtures("project")
+def test_verbs_take_them_by_their_folder_and_as_a_pretrained_experiment(kind):
+    published_model(Path("models") / kind, kind=kind)
+    Path("config/experiments/theirs.yaml").write_text(
+        f"""description: a denoiser that others trained
+pretrained: models/{kind}
+data: {{tokenizer: models/{kind}, length: 40}}
+sampling: {{sampler: first_hitting, count: 2, batch_size: 2}}
+"""
+    )
+    texts = invoke("sample", "theirs", "--prefix", "w3 w4").stdout
+    assert texts.count("w3 w4 ") == 2
+    assert (
+        "w3 w4 " in invoke("sample", f"models/{kind}", "--steps", "2", "--prefix", "w3 w4").stdout
+    )
 
 
 def test_the_bound_is_that_of_the_stored_log_probabilities():
