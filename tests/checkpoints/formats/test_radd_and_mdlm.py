@@ -103,6 +103,8 @@ def test_texts_are_sampled_and_scored_as_those_of_a_run(kind, tmp_path):
 @pytest.mark.usefixtures("project")
 def test_verbs_take_them_by_their_folder_and_as_a_pretrained_experiment(kind):
     published_model(Path("models") / kind, kind=kind)
+    words = "--steps", "2", "--prefix", "w3 w4"
+    assert "w3 w4 " in invoke("sample", f"models/{kind}", *words).stdout
     Path("config/experiments/theirs.yaml").write_text(
         f"""description: a denoiser that others trained
 pretrained: models/{kind}
@@ -110,11 +112,7 @@ data: {{tokenizer: models/{kind}, length: 40}}
 sampling: {{sampler: first_hitting, count: 2, batch_size: 2}}
 """
     )
-    texts = invoke("sample", "theirs", "--prefix", "w3 w4").stdout
-    assert texts.count("w3 w4 ") == 2
-    assert (
-        "w3 w4 " in invoke("sample", f"models/{kind}", "--steps", "2", "--prefix", "w3 w4").stdout
-    )
+    assert invoke("sample", "theirs", "--prefix", "w3 w4").stdout.count("w3 w4 ") == 2
 
 
 def test_the_bound_is_that_of_the_stored_log_probabilities():
