@@ -16,7 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from sedd.checkpoints.formats.lightning import read_lightning
+from sedd.checkpoints.formats.lightning import REFUSED, read_lightning
 from sedd.checkpoints.formats.mdlm_format import MDLMConfig
 from sedd.checkpoints.formats.published import LENGTH, PublishedConfig, PublishedModel
 from sedd.checkpoints.formats.radd_format import RADDConfig
@@ -40,9 +40,15 @@ def configuration_file(folder: Path) -> Path:
     return folder / name
 
 
-def format_of(values: Mapping[str, Any]) -> type[PublishedConfig] | None:
-    """The format of a published configuration; None: that of no diffusion model."""
-    if str(values.get("model_type")) == "mdlm":
+def format_of(values: Mapping[str, Any], path: Path) -> type[PublishedConfig] | None:
+    """The format of a published configuration; None: that of no diffusion model.
+
+    Raises CheckpointError for a diffusion model of a kind that cannot be opened. path: the file.
+    """
+    kind = str(values.get("model_type")).lower()
+    if kind in REFUSED:
+        raise CheckpointError(f"{path}: cannot be opened: {kind} is {REFUSED[kind]}")
+    if kind == "mdlm":
         return MDLMConfig
     if "graph" in values:
         return SEDDConfig
@@ -54,7 +60,8 @@ def is_official(folder: Path) -> bool:
     """Whether a folder holds a published diffusion model, by its configuration; or a Lightning file."""
     if is_official_experiment(folder) or is_lightning(folder):
         return True
-    return format_of(read_source(configuration_file(folder)).values) is not None
+    path = configuration_file(folder)
+    return format_of(read_source(path).values, path) is not None
 
 
 def load_official(folder: Path, device: torch.device | str) -> PublishedModel:
@@ -102,7 +109,7 @@ def read_official(folder: Path) -> tuple[PublishedConfig, dict[str, Tensor], Pat
 def read_configuration(path: Path) -> PublishedConfig:
     """The validated configuration of a published model. Raises CheckpointError with all problems."""
     source: Source = read_source(path)
-    kind = format_of(source.values)
+    kind = format_of(source.values, path)
     if kind is None:
         raise CheckpointError(
             f"{path}: not the configuration of a diffusion model: it has neither model_type mdlm, nor a "

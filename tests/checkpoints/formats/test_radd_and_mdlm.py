@@ -284,3 +284,13 @@ def test_a_causal_model_stays_one(tmp_path):
     assert sedd.open_model(folder, device="cpu").is_exact
     with pytest.raises(CheckpointError, match="is not that of a diffusion model"):
         sedd.load_model(folder, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("model_type", "reason"), [("Duo", "a denoiser of uniform"), ("bd3lm", "block diffusion")]
+)
+def test_diffusions_of_another_kind_are_refused_with_the_reason(tmp_path, model_type, reason):
+    folder = changed("mdlm", tmp_path / "x", model_type=model_type)
+    for opened in (sedd.open_model, sedd.load_model):
+        with pytest.raises(CheckpointError, match=f"config.json: cannot be opened: .* is {reason}"):
+            opened(folder, device="cpu")
