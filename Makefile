@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CONFIG ?= config/config.yaml
+# processes of `make test`; most tests keep one core busy
+WORKERS ?= 2
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: dvc help quickstart pull check test fast-tests lint format constraints pictures clean
@@ -45,7 +47,7 @@ check: .venv/installed-dev  ## lint and the fast tests, in under two minutes
 	@$(MAKE) --no-print-directory --jobs 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync) lint fast-tests
 
 test: .venv/installed-dev  ## all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 fast-tests: .venv/installed-dev
 	$(BIN)/python -m pytest --quiet -m "not slow"
