@@ -42,6 +42,13 @@ def bench(
     plain: Annotated[
         bool, typer.Option("--plain", help="Also measure the plain implementation, and compare.")
     ] = False,
+    sampler: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Compare this sampler with others, per network call; a name, or a mapping as in "
+            "generative.samplers; repeatable. Only for `sample`."
+        ),
+    ] = None,
     json_file: JsonFile = None,
 ) -> None:
     """Measure the speed and memory of training, sampling or perplexity.
@@ -50,6 +57,9 @@ def bench(
     `head` measures only the output layer and the loss of a training step. KEY=VALUE changes the
     network or the settings.
 
+    With --sampler, it compares samplers: the time of one network call of each, against the default
+    sampler.
+
     With --plain, it also times a plain implementation, which computes a score for every token at
     every position, and prints the ratio. GPU utilization counts the arithmetic of the plain
     network.
@@ -57,9 +67,10 @@ def bench(
     \b
     Examples: sedd bench train --plain
               sedd bench train model.hidden_size=256 model.n_blocks=4 --plain
+              sedd bench sample --sampler euler --sampler first_hitting
               sedd bench sample --model small --length 1024 --batch 1 --device cuda
     """
-    from sedd.bench import BenchOptions, render, run_bench
+    from sedd.bench import BenchOptions, compare_samplers, render, render_samplers, run_bench
     from sedd.runtime.atomic import write_json
 
     options = BenchOptions(
@@ -77,8 +88,17 @@ def bench(
         compile=compile,
         plain=plain,
     )
-    measurement = run_bench(options)
-    typer.echo(render(measurement))
+    if sampler:
+        if work != "sample" or plain or compile:
+            raise typer.BadParameter(
+                "--sampler compares samplers: use it with `sedd bench sample`, without --plain and "
+                "--compile"
+            )
+        measurement = compare_samplers(options, sampler)
+        typer.echo(render_samplers(measurement))
+    else:
+        measurement = run_bench(options)
+        typer.echo(render(measurement))
     if json_file is not None:
         write_json(json_file, measurement)
 

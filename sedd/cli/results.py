@@ -60,7 +60,7 @@ def curves(
 def figure(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Table of generative perplexities.")],
 ) -> None:
-    """Draw a table as a figure by denoising steps.
+    """Draw a table as a figure by network calls per text.
 
     Writes results/figures/NAME.pdf and .png. The plotted numbers are in results/tables/NAME.csv.
 

@@ -185,9 +185,7 @@ def sample(
         length=length,
         overlap=overlap,
         batch_size=batch_size,
-        temperature=temperature,
-        top_k=top_k,
-        **parse_options(option or ()),
+        **{"temperature": temperature, "top_k": top_k, **parse_options(option or ())},
     )
     sampling = experiment.sampling
     seed = experiment.seed if seed is None else seed
@@ -261,12 +259,16 @@ def parse_parts(items: Sequence[str]) -> dict[int, str]:
 
 def parse_options(items: Sequence[str]) -> dict[str, Any]:
     """Parse `--option remask.eta=0.02` into {"remask": {"eta": 0.02}}. A value is YAML."""
+    from sedd.config.sections.sampling import OPTIONS
+    from sedd.config.yaml.describe import must_be_one_of
     from sedd.config.yaml.source import read_value
 
     options: dict[str, Any] = {}
     for item in items:
         key, equals, text = item.partition("=")
         *sections, last = key.split(".")
+        if equals and [*sections, last][0] not in OPTIONS:
+            raise typer.BadParameter(f"--option {item!r}: {must_be_one_of([*OPTIONS], key)}")
         if not equals or not all([*sections, last]):
             raise typer.BadParameter(f"--option {item!r}: must be KEY=VALUE, such as top_k=50")
         inner = options

@@ -16,20 +16,24 @@ from sedd.config.load_experiment import (
     load_subject,
     resolve,
     with_changes,
+    with_drawing,
 )
 from sedd.config.lookup import measured_by, tables_with
 from sedd.config.pretrained import AnyExperiment, Pretrained
 from sedd.config.project import ProjectConfig
 from sedd.config.queries import (
     DrawSetting,
+    base_sampler,
     checkpoint_steps,
     draw_settings,
     evaluated_steps,
+    grid_samplers,
     measured_split,
     measured_steps,
     measuring_tokens,
     needed_tokens,
     reference_dataset,
+    sampler_at,
     sampling_steps,
     scales_by_sigma,
     text_length,
@@ -57,6 +61,7 @@ __all__ = [
     "Subject",
     "TableConfig",
     "Training",
+    "base_sampler",
     "change_subject",
     "check_project",
     "checkpoint_steps",
@@ -64,6 +69,7 @@ __all__ = [
     "differences",
     "draw_settings",
     "evaluated_steps",
+    "grid_samplers",
     "load_cluster",
     "load_dataset",
     "load_experiment",
@@ -80,6 +86,7 @@ __all__ = [
     "resolve",
     "resolved_yaml",
     "run_identity",
+    "sampler_at",
     "sampling_steps",
     "scales_by_sigma",
     "section_sha256",
@@ -90,5 +97,6 @@ __all__ = [
     "training_tokens",
     "window_overlap",
     "with_changes",
+    "with_drawing",
     "write_resolved",
 ]

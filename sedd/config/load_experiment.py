@@ -12,6 +12,7 @@ from sedd.config.identity import training_identity
 from sedd.config.load import load_dataset
 from sedd.config.preset import fill_preset
 from sedd.config.pretrained import AnyExperiment, Pretrained
+from sedd.config.queries import DrawSetting, sampler_at
 from sedd.config.sections.model import ModelConfig
 from sedd.config.yaml.describe import guess_or_list
 from sedd.config.yaml.overrides import apply_overrides, set_value
@@ -115,6 +116,15 @@ def with_changes(experiment: M, changes: Mapping[str, Any]) -> M:
     changed = resolve(source, strict=False)
     assert isinstance(changed, type(experiment))
     return changed
+
+
+def with_drawing(experiment: M, drawn: DrawSetting) -> M:
+    """The experiment with a point of its grid in `sampling`. Raises ConfigError."""
+    label, steps, precision = drawn
+    point = sampler_at(experiment, label)
+    changes = experiment.sampling.changes(point.sampler, point.given())
+    changes |= {"steps": steps, "precision": precision}
+    return with_changes(experiment, {f"sampling.{key}": changes[key] for key in changes})
 
 
 def experiment_from(path: Path) -> AnyExperiment:

@@ -6,10 +6,13 @@ import itertools
 
 from sedd.config.experiment import Experiment
 from sedd.config.pretrained import STEP, AnyExperiment, Pretrained
+from sedd.config.sections.grid_sampler import SamplerPoint, point_of
+from sedd.config.sections.sampling import fits_graph
 from sedd.config.values import DrawPrecision
+from sedd.errors import ConfigError, Problem
 from sedd.registry import GRAPHS, OBJECTIVES, SAMPLERS
 
-DrawSetting = tuple[str, int, DrawPrecision]  # sampler, steps, precision
+DrawSetting = tuple[str, int, DrawPrecision]  # label of a sampler, steps, precision
 TokenSplit = tuple[str, str, str]  # dataset, tokenizer, split: a folder of results/data
 
 
@@ -61,14 +64,47 @@ def sampling_steps(subject: AnyExperiment, length: int | None = None) -> int:
     return _steps(sampling.sampler, sampling.steps, length or text_length(subject))
 
 
+def grid_samplers(subject: AnyExperiment) -> dict[str, SamplerPoint]:
+    """The samplers to compare, by their labels (`Sampling.label`).
+
+    Samplers that do not fit the graph are left out, so that an experiment can get another graph.
+    """
+    points = [point_of(sampler) for sampler in subject.generative.samplers]
+    graph = getattr(subject, "graph", None)  # unknown for a pretrained model
+    if graph is not None:
+        denoise = subject.sampling.denoise
+        points = [one for one in points if not fits_graph(one.sampler, graph.type, denoise)]
+    return {subject.sampling.label(point.sampler, point.given()): point for point in points}
+
+
+def sampler_at(subject: AnyExperiment, label: str) -> SamplerPoint:
+    """The sampler with this label; a plain name is a label of its own. Raises ConfigError."""
+    if label in SAMPLERS:
+        return SamplerPoint(sampler=label)
+    points = grid_samplers(subject)
+    if label not in points:
+        known = ", ".join(dict.fromkeys([*points, *SAMPLERS]))
+        what = f"has no sampler {label!r}; known: {known}"
+        raise ConfigError(subject.name, [Problem("generative.samplers", what)])
+    return points[label]
+
+
+def base_sampler(label: str) -> str:
+    """The name of the sampler that a label begins with."""
+    return max((name for name in SAMPLERS if f"{label}_".startswith(f"{name}_")), key=len)
+
+
 def draw_settings(subject: AnyExperiment) -> list[DrawSetting]:
-    """Sampler, steps and precision of all samples to judge, each combination once."""
+    """Label of the sampler, steps and precision of all samples to judge, each combination once."""
     generative, length = subject.generative, text_length(subject)
-    grid = itertools.product(generative.samplers, generative.steps, generative.precisions)
+    if not generative.steps:
+        return []
+    points = grid_samplers(subject).items()
+    grid = itertools.product(points, generative.steps, generative.precisions)
     return list(
         dict.fromkeys(
-            (sampler, _steps(sampler, steps, length), precision)
-            for sampler, steps, precision in grid
+            (label, _steps(point.sampler, steps, length), precision)
+            for (label, point), steps, precision in grid
         )
     )
 

@@ -94,10 +94,10 @@ def _table(schema: Schema) -> str:
 
 def _type(field: Schema) -> str:
     """Type or choices of a key in words."""
-    if "$ref" in field or "oneOf" in field:
+    if "$ref" in field:
         return "section"
-    if "anyOf" in field:
-        return " or ".join(_type(member) for member in field["anyOf"])
+    if members := field.get("anyOf") or field.get("oneOf"):
+        return " or ".join(dict.fromkeys(_type(member) for member in members))
     if "enum" in field:
         return ", ".join(f"`{name}`" for name in field["enum"])
     limits = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}

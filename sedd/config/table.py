@@ -13,7 +13,8 @@ from pydantic import Field
 
 from sedd.config import table_rules
 from sedd.config.base import ConfigModel, Rule
-from sedd.config.choices import MetricName, SamplerName
+from sedd.config.choices import MetricName
+from sedd.config.sections.grid_sampler import GridSampler
 from sedd.config.sections.mauve import Task
 from sedd.config.values import Count, DatasetName, DrawPrecision, Name, Split, Text, TokenizerName
 from sedd.registry import DEFAULT_SAMPLER
@@ -45,7 +46,8 @@ class Column(ConfigModel):
     protocol: Literal["paper", "standard"] | None = None
     """`evaluation.protocol` of the published numbers; null: comparable with either"""
     steps: Count | None = None
-    """denoising steps of the judged samples (generative_perplexity)"""
+    """`steps` of the judged samples (generative_perplexity); for a sampler that takes one step per
+    token, the length of a text"""
     task: Task | None = None
     """task of the compared samples (mauve)"""
 
@@ -87,13 +89,16 @@ class OurRow(ConfigModel):
     """experiment whose results fill the row"""
     step: Annotated[int, Field(ge=1)] | None = None
     """training step of the checkpoint; null: the last checkpoint"""
-    sampler: SamplerName = DEFAULT_SAMPLER
-    """sampler of the judged samples"""
+    sampler: GridSampler = DEFAULT_SAMPLER
+    """sampler of the judged samples, as in generative.samplers"""
     precision: DrawPrecision = "float64"
     """precision of the random draws of the judged samples"""
     mean: Literal["sequences", "corpus"] = "sequences"
     """average behind a generative perplexity: over samples, as in the paper's code, or over all
     tokens"""
+    curve: Text | None = None
+    """label of the curve that rows with the same experiment and curve make together in the figure;
+    null: the row is a curve of its own"""
     compare_to: Text | None = None
     """label of the published row of the same size that this row reproduces; null: none"""
 

@@ -20,6 +20,7 @@ from sedd.config import (
     measured_steps,
     measuring_tokens,
     training_tokens,
+    with_drawing,
 )
 from sedd.data.tokenize import tokenize_split
 from sedd.errors import ConfigError, Problem
@@ -34,7 +35,7 @@ from sedd.results.record import Measurement, is_current
 from sedd.runtime.distributed import World
 from sedd.runtime.progress import progress
 from sedd.runtime.resumable import remove_partial
-from sedd.sampling.draw import draw_samples, with_sampling, write_samples
+from sedd.sampling.draw import draw_samples, write_samples
 
 
 def evaluate_all(
@@ -81,7 +82,7 @@ def evaluate_all(
             finish(path, measure(run, dataset, world))
     for point in grid:
         path = samples_file(experiment.name, step, *point)
-        if not keep(path, samples.KIND.identity(experiment)):
+        if not keep(path, samples.KIND.identity(with_drawing(experiment, point))):
             draw_point(run, point, path, world)
     if judge is not None:
         for path, result in judge_grid(experiment, step, judge, world):
@@ -118,8 +119,7 @@ def tokenize_missing(experiment: AnyExperiment) -> None:
 
 def draw_point(run: LanguageModel, point: DrawSetting, path: Path, world: World) -> None:
     """Draw and write the texts of one point of the grid."""
-    sampler, steps, precision = point
-    experiment = with_sampling(run.experiment, sampler=sampler, steps=steps, precision=precision)
+    experiment = with_drawing(run.experiment, point)
     texts = draw_samples(
         replace(run, experiment=experiment), seed=experiment.seed, out=path, world=world
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sedd.config import AnyExperiment, DrawSetting, draw_settings, section_sha256
@@ -13,9 +13,10 @@ from sedd.errors import DataError
 from sedd.evaluate.generative import judge_texts, read_drawn
 from sedd.evaluate.judge import Judge
 from sedd.paths import generative_file, grid_file, samples_file
-from sedd.results import generative
+from sedd.results import generative, samples
 from sedd.results.generative import GenerativeGrid, GenerativeResult, JudgedTexts
 from sedd.results.record import Provenance
+from sedd.results.samples import Sample
 from sedd.runtime.device import device_name
 from sedd.runtime.distributed import World
 from sedd.runtime.provenance import code_version, file_sha256, now
@@ -24,15 +25,12 @@ from sedd.runtime.provenance import code_version, file_sha256, now
 def check_drawn(experiment: AnyExperiment, step: int) -> None:
     """Raise DataError, with the commands that draw them, if files of samples are missing or empty."""
     missing = []
-    for sampler, steps, precision in draw_settings(experiment):
-        path = samples_file(experiment.name, step, sampler, steps, precision)
+    for point in draw_settings(experiment):
+        path = samples_file(experiment.name, step, *point)
         if path.is_file():
             read_drawn(path)
         else:
-            missing.append(
-                f"sedd sample {experiment.name} --step {step} --sampler {sampler} --steps {steps} "
-                f"--precision {precision} --out {path}"
-            )
+            missing.append(samples.command(experiment, step, point))
     if missing:
         raise DataError(
             f"{experiment.name}: texts to judge are missing; draw them:\n  " + "\n  ".join(missing)
@@ -53,10 +51,12 @@ def judge_grid(
     points = draw_settings(experiment)
     for point in points[world.rank :: world.size]:
         path = generative_file(experiment.name, step, judge.name, *point)
-        samples = samples_file(experiment.name, step, *point)
-        result = generative.read_current(path, judge.sha256, file_sha256(samples))
+        drawn = samples_file(experiment.name, step, *point)
+        result = generative.read_current(
+            path, judge.sha256, file_sha256(drawn), experiment.generative.convention
+        )
         if result is None:
-            result = judge_file(experiment, step, judge, point, samples)
+            result = judge_file(experiment, step, judge, point, drawn)
             result.write(path)
         yield path, result
     world.all_gather(None)
@@ -75,25 +75,27 @@ def judge_file(
     experiment: AnyExperiment, step: int, judge: Judge, point: DrawSetting, path: Path
 ) -> GenerativeResult:
     """The result of one file of samples."""
-    samples = read_drawn(path)
+    drawn = read_drawn(path)
     tokenizer = load_tokenizer(experiment.data.tokenizer)
-    tokens = [sample.tokens for sample in samples]
+    tokens = [text.tokens for text in drawn]
     if any(token >= tokenizer.vocab_size for text in tokens for token in text):
         raise DataError(
             f"{path}: holds tokens outside the vocabulary, such as masks; draw with sampling.denoise true"
         )
-    first = samples[0]
+    first = drawn[0]
     if "checkpoint_sha256" not in first.provenance:
         raise DataError(
             f"{path}: its samples do not say which checkpoint wrote them; draw it again: sedd sample"
         )
+    drawing_seconds = first.provenance.get("seconds")
     start = time.perf_counter()
     judged = judge_texts(
         judge,
-        [sample.text for sample in samples],
+        [text.text for text in drawn],
         tokens,
         tokenizer,
         experiment.generative.batch_size,
+        experiment.generative.convention,
     )
     seconds = time.perf_counter() - start
     sampler, steps, precision = point
@@ -105,6 +107,8 @@ def judge_file(
         steps=steps,
         precision=precision,
         **judged.model_dump(),
+        network_calls=mean_calls(drawn),
+        seconds_per_text=drawing_seconds / len(drawn) if drawing_seconds is not None else None,
         length=first.settings["length"],
         samples_sha256=file_sha256(path),
         provenance=Provenance(
@@ -118,6 +122,13 @@ def judge_file(
             created=now(),
         ),
     )
+
+
+def mean_calls(drawn: Sequence[Sample]) -> float | None:
+    """Mean number of network calls of the texts; None if the file does not say."""
+    calls = [text.network_calls for text in drawn]
+    known = [count for count in calls if count is not None]
+    return sum(known) / len(known) if known and len(known) == len(calls) else None
 
 
 def judge_any(path: Path, experiment: AnyExperiment, judge: Judge) -> JudgedTexts:
@@ -138,5 +149,10 @@ def judge_any(path: Path, experiment: AnyExperiment, judge: Judge) -> JudgedText
         raise DataError(f"{path}: holds no text")
     tokenizer = load_tokenizer(experiment.data.tokenizer)
     return judge_texts(
-        judge, texts, tokenizer.encode_batch(texts), tokenizer, experiment.generative.batch_size
+        judge,
+        texts,
+        tokenizer.encode_batch(texts),
+        tokenizer,
+        experiment.generative.batch_size,
+        experiment.generative.convention,
     )

@@ -28,7 +28,7 @@ class MetricInfo(Info):
     has_judge: bool = False
     """a language model judges the texts, so that numbers of different judges do not compare"""
     has_steps_figure: bool = False
-    """a table can be drawn against denoising steps"""
+    """a table can be drawn against network calls"""
 
 
 METRICS = Registry(

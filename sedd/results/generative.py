@@ -17,6 +17,7 @@ from sedd.config import (
 )
 from sedd.config.experiment import Experiment
 from sedd.config.identity import Keys
+from sedd.config.sections.generative import Convention
 from sedd.paths import folder_name, generative_file, name_of_folder, run_dir
 from sedd.results import checkpoint, samples
 from sedd.results.kind import Job, Kind
@@ -31,6 +32,7 @@ class JudgedTexts(Record):
 
     mean_sequence_perplexity: mean over texts, as in the paper's code. corpus_perplexity: over all
         tokens of all texts.
+    convention: the tokens that are scored, see `generative.convention`.
     entropy_nats: of each text's own token frequencies, mean over texts.
     """
 
@@ -45,6 +47,7 @@ class JudgedTexts(Record):
     num_tokens: int
     retokenized: bool
     judge_sha256: str
+    convention: Convention = "every_token"
 
     def summary(self) -> str:
         """The result in one line."""
@@ -52,12 +55,17 @@ class JudgedTexts(Record):
             f"generative perplexity {self.mean_sequence_perplexity:.2f} ± "
             f"{self.mean_sequence_perplexity_standard_error:.2f} (mean over texts), "
             f"{self.corpus_perplexity:.2f} ± {self.corpus_perplexity_standard_error:.2f} (corpus), "
-            f"entropy {self.entropy_nats:.3f} nats, {self.num_sequences} texts"
+            f"entropy {self.entropy_nats:.3f} nats, {self.num_sequences} texts, "
+            f"convention {self.convention}"
         )
 
 
 class GenerativeResult(JudgedTexts, Measurement):
-    """The scores of a judge for the texts that a checkpoint drew in one way."""
+    """The scores of a judge for the texts that a checkpoint drew in one way.
+
+    sampler: its label, see `Sampling.label`. network_calls, seconds_per_text: of drawing, means over
+        texts; None: not recorded. The seconds are those of the machine that drew the texts.
+    """
 
     LOCATION: ClassVar = ("experiment", "step", "judge", "sampler", "steps", "precision")
 
@@ -67,6 +75,8 @@ class GenerativeResult(JudgedTexts, Measurement):
     precision: str
     length: int
     samples_sha256: str
+    network_calls: float | None = None
+    seconds_per_text: float | None = None
 
     @property
     def entropy_bits(self) -> float:
@@ -103,13 +113,15 @@ def read(experiment: str, step: int, judge: str, drawn: DrawSetting) -> Generati
     )
 
 
-def read_current(path: Path, judge_sha256: str, samples_sha256: str) -> GenerativeResult | None:
-    """The result at `path` if it is of this judge and of these texts."""
+def read_current(
+    path: Path, judge_sha256: str, samples_sha256: str, convention: Convention
+) -> GenerativeResult | None:
+    """The result at `path` if it is of this judge, these texts and this convention."""
     if not path.is_file():
         return None
     result = parse(GenerativeResult, path.read_bytes(), f"{path}")
-    of = result.judge_sha256, result.samples_sha256
-    return result if of == (judge_sha256, samples_sha256) else None
+    of = result.judge_sha256, result.samples_sha256, result.convention
+    return result if of == (judge_sha256, samples_sha256, convention) else None
 
 
 def read_all(experiment: Experiment) -> list[GenerativeResult]:
@@ -144,7 +156,11 @@ KIND = Kind(
     rule="generative",
     position=4,
     outputs=(PATH,),
-    keys=Keys(include=("generative.steps", "generative.samplers", "generative.precisions")),
+    keys=Keys(
+        include=tuple(
+            f"generative.{key}" for key in ("steps", "samplers", "precisions", "convention")
+        )
+    ),
     targets=("generative",),
     jobs=_jobs,
     inputs=_inputs,

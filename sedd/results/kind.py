@@ -24,6 +24,7 @@ class Kind:
     targets: the settings that decide which results there are.
     jobs: the wildcards of every job of an experiment, with `experiment` among them.
     inputs: the files that a job reads, from the experiment and the wildcards, which are strings.
+    at: the experiment with the settings that the wildcards choose.
     """
 
     rule: str
@@ -33,6 +34,7 @@ class Kind:
     targets: tuple[str, ...]
     jobs: Callable[[AnyExperiment], list[Job]]
     inputs: Callable[[AnyExperiment, Any], list[str]]
+    at: Callable[[AnyExperiment, Any], AnyExperiment] = lambda subject, wildcards: subject
 
     def identity(self, subject: AnyExperiment) -> Identity:
         """The values of `keys`. A change makes every result of the experiment again."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,9 @@ from sedd.config import (
     draw_settings,
     evaluated_steps,
     measured_steps,
+    sampler_at,
     sampling_steps,
+    with_drawing,
 )
 from sedd.errors import DataError
 from sedd.paths import run_dir, samples_file
@@ -80,6 +85,35 @@ def file_of(subject: AnyExperiment, step: int, drawn: DrawSetting | None = None)
     return str(samples_file(subject.name, step, *(drawn or own_drawing(subject))))
 
 
+def command(subject: AnyExperiment, step: int, drawn: DrawSetting) -> str:
+    """The command that draws the texts of a point of the grid."""
+    words = ["sedd", "sample", subject.name, "--step", str(step), *sampler_words(subject, drawn[0])]
+    words += ["--steps", str(drawn[1]), "--precision", drawn[2]]
+    return shlex.join([*words, "--out", file_of(subject, step, drawn)])
+
+
+def sampler_words(subject: AnyExperiment, label: str) -> list[str]:
+    """The words of a command that choose the sampler with this label."""
+    point = sampler_at(subject, label)
+    given = [f"{key}={json.dumps(value).strip(chr(34))}" for key, value in _options(point.given())]
+    return ["--sampler", point.sampler, *(word for one in given for word in ("--option", one))]
+
+
+def _options(values: Mapping[str, Any], section: str = "") -> Iterator[tuple[str, Any]]:
+    """(dotted key, value) of nested options."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _options(value, f"{section}{key}.")
+        else:
+            yield f"{section}{key}", value
+
+
+def _at(subject: AnyExperiment, wildcards: Any) -> AnyExperiment:
+    """The subject with the sampler of a job."""
+    precision = "float32" if wildcards.draws else "float64"
+    return with_drawing(subject, (wildcards.sampler, int(wildcards.steps), precision))
+
+
 def _step(folder: Path) -> int:
     number = folder.name.removeprefix("step_")
     if not number.isdigit():
@@ -114,4 +148,5 @@ KIND = Kind(
     targets=TARGETS,
     jobs=_jobs,
     inputs=checkpoint.files_of_job,
+    at=_at,
 )

@@ -45,7 +45,6 @@ def with_sampling(
     """
     values = {
         "count": count,
-        "sampler": sampler,
         "steps": steps,
         "precision": precision,
         "top_p": top_p,
@@ -54,9 +53,8 @@ def with_sampling(
         "batch_size": batch_size,
     }
     given = {key: value for key, value in values.items() if value is not None}
-    sampling = experiment.sampling
-    given |= sampling.changes(
-        sampler or sampling.sampler,
+    given |= experiment.sampling.changes(
+        sampler or experiment.sampling.sampler,
         {key: value for key, value in options.items() if value is not None},
     )
     changed = with_changes(experiment, {f"sampling.{key}": given[key] for key in given})

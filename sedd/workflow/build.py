@@ -6,6 +6,7 @@ a job or imports torch.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from sedd.config import (
 )
 from sedd.errors import ConfigError, SeddError
 from sedd.paths import cluster_file, experiment_file, table_file
+from sedd.results import samples
 from sedd.results.kinds import KINDS
 from sedd.workflow.rules import rules
 
@@ -99,6 +101,12 @@ class Build:
         again if they change.
         """
         return rules()[rule].settings(self, wildcards)
+
+    def sampler(self, wildcards: Any) -> str:
+        """The options of `sedd sample` that choose the sampler of a job."""
+        return shlex.join(
+            samples.sampler_words(self.subject(wildcards.experiment), wildcards.sampler)
+        )
 
     def resources(self, *, computes: bool) -> dict[str, Any]:
         """Snakemake's resources of a short job, which gets as much as one process of a training

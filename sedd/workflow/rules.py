@@ -230,6 +230,8 @@ def _rule_of(kind: Kind) -> Rule:
     return Rule(
         outputs=kind.outputs,
         inputs=lambda build, wildcards: kind.inputs(build.subject(wildcards.experiment), wildcards),
-        settings=lambda build, wildcards: kind.identity(build.subject(wildcards.experiment)),
+        settings=lambda build, wildcards: kind.identity(
+            kind.at(build.subject(wildcards.experiment), wildcards)
+        ),
         jobs=kind.jobs,
     )

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,13 +13,16 @@ from helpers.causal_model import LETTERS, causal_model
 from helpers.corpus import WORDS
 from helpers.project import command
 
-from sedd.config import load_experiment
+from sedd.cli.options import record_settings
+from sedd.config import draw_settings, load_experiment, with_changes, with_drawing
 from sedd.data.tokenizers import load_tokenizer
 from sedd.errors import CheckpointError, DataError
 from sedd.evaluate import draw_samples, open_run, with_sampling, write_samples
 from sedd.evaluate.generative import entropy, judge_texts, read_drawn
 from sedd.evaluate.judge import open_judge
 from sedd.paths import generative_file, grid_file, samples_file
+from sedd.results import samples
+from sedd.results.record import is_current
 from sedd.train import train
 
 LAW = torch.log_softmax(torch.linspace(2, -3, len(LETTERS)), 0).tolist()
@@ -46,6 +50,76 @@ def test_both_conventions_are_what_a_known_law_makes_of_them(known):
     assert said.mean_sequence_perplexity_standard_error == pytest.approx(wanted, rel=1e-4)
     assert (said.num_tokens, said.retokenized) == (sum(counts), False)
     assert said.entropy_nats == pytest.approx(np.mean([entropy(text) for text in tokens]))
+
+
+def test_the_conventions_differ_by_the_ends_of_text_that_are_scored(project):
+    """A text with 0.1 nats for an end of text (E), and 5 nats for each other token."""
+    pytest.importorskip("transformers")
+    E = len(LETTERS) - 1
+    text, other = [5, E, 7, 8, E, E, E, 3], {3, 7, 8}
+    law = torch.full((len(LETTERS),), 1 - math.exp(-0.1) - 3 * math.exp(-5.0))
+    law = (law / (len(LETTERS) - 4)).log()
+    law[E], law[list(other)] = -0.1, -5.0
+    causal_model(project / "models/ends", law.tolist(), length=8)
+    judge = open_judge("models/ends", CPU)
+
+    def judged(tokens, convention):
+        return judge_texts(judge, [""], [tokens], judge.tokenizer, 2, convention)
+
+    every, first = (judged(text, name) for name in ("every_token", "first_eos"))
+    assert every.corpus_perplexity == pytest.approx(math.exp(15.4 / 7), rel=1e-5)
+    assert every.corpus_perplexity == pytest.approx(9.03, abs=5e-3)
+    assert first.corpus_perplexity == pytest.approx(math.exp(15.1 / 4), rel=1e-5)
+    assert first.corpus_perplexity == pytest.approx(43.6, abs=5e-2)
+    assert (every.num_tokens, first.num_tokens) == (7, 4)
+    assert (every.convention, first.convention) == ("every_token", "first_eos")
+    # a longer text is cut to the judge's context of 8 tokens, and not scored in chunks
+    assert judged(text + [7] * 8, "first_eos").num_tokens == 4
+    assert judged(text + [7] * 8, "every_token").num_tokens == 14
+    # the first end of text counts as the first one even where it is the first token
+    assert judged([E, 7, E, 8], "first_eos").num_tokens == 2
+    with pytest.raises(DataError, match="no text has two tokens"):
+        judged([E, E, E], "first_eos")
+
+
+def test_the_commands_that_the_verb_prints_draw_every_point_of_the_grid(judged):
+    """Samplers with options: drawn by `sedd sample`, judged, and recorded under their labels."""
+    here = Path.cwd()
+    grid = [
+        "generative.samplers=[first_hitting,{sampler: euler, temperature: 0.7, top_k: 9}]",
+        "generative.precisions=[float64]",
+        "sampling.count=4",
+    ]
+    experiment = load_experiment("drawn", grid, rename="grid")
+    record_settings(experiment)
+    refused = command(here, "sedd", "generative", "grid", check=False)
+    lines = [line.strip() for line in refused.stderr.splitlines() if "sedd sample" in line]
+    assert len(lines) == 2
+    for line in lines:
+        said = command(here, *shlex.split(line))
+        assert "network calls per text" in said.stderr
+    wrong = ["--sampler", "euler", "--option", "count=3"]
+    refused = command(here, "sedd", "sample", "grid", *wrong, check=False)
+    assert (refused.returncode, "must be temperature, top_k" in refused.stderr) == (2, True)
+    command(here, "sedd", "generative", "grid")
+    path = generative_file("grid", 60, "judge", "euler_0.7_9", 4, "float64")
+    result = json.loads(path.read_text())
+    drawn = read_drawn(samples_file("grid", 60, "euler_0.7_9", 4))
+    assert drawn[0].settings["temperature"] == 0.7
+    assert result["sampler"] == "euler_0.7_9"
+    assert result["network_calls"] == np.mean([text.network_calls for text in drawn])
+    assert result["seconds_per_text"] == drawn[0].provenance["seconds"] / 4
+    # what the command drew is what `sedd evaluate` takes for current
+    for point in draw_settings(experiment):
+        identity = samples.KIND.identity(with_drawing(experiment, point))
+        checkpoint = drawn[0].provenance["checkpoint_sha256"]
+        assert is_current(samples_file("grid", 60, *point), identity, checkpoint)
+    judge = open_judge("judge", CPU)
+    with pytest.raises(DataError, match=r"text8 has no end of text, which generative\.convention"):
+        judge_texts(judge, ["a b"], [[1, 0, 2]], judge.tokenizer, 2, "first_eos")
+    changed = with_changes(experiment, {"sampling.top_p": 0.5})
+    identity = samples.KIND.identity(with_drawing(changed, draw_settings(changed)[0]))
+    assert not is_current(samples_file("grid", 60, "first_hitting", 32), identity, checkpoint)
 
 
 def test_the_entropy_is_that_of_a_texts_own_frequencies():

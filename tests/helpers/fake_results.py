@@ -117,8 +117,10 @@ def start_line(step: int, device: str = "cpu (1 threads)", world_size: int = 1) 
     }
 
 
-def write_generative(experiment: str, step: int, steps: int, perplexity: float) -> Path:
-    content = {
+def write_generative(
+    experiment: str, step: int, steps: int, perplexity: float, **changes: Any
+) -> Path:
+    content: dict[str, Any] = {
         "experiment": experiment,
         "step": step,
         "judge": "a-judge",
@@ -138,10 +140,13 @@ def write_generative(experiment: str, step: int, steps: int, perplexity: float) 
         "judge_sha256": "j" * 64,
         "length": 64,
         "samples_sha256": "s" * 64,
+        "network_calls": 0.75 * steps,
+        "seconds_per_text": 0.01 * steps,
         "provenance": PROVENANCE,
+        **changes,
     }
     folder = run_dir(experiment) / "eval" / f"step_{step}" / "generative" / "a-judge"
-    return write_lines(folder / f"analytic_{steps}.json", [content])
+    return write_lines(folder / f"{content['sampler']}_{steps}.json", [content])
 
 
 def write_mauve(experiment: str, step: int, kind: str) -> Path:

@@ -6,13 +6,24 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
-from helpers.fake_results import finished_run, train_line, write_evaluation, write_metrics
+from helpers.fake_results import (
+    finished_run,
+    train_line,
+    write_evaluation,
+    write_generative,
+    write_metrics,
+)
 from PIL import Image
 
 from sedd.config import load_experiment
 from sedd.report import write_figures
 from sedd.report.figure.content import loss_figure, perplexity_figure
+from sedd.report.figure.steps_figure import curves, write_steps_figure
 from sedd.report.page.perplexities import perplexities
+from sedd.report.page.quality import quality_figures
+from sedd.report.table.fill import make_table
+from sedd.report.table.markdown import render_markdown
+from sedd.results.generative import read_all
 from sedd.results.metrics import read_metrics
 
 FOLDER = Path("results/figures/run")
@@ -67,3 +78,51 @@ def test_each_of_several_runs_has_its_color() -> None:
     metrics = read_metrics(Path("results/runs/run/train/metrics.jsonl"))
     figure = loss_figure({"one": metrics, "two": metrics})
     assert [(line.run, line.color) for line in figure.lines] == [("one", 0), ("two", 1)]
+
+
+SAMPLERS = """
+title: Samplers
+note: A note.
+metric: generative_perplexity
+tokenizer: gpt2
+source: {paper: Someone 2024, arxiv: 2401.00001v2, table: "7", url: "https://arxiv.org/abs/2401.00001v2"}
+columns:
+  s8: {label: "8", steps: 8}
+  s64: {label: "64", steps: 64}
+rows:
+  - {kind: published, label: Known, values: {s8: {value: 52.5, entropy_bits: 7}}}
+  - {kind: ours, label: Ours, experiment: run}
+  - {kind: ours, label: bound 0.1, experiment: run, sampler: {sampler: entropy_bound, gamma: 0.1}, curve: bound}
+  - {kind: ours, label: bound 2, experiment: run, sampler: {sampler: entropy_bound, gamma: 2}, curve: bound}
+"""
+
+
+def test_figures_of_quality_are_drawn_against_the_network_calls_of_a_text(folder: Path) -> None:
+    (folder / "config/tables/table.yaml").write_text(SAMPLERS)
+    experiment = folder / "config/experiments/run.yaml"
+    experiment.write_text(experiment.read_text() + "generative: {judge: a-judge}\n")
+    write_generative("run", 200, 8, 40.0)
+    write_generative("run", 200, 64, 20.0, convention="first_eos")
+    write_generative("run", 200, 64, 30.0, sampler="entropy_bound_0.1", network_calls=21.5)
+    write_generative("run", 200, 64, 33.0, sampler="entropy_bound_2", network_calls=5.5)
+    write_generative("run", 200, 9, 1.0, network_calls=None)  # of texts from elsewhere
+    table = make_table("table")
+    found = {key: [point.calls for point in points] for key, points in curves(table).items()}
+    assert found == {
+        ("Known, published", True): [8],
+        ("Ours", False): [6, 48],
+        ("bound", False): [5.5, 21.5],  # of two rows, in order
+    }
+    for path in write_steps_figure(table):
+        assert path.stat().st_size > 1000
+    lines = quality_figures({"run": read_all(load_experiment("run"))})[0].lines
+    shown = {line.label: line.x.tolist() for line in lines}
+    assert shown == {
+        "analytic, float64, a-judge": [6, 48],
+        "entropy_bound, float64, a-judge": [5.5, 21.5],
+    }
+    text = render_markdown(table)
+    assert "44.00 ± 1.20 [7.93, 6.0]" in text
+    assert "convention every_token: all tokens of a text but the first" in text
+    assert "convention first_eos: as in MDLM and Duo" in text
+    assert "run: at 6 network calls, the lowest generative perplexity is 36.30" in text

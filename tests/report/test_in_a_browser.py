@@ -169,7 +169,7 @@ def test_a_drag_zooms_all_figures_by_optimizer_step(
     widths = [[end - start for start, end in limits] for limits in (before, after)]
     assert widths[1][0] < 0.7 * widths[0][0]
     assert after[0] == after[1] == after[2] == after[3]
-    assert after[5] == before[5]  # by denoising steps
+    assert after[5] == before[5]  # by network calls
 
 
 def test_the_slider_moves_between_noise_and_the_final_text(

@@ -36,7 +36,7 @@ wildcard_constraints:
     step=r"\d+",
     dataset=r"[A-Za-z0-9_-]+",
     split="train|validation|test|paper",
-    sampler="|".join(SAMPLERS),
+    sampler=f"({'|'.join(SAMPLERS)})(_[A-Za-z0-9.-]+)*",  # and the values of its options
     steps=r"\d+",
     draws="(_float32)?",
     judge=r"[A-Za-z0-9_.-]+",

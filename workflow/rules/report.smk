@@ -43,7 +43,7 @@ rule table:
         "sedd table {wildcards.table:q} 2>&1 | tee -i {log:q}"
 
 
-# A table as a figure by denoising steps.
+# A table as a figure by network calls.
 rule figure:
     input:
         ancient("config/tables/{table}.yaml"),

@@ -11,10 +11,11 @@ rule sample:
         **BUILD.resources(computes=True),
     params:
         settings=settings("sample"),
+        sampler=ask(BUILD.sampler),
         precision=lambda wildcards: "float32" if wildcards.draws else "float64",
     shell:
         "sedd sample {wildcards.experiment:q} --step {wildcards.step}"
-        " --sampler {wildcards.sampler} --steps {wildcards.steps} --precision {params.precision}"
+        " {params.sampler} --steps {wildcards.steps} --precision {params.precision}"
         " --out {output:q} 2>&1 | tee -i {log:q}"
 
 

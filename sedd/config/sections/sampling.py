@@ -15,11 +15,37 @@ from sedd.config.values import Count, DrawPrecision
 from sedd.registry import DEFAULT_SAMPLER, GRAPHS, OBJECTIVES, SAMPLERS, SHARPENING
 
 
-class Sampling(ConfigModel):
-    """Samples drawn from each checkpoint."""
+class SamplerOptions(ConfigModel):
+    """A sampler with its options. In a list of samplers, `analytic` is short for {sampler: analytic}."""
 
     sampler: SamplerName = DEFAULT_SAMPLER
     """sampling method"""
+    temperature: Annotated[float, Field(ge=0)] = 1.0
+    """divisor of the logits of a new token; 0 takes the likeliest token, in the orders by confidence
+    and entropy_bound only"""
+    top_k: Count | None = None
+    """number of the most likely tokens, at this temperature, from which a new token is drawn; null:
+    all; top_p then applies to these"""
+    gamma: Annotated[float, Field(ge=0)] = 0.1
+    """bound of entropy_bound, in nats: on the sum of the entropies of the tokens filled in one step,
+    without the largest; 0: one token per step"""
+    remask: Remask = DEFAULT_REMASK
+    """how often the sampler remask masks tokens again"""
+    theta: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """trapezoidal: share of a step before its second network call"""
+    corrector_calls: Count = 1
+    """gibbs: network calls after each step, to correct the errors of the steps"""
+    corrector_positions: Count = 1
+    """gibbs: tokens of a text that a corrector call redraws; 1 is exact, more treat these tokens as
+    independent given the others"""
+
+
+OPTIONS = tuple(key for key in SamplerOptions.model_fields if key != "sampler")
+
+
+class Sampling(SamplerOptions):
+    """Samples drawn from each checkpoint."""
+
     steps: Count = 1024
     """denoising steps from t = 1 to t = 0; ignored by first_hitting and ancestral, which take one
     step per token, and by entropy_bound"""
@@ -41,38 +67,20 @@ class Sampling(ConfigModel):
     overlap: Count | None = None
     """tokens that a window keeps from the window before it, if sampling.length is above
     data.length; null: a quarter of data.length"""
-    temperature: Annotated[float, Field(ge=0)] = 1.0
-    """divisor of the logits of a new token; 0 takes the likeliest token, in the orders by confidence
-    and entropy_bound only"""
-    top_k: Count | None = None
-    """number of the most likely tokens, at this temperature, from which a new token is drawn; null:
-    all; top_p then applies to these"""
-    gamma: Annotated[float, Field(ge=0)] = 0.1
-    """bound of entropy_bound, in nats: on the sum of the entropies of the tokens filled in one step,
-    without the largest; 0: one token per step"""
-    remask: Remask = DEFAULT_REMASK
-    """how often the sampler remask masks tokens again"""
-    theta: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """trapezoidal: share of a step before its second network call"""
-    corrector_calls: Count = 1
-    """gibbs: network calls after each step, to correct the errors of the steps"""
-    corrector_positions: Count = 1
-    """gibbs: tokens of a text that a corrector call redraws; 1 is exact, more treat these tokens as
-    independent given the others"""
 
     def options(self) -> dict[str, Any]:
         """The options that the sampler reads, as plain values."""
         return self.model_dump(include=set(SAMPLERS[self.sampler].options))
 
     def changes(self, sampler: str, options: Mapping[str, Any]) -> dict[str, Any]:
-        """The options that change with another sampler and some of its options, as plain values.
+        """The keys that change with another sampler and some of its options, as plain values.
 
         A sub-section keeps the keys that are not given, unless it gets another `schedule`. Options
         that the sampler does not read get their defaults.
         """
         values, defaults = self.model_dump(), Sampling().model_dump()
         read = SAMPLERS[sampler].options if sampler in SAMPLERS else OPTIONS
-        changed = {key: defaults[key] for key in OPTIONS if key not in read}
+        changed = {"sampler": sampler} | {key: defaults[key] for key in OPTIONS if key not in read}
         for key, value in options.items():
             is_section = isinstance(value, Mapping) and isinstance(values.get(key), dict)
             kept = values[key] if is_section else {}
@@ -81,15 +89,36 @@ class Sampling(ConfigModel):
             changed[key] = {**kept, **value} if is_section else value
         return {key: value for key, value in changed.items() if value != values.get(key)}
 
+    def label(self, sampler: str, options: Mapping[str, Any]) -> str:
+        """Name of a sampler with options, in file names and tables, such as remask_cap_0.02.
 
-COMMON = (
-    *("sampler", "steps", "count", "batch_size", "denoise", "precision", "top_p", "length"),
-    "overlap",
-)  # keys that do not depend on the sampler
-OPTIONS = tuple(key for key in Sampling.model_fields if key not in COMMON)
+        It has the values of the sampler's options in their order, up to the last one that is given.
+        """
+        changed = {**self.model_dump(), **self.changes(sampler, options)}
+        values = Sampling.model_validate(changed).model_dump()  # with the defaults of sub-sections
+        leaves = [leaf for key in SAMPLERS[sampler].options for leaf in _leaves(key, values[key])]
+        given = {leaf for key, value in options.items() for leaf, _ in _leaves(key, value)}
+        last = max((at for at, (leaf, _) in enumerate(leaves) if leaf in given), default=-1)
+        parts = [_spell(value) for _, value in leaves[: last + 1]]
+        return "_".join([sampler, *parts])
 
 
-def _fits_objective(sampler: str, objective: str) -> str | None:
+def _leaves(key: str, value: Any) -> list[tuple[str, Any]]:
+    """(dotted key, value) of an option, or of each key of a sub-section."""
+    if not isinstance(value, Mapping):
+        return [(key, value)]
+    return [leaf for name, inner in value.items() for leaf in _leaves(f"{key}.{name}", inner)]
+
+
+def _spell(value: Any) -> str:
+    """An option's value as a part of a label."""
+    if value is None:
+        return "all"
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
+
+
+def fits_objective(sampler: str, objective: str) -> str | None:
+    """Why a sampler does not draw from models of this objective; None if it does."""
     left_to_right = OBJECTIVES[objective].left_to_right
     if SAMPLERS[sampler].left_to_right == left_to_right:
         return None
@@ -105,7 +134,8 @@ def _fits_objective(sampler: str, objective: str) -> str | None:
     )
 
 
-def _fits_graph(sampler: str, graph: str, denoise: bool) -> str | None:
+def fits_graph(sampler: str, graph: str, denoise: bool) -> str | None:
+    """Why a sampler does not run on this graph, or not without the last step; None if it does."""
     info = SAMPLERS[sampler]
     if info.needs_mask and not GRAPHS[graph].has_mask:
         others = one_of(SAMPLERS.names(needs_mask=False, left_to_right=False))
@@ -141,17 +171,20 @@ def _sharpens(key: str) -> Rule:
     return Rule((f"sampling.{key}", "graph.type", "sampling.precision"), find)
 
 
-def _is_read(option: str) -> Rule:
-    """Rule for an option: it keeps its default unless the sampler reads it."""
+def unread(option: str, value: Any, sampler: str) -> str | None:
+    """Why an option must keep its default; None if it does, or if the sampler reads it."""
+    if option in SAMPLERS[sampler].options or value == getattr(Sampling(), option):
+        return None
+    readers = [name for name, info in SAMPLERS.items() if option in info.options]
+    return (
+        f"has no effect with sampling.sampler {sampler}; leave it out, or choose "
+        f"{one_of(readers)}; got {value}"
+    )
 
+
+def _is_read(option: str) -> Rule:
     def find(value: Any, sampler: str) -> str | None:
-        if option in SAMPLERS[sampler].options or value == getattr(Sampling(), option):
-            return None
-        readers = [name for name, info in SAMPLERS.items() if option in info.options]
-        return (
-            f"has no effect with sampling.sampler {sampler}; leave it out, or choose "
-            f"{one_of(readers)}; got {value}"
-        )
+        return unread(option, value, sampler)
 
     return Rule((f"sampling.{option}", "sampling.sampler"), find)
 
@@ -175,8 +208,8 @@ def _overlap_fits(overlap: int | None, length: int | None, window: int) -> str |
 
 
 RULES = (
-    Rule(("sampling.sampler", "graph.type", "sampling.denoise"), _fits_graph),
-    Rule(("sampling.sampler", "objective.type"), _fits_objective),
+    Rule(("sampling.sampler", "graph.type", "sampling.denoise"), fits_graph),
+    Rule(("sampling.sampler", "objective.type"), fits_objective),
     *map(_sharpens, ("top_p", *SHARPENING)),
     Rule(("sampling.overlap", "sampling.length", "data.length"), _overlap_fits),
     *map(_is_read, OPTIONS),

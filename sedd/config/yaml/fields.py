@@ -32,7 +32,7 @@ def locate(
         path.append(part)
         annotation = _child(annotation, owner, part)
         values = _get(values, part)
-        skip = len(union_members(annotation)) > 1
+        skip = _num_kinds(annotation) > 1
         if annotation is None:
             break
     return tuple(path), owner, annotation
@@ -91,6 +91,16 @@ def union_members(annotation: Any) -> list[type[BaseModel]]:
     if origin in (Union, types.UnionType):
         return [model for member in get_args(annotation) for model in union_members(member)]
     return []
+
+
+def _num_kinds(annotation: Any) -> int:
+    """Number of kinds of values that an annotation allows, without null; 1 if it is no union."""
+    if get_origin(annotation) is Annotated:
+        return _num_kinds(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        members = (member for member in get_args(annotation) if member is not type(None))
+        return sum(_num_kinds(member) for member in members)
+    return 1
 
 
 def _holds_models(annotation: Any) -> bool:

@@ -68,8 +68,10 @@ def _plot(figure: Figure) -> Any:
         axis.axis_label_text_font_style = "normal"
         axis.minor_tick_line_color = None
     plot.xaxis.formatter = NumeralTickFormatter(format="0,0")
-    if figure.is_log_x:  # a few measured numbers of steps: a tick for each
-        plot.xaxis.ticker = sorted({float(x) for line in figure.lines for x in line.x})
+    if figure.is_log_x:  # network calls: a tick for each power of two
+        xs = [float(x) for line in figure.lines for x in line.x] or [1.0]
+        powers = range(math.floor(math.log2(min(xs))), math.ceil(math.log2(max(xs))) + 1)
+        plot.xaxis.ticker = [2.0**power for power in powers]
     if not figure.is_log_y:
         plot.yaxis.formatter.use_scientific = False
     for line in figure.lines:

@@ -1,7 +1,9 @@
-"""A table of generative perplexities as a figure by denoising steps: PDF and PNG for a paper."""
+"""A table of generative perplexities as a figure by network calls: PDF and PNG for a paper."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,69 +16,112 @@ from sedd.errors import ConfigError, Problem
 from sedd.paths import figure_stem, table_file
 from sedd.registry import METRICS
 from sedd.report.figure.paper import STYLE, save_canvas
-from sedd.report.table.fill import Row, Table
+from sedd.report.table.fill import Cell, Row, Table
+from sedd.results.generative import GenerativeResult
+
+
+@dataclass(frozen=True)
+class Point:
+    """One cell of a table. calls: network calls per text, or the steps of a published number."""
+
+    calls: float
+    value: float
+    standard_error: float | None
+    entropy_bits: float | None
+    seconds_per_text: float | None
+
+
+Curves = dict[tuple[str, bool], list[Point]]  # by label and whether the numbers are published
 
 
 def write_steps_figure(table: Table, stem: Path | None = None) -> list[Path]:
     """Write STEM.pdf and STEM.png atomically and return their paths.
 
-    The upper axes show generative perplexity with bars of two standard errors. The lower axes show
-    the entropy of the texts.
+    Axes from top to bottom, all against the network calls per text: generative perplexity with bars
+    of two standard errors, the entropy of the texts, and the seconds of drawing a text.
 
     stem: results/figures/NAME by default. Raises ConfigError if the metric of the table
         has no such figure.
     """
     if not table.metric.has_steps_figure:
         allowed = ", ".join(METRICS.names(has_steps_figure=True))
-        what = f"only a table of {allowed} has a figure against denoising steps, got {table.config.metric}"
+        what = f"only a table of {allowed} has a figure by network calls, got {table.config.metric}"
         raise ConfigError(str(table_file(table.name)), [Problem("metric", what)])
     stem = stem or figure_stem(table.name)
     with mpl.rc_context(STYLE):
-        canvas = Canvas(figsize=(6.5, 5.6), layout="constrained")
-        upper, lower = canvas.subplots(2, 1, sharex=True, height_ratios=[3, 2])
-        rows = [row for row in table.rows if any(cell.value is not None for cell in row.cells)]
-        for number, row in enumerate(rows):
-            _draw_row(upper, lower, table, row, f"C{number % 10}")
-        _label_axes(upper, lower, table, bool(rows))
+        canvas = Canvas(figsize=(6.5, 7.6), layout="constrained")
+        axes = list(canvas.subplots(3, 1, sharex=True, height_ratios=[3, 2, 2]))
+        drawn = curves(table)
+        for number, ((label, is_published), points) in enumerate(drawn.items()):
+            _draw_curve(axes, points, label, is_published, number)
+        _label_axes(canvas, axes, table, bool(drawn))
         return save_canvas(canvas, stem, dpi=200)
 
 
-def _draw_row(upper: Axes, lower: Axes, table: Table, row: Row, color: str) -> None:
-    columns = [column.steps or 0 for column in table.config.columns.values()]
-    points = [
-        (steps, cell.value, 2 * (cell.standard_error or 0.0), cell.entropy_bits)
-        for steps, cell in zip(columns, row.cells, strict=True)
-        if cell.value is not None
-    ]
-    steps, values, bars, entropies = (list(part) for part in zip(*points, strict=True))
-    is_published = row.origin == "published"
+def curves(table: Table) -> Curves:
+    """The points of each curve by network calls. A row is a curve, unless it names one."""
+    found: Curves = defaultdict(list)
+    for row in table.rows:
+        for column, cell in zip(table.config.columns.values(), row.cells, strict=True):
+            if (point := _point(cell, column.steps or 0)) is not None:
+                found[_label(row), row.origin == "published"].append(point)
+    return {key: sorted(points, key=lambda point: point.calls) for key, points in found.items()}
+
+
+def _label(row: Row) -> str:
+    is_published = "published" if row.origin == "published" else ""
+    return ", ".join(filter(None, [row.curve or row.label, row.size, is_published]))
+
+
+def _point(cell: Cell, steps: int) -> Point | None:
+    """The point of a cell; None without a number, or if its network calls were not counted."""
+    result, calls, seconds = cell.evaluation, float(steps), None
+    if isinstance(result, GenerativeResult):
+        if result.network_calls is None:
+            return None
+        calls, seconds = result.network_calls, result.seconds_per_text
+    if cell.value is None:
+        return None
+    return Point(calls, cell.value, cell.standard_error, cell.entropy_bits, seconds)
+
+
+def _draw_curve(
+    axes: list[Axes], points: list[Point], label: str, is_published: bool, number: int
+) -> None:
+    upper, middle, lower = axes
+    rounds, color = divmod(number, 10)
     style: dict[str, Any] = {
-        "color": color,
-        "ls": "--" if is_published else "-",
-        "marker": "s" if is_published else "o",
+        "color": f"C{color}",
+        "ls": "--" if is_published else ("-", ":", "-.")[rounds % 3],
+        "marker": "s" if is_published else ("o", "^", "D")[rounds % 3],
         "ms": 3.5,
         "lw": 1.3,
     }
-    label = ", ".join(filter(None, [row.label, row.size, "published" if is_published else ""]))
-    upper.errorbar(
-        steps, values, yerr=None if is_published else bars, capsize=2, label=label, **style
-    )
-    known = [(x, bits) for x, bits in zip(steps, entropies, strict=True) if bits is not None]
-    lower.plot([x for x, _ in known], [bits for _, bits in known], **style)
+    bars = None if is_published else [2 * (point.standard_error or 0.0) for point in points]
+    calls = [point.calls for point in points]
+    values = [point.value for point in points]
+    upper.errorbar(calls, values, yerr=bars, capsize=2, label=label, **style)
+    for one, name in ((middle, "entropy_bits"), (lower, "seconds_per_text")):
+        pairs = [(point.calls, getattr(point, name)) for point in points]
+        known = [(x, y) for x, y in pairs if y is not None]
+        one.plot([x for x, _ in known], [y for _, y in known], **style)
 
 
-def _label_axes(upper: Axes, lower: Axes, table: Table, has_rows: bool) -> None:
+def _label_axes(canvas: Canvas, axes: list[Axes], table: Table, has_curves: bool) -> None:
+    upper, middle, lower = axes
     upper.set_title(table.config.title)
     upper.set_ylabel(table.metric.description)
-    lower.set_ylabel("entropy per text, bits")
-    lower.set_xlabel("denoising steps")
-    if not has_rows:
+    middle.set_ylabel("entropy per text, bits")
+    lower.set_ylabel("seconds per text")
+    lower.set_xlabel("network calls per text")
+    if not has_curves:
         upper.text(0.5, 0.5, "no results yet", ha="center", transform=upper.transAxes)
         return
     upper.set_yscale("log")
     upper.yaxis.set_major_formatter(LogFormatter(labelOnlyBase=False))
     upper.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+    lower.set_yscale("log")
     lower.set_xscale("log", base=2)
     lower.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     lower.xaxis.set_minor_formatter(NullFormatter())
-    upper.legend(fontsize=6.5, ncols=2)
+    canvas.legend(loc="outside lower center", fontsize=6.5, ncols=2)

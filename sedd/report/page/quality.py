@@ -1,18 +1,20 @@
-"""Figures of the quality of samples: generative perplexity and entropy against denoising steps."""
+"""Figures of the quality of samples: generative perplexity and entropy against network calls."""
 
 from __future__ import annotations
 
-from itertools import groupby
+from collections import defaultdict
 
 import numpy as np
 
+from sedd.config import base_sampler
+from sedd.registry import SAMPLERS
 from sedd.report.figure.content import Figure, Line
 from sedd.results.generative import GenerativeResult
 
 
 def quality_figures(runs: dict[str, list[GenerativeResult]]) -> list[Figure]:
-    """Generative perplexity and entropy against denoising steps, for the newest judged checkpoint
-    of each run.
+    """Generative perplexity and entropy against the network calls per text, for the newest judged
+    checkpoint of each run.
     """
     kinds = (
         ("generative", "Generative perplexity", "corpus_perplexity", "perplexity under the judge"),
@@ -27,8 +29,8 @@ def quality_figures(runs: dict[str, list[GenerativeResult]]) -> list[Figure]:
         Figure(
             name=name,
             title=title,
-            description=f"{title} against the number of denoising steps",
-            x_label="denoising steps",
+            description=f"{title} against the number of network calls per text",
+            x_label="network calls per text",
             y_label=label,
             lines=_lines(runs, column),
             is_log_x=True,
@@ -40,23 +42,28 @@ def quality_figures(runs: dict[str, list[GenerativeResult]]) -> list[Figure]:
 
 
 def _lines(runs: dict[str, list[GenerativeResult]], column: str) -> list[Line]:
+    """One line for each judge, sampler and precision of a run. Results without counted network calls
+    are left out.
+    """
     lines = []
     for run, scores in runs.items():
         newest = max((one.step for one in scores), default=None)
-        ours = [one for one in scores if one.step == newest]
-        for kind, group in groupby(ours, key=lambda one: (one.judge, one.sampler, one.precision)):
-            found = list(group)
+        curves: dict[str, list[GenerativeResult]] = defaultdict(list)
+        for one in scores:
+            if one.step == newest and one.network_calls is not None:
+                curves[f"{_sampler(one)}, {one.precision}, {one.judge}"].append(one)
+        for label, points in curves.items():
+            found = sorted(points, key=lambda one: one.network_calls or 0.0)
             y, room = (
                 np.array([getattr(one, f"{column}{suffix}", np.nan) for one in found])
                 for suffix in ("", "_standard_error")
             )
             has_errors = not np.isnan(room).any()
-            judge, sampler, precision = kind
             name = f"{run}, " if len(runs) > 1 else ""
             lines.append(
                 Line(
-                    label=f"{name}{sampler}, {precision}, {judge}",
-                    x=np.array([one.steps for one in found]),
+                    label=f"{name}{label}",
+                    x=np.array([one.network_calls for one in found]),
                     y=y,
                     low=np.maximum(y - 2 * room, y * 0.01) if has_errors else None,
                     high=y + 2 * room if has_errors else None,
@@ -66,3 +73,9 @@ def _lines(runs: dict[str, list[GenerativeResult]], column: str) -> list[Line]:
                 )
             )
     return lines
+
+
+def _sampler(result: GenerativeResult) -> str:
+    """Name of the curve: a sampler without a choice of steps has a point for each of its options."""
+    name = base_sampler(result.sampler)
+    return name if SAMPLERS[name].one_step_per_token else result.sampler

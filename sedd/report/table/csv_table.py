@@ -9,7 +9,7 @@ from sedd.report.table.layout import source
 
 MEASUREMENT = (
     *("experiment", "step", "split", "protocol", "judge", "featurizer"),
-    *("sampler", "steps", "precision"),
+    *("sampler", "steps", "precision", "network_calls", "seconds_per_text", "convention"),
     *("num_sequences", "num_references", "samples_per_reference", "num_tokens", "num_draws"),
 )
 PROVENANCE = (

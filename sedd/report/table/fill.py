@@ -71,7 +71,7 @@ class Row:
     """A row; cells and comparisons are in the order of the table's columns.
 
     source: of published numbers, if it is not the table's. missing: the commands that make missing
-        numbers.
+        numbers. curve: in the figure, if other rows belong to it.
     """
 
     label: str
@@ -82,6 +82,7 @@ class Row:
     compared_to: str | None = None
     source: PublishedSource | None = None
     missing: list[str] = field(default_factory=list)
+    curve: str | None = None
 
 
 @dataclass(frozen=True)
@@ -179,6 +180,7 @@ def _ours(
         comparisons,
         row.compare_to,
         missing=missing_commands(row, config, cells),
+        curve=row.curve,
     )
 
 

@@ -12,6 +12,8 @@ from itertools import chain
 
 from sedd.config.table import Column
 from sedd.report.table.fill import NOT_PUBLISHED, NOT_RUN, Cell, Comparison, Origin, Row, Table
+from sedd.report.table.finding import findings
+from sedd.results.generative import GenerativeResult
 
 GROUPS: dict[Origin, str] = {
     "published": "published",
@@ -132,7 +134,10 @@ def cell_text(cell: Cell, style: Style) -> str:
     if cell.standard_error is not None:
         text = f"{text} {style.plus_minus} {cell.standard_error:.{cell.decimals}f}"
     if cell.entropy_bits is not None:
-        return f"{style.number(text)} [{style.number(f'{cell.entropy_bits:.2f}')}]"
+        inside = [style.number(f"{cell.entropy_bits:.2f}")]
+        if isinstance(cell.evaluation, GenerativeResult) and cell.evaluation.network_calls:
+            inside.append(style.number(f"{cell.evaluation.network_calls:.1f}"))
+        return f"{style.number(text)} [{', '.join(inside)}]"
     return style.number(text)
 
 
@@ -150,7 +155,7 @@ def comparison_text(comparison: Comparison | None, decimals: int, style: Style) 
 
 
 def legend(table: Table, style: Style) -> list[str]:
-    """One sentence for each sign that occurs in the table."""
+    """One sentence for each sign that occurs in the table, and what its numbers show."""
     cells = [cell for row in table.rows for cell in row.cells]
     sentences = []
     if any(cell.bound for cell in cells):
@@ -158,12 +163,28 @@ def legend(table: Table, style: Style) -> list[str]:
     if any(cell.standard_error is not None for cell in cells):
         sentences.append(f"{style.plus_minus}: one standard error over {table.metric.error_over}.")
     if any(cell.entropy_bits is not None for cell in cells):
-        sentences.append("[ ]: entropy of the token frequencies within a text, in bits.")
+        sentences.append(
+            "[ ]: entropy of the token frequencies within a text, in bits; and the network calls "
+            "that a text took, if they were counted."
+        )
+    judged = [cell.evaluation for cell in cells if isinstance(cell.evaluation, GenerativeResult)]
+    for convention in dict.fromkeys(one.convention for one in judged):
+        sentences.append(
+            f"Our numbers have the convention {convention}: {CONVENTIONS[convention]}."
+        )
+    sentences += map(style.escape, findings(table))
     if any(cell.why_missing == NOT_RUN for cell in cells):
         sentences.append(f"{NOT_RUN}: not measured in this build.")
     if any(cell.why_missing == NOT_PUBLISHED for cell in cells):
         sentences.append(f"{DASH}: the paper gives no number.")
     return sentences
+
+
+CONVENTIONS = {
+    "every_token": "all tokens of a text but the first are scored",
+    "first_eos": "as in MDLM and Duo, no end of text after the first is scored, and texts are cut to "
+    "the length of the judge",
+}
 
 
 def verdict_rule(table: Table, style: Style) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from sedd.config import AnyExperiment, Experiment, load_subject
+from sedd.config import AnyExperiment, Experiment, draw_settings, load_subject
 from sedd.config.table import Column, OurRow, TableConfig
-from sedd.report.table.numbers import last_step
+from sedd.report.table.numbers import last_step, row_label
 
 
 class Valued(Protocol):
@@ -43,12 +43,7 @@ def is_included(subject: AnyExperiment, row: OurRow, column: Column) -> bool:
     if column.dataset is not None:
         return column.dataset in subject.evaluation.datasets
     if column.steps is not None:
-        included = subject.generative
-        return (
-            column.steps in included.steps
-            and row.sampler in included.samplers
-            and row.precision in included.precisions
-        )
+        return (row_label(subject, row), column.steps, row.precision) in draw_settings(subject)
     return column.task in subject.mauve.tasks
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sedd.config import load_subject, measured_steps
+from sedd.config import AnyExperiment, load_subject, measured_steps
+from sedd.config.sections.grid_sampler import point_of
 from sedd.config.table import BaselineRow, Column, OurRow, TableConfig
 from sedd.results import generative, mauve, perplexity
 from sedd.results.record import Measurement
@@ -28,6 +29,12 @@ def last_step(experiment: str) -> int:
     return measured_steps(load_subject(experiment))[-1]
 
 
+def row_label(subject: AnyExperiment, row: OurRow) -> str:
+    """The label of the sampler of a row."""
+    point = point_of(row.sampler)
+    return subject.sampling.label(point.sampler, point.given())
+
+
 def _number(row: OurRow | BaselineRow, column: Column) -> Measurement | None:
     step = row.step if row.step is not None else last_step(row.experiment)
     if column.dataset is not None:
@@ -35,9 +42,8 @@ def _number(row: OurRow | BaselineRow, column: Column) -> Measurement | None:
     if row.kind != "ours":
         return None
     if column.steps is not None:
-        judge = load_subject(row.experiment).generative.judge
-        return generative.read(
-            row.experiment, step, judge, (row.sampler, column.steps, row.precision)
-        )
+        subject = load_subject(row.experiment)
+        drawn = row_label(subject, row), column.steps, row.precision
+        return generative.read(row.experiment, step, subject.generative.judge, drawn)
     assert column.task is not None, "a column names a dataset, a number of steps or a task"
     return mauve.read(row.experiment, step, column.task)
