@@ -47,7 +47,7 @@ check: .venv/installed-dev  ## lint and the fast tests, in under two minutes
 	@$(MAKE) --no-print-directory --jobs 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync) lint fast-tests
 
 test: .venv/installed-dev  ## all tests
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	$(BIN)/python -m pytest -n $(WORKERS) --no-loadscope-reorder
 
 fast-tests: .venv/installed-dev
 	$(BIN)/python -m pytest --quiet -m "not slow"

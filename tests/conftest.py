@@ -1,31 +1,41 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.corpus import tokenize_corpus
 from helpers.project import command, copy_project
 from helpers.slow import SLOW, TESTS
+from xdist.scheduler import LoadScopeScheduling
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark the tests below SLOW as slow.
 
-    With several processes (`-n 2 --dist loadgroup`), the tests of a file share one, and those with
-    Slurm too, because a machine runs one test Slurm. The slow ones start first.
+    Where several processes share the tests, these start first, the last folders before the others:
+    workflow, train and slurm take longest.
     """
     slow = [TESTS / path for path in SLOW]
     for item in items:
         if any(item.path.is_relative_to(path) for path in slow):
             item.add_marker(pytest.mark.slow)
-    if config.pluginmanager.hasplugin("xdist"):
-        for item in items:
-            path = item.path.relative_to(TESTS)
-            group = "slurm" if path.parts[0] == "slurm" else str(path)
-            item.add_marker(pytest.mark.xdist_group(group))
-        if config.getoption("dist", "no") != "no" or hasattr(config, "workerinput"):
-            items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    if hasattr(config, "workerinput"):
+        place = {path: at for at, path in enumerate(dict.fromkeys(item.path for item in items))}
+        items.sort(key=lambda item: (item.get_closest_marker("slow") is None, -place[item.path]))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Tests of a file run in one process, and those with Slurm too: a machine runs one test Slurm."""
+    return ByFile(config, log)
+
+
+class ByFile(LoadScopeScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return "slurm" if Path(path).parent.name == "slurm" else path
 
 
 @pytest.fixture
