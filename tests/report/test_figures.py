@@ -126,3 +126,9 @@ def test_figures_of_quality_are_drawn_against_the_network_calls_of_a_text(folder
     assert "convention every_token: all tokens of a text but the first" in text
     assert "convention first_eos: as in MDLM and Duo" in text
     assert "run: at 6 network calls, the lowest generative perplexity is 36.30" in text
+
+
+def test_a_figure_of_published_numbers_alone_has_no_times(folder: Path) -> None:
+    (folder / "config/tables/table.yaml").write_text(SAMPLERS)
+    for path in write_steps_figure(make_table("table")):
+        assert path.stat().st_size > 1000

@@ -120,7 +120,8 @@ def _label_axes(canvas: Canvas, axes: list[Axes], table: Table, has_curves: bool
     upper.set_yscale("log")
     upper.yaxis.set_major_formatter(LogFormatter(labelOnlyBase=False))
     upper.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
-    lower.set_yscale("log")
+    if any(len(line.get_xdata()) for line in lower.lines):  # published numbers have no times
+        lower.set_yscale("log")
     lower.set_xscale("log", base=2)
     lower.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     lower.xaxis.set_minor_formatter(NullFormatter())
