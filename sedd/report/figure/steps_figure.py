@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import LogFormatter, NullFormatter
@@ -120,7 +121,7 @@ def _label_axes(canvas: Canvas, axes: list[Axes], table: Table, has_curves: bool
     upper.set_yscale("log")
     upper.yaxis.set_major_formatter(LogFormatter(labelOnlyBase=False))
     upper.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
-    if any(len(line.get_xdata()) for line in lower.lines):  # published numbers have no times
+    if any(np.size(line.get_xdata()) for line in lower.lines):  # published numbers have no times
         lower.set_yscale("log")
     lower.set_xscale("log", base=2)
     lower.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
