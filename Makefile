@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CONFIG ?= config/config.yaml
-# processes of `make test`; most tests keep one core busy
+# processes of `make test`, with one thread each: threads that wait for a core slow down all others
 WORKERS ?= 2
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
@@ -47,7 +47,7 @@ check: .venv/installed-dev  ## lint and the fast tests, in under two minutes
 	@$(MAKE) --no-print-directory --jobs 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync) lint fast-tests
 
 test: .venv/installed-dev  ## all tests
-	$(BIN)/python -m pytest -n $(WORKERS) --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --no-loadscope-reorder
 
 fast-tests: .venv/installed-dev
 	$(BIN)/python -m pytest --quiet -m "not slow"
