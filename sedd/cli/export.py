@@ -12,7 +12,11 @@ from sedd.cli.options import Step
 
 def export(
     run: Annotated[
-        str, typer.Argument(metavar="RUN", help="Name of a run, or its folder results/runs/RUN.")
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="A run, a checkpoint, or a published diffusion model: its folder, file or hub id.",
+        ),
     ],
     folder: Annotated[
         Path | None,
@@ -36,16 +40,18 @@ def export(
         bool, typer.Option("--private", help="With --push: make a new repository private.")
     ] = False,
 ) -> None:
-    """Write a checkpoint in the format of the published models.
+    """Write a model in the format of the published models.
 
-    Reads results/runs/RUN/ and writes DIR/config.json, DIR/model.safetensors (the averaged weights)
-    and DIR/README.md (a model card). Score entropy has the form of SEDD, masked diffusion that of
+    Writes DIR/config.json, DIR/model.safetensors (the averaged weights) and DIR/README.md (a model
+    card). Score entropy has the form of SEDD, masked diffusion that of
     RADD (of MDLM with time conditioning). sedd.open_model opens the folder, or its id on the hub.
+    An experiment folder of the official code and a Lightning file become such a folder too.
 
     \b
     Examples:
       sedd export tiny_absorb results/exports/tiny_absorb
       sedd export tiny_lambda_dce --push me/tiny_lambda_dce
+      sedd export exp_local/openwebtext/2024.03.01/120000 results/exports/mine
     """
     import tempfile
 

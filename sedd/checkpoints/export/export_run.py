@@ -1,38 +1,28 @@
-"""A run as a folder that can be published."""
+"""A model as a folder that can be published."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors.torch import save_file
 
 from sedd.checkpoints.export.card import model_card
+from sedd.checkpoints.export.export_published import export_published
+from sedd.checkpoints.export.exported import Exported
 from sedd.checkpoints.export.folder import check_free, replacing_folder
 from sedd.checkpoints.export.form import published_form
 from sedd.checkpoints.official import TOKENIZER_KEY
-from sedd.checkpoints.recognize import checkpoint_path, recognize
+from sedd.checkpoints.recognize import (
+    checkpoint_path,
+    model_folder,
+    recognize,
+    recognize_weights,
+)
 from sedd.checkpoints.run_checkpoint import load_trained
-from sedd.errors import CheckpointError
-from sedd.paths import evaluation_dir, run_dir
-from sedd.results.perplexity import PerplexityResult
+from sedd.config import Pretrained, load_subject
+from sedd.paths import evaluation_dir
 from sedd.results.perplexity import read as read_perplexity
 from sedd.runtime.atomic import replacing, write_json, write_text
-
-
-@dataclass(frozen=True)
-class Exported:
-    """Content of an export.
-
-    evaluations: results in its model card. stale: data sets whose results were left out, because an
-        earlier checkpoint of this step was measured.
-    """
-
-    folder: Path
-    run: str
-    step: int
-    evaluations: list[PerplexityResult]
-    stale: list[str]
 
 
 def export(
@@ -45,7 +35,8 @@ def export(
 ) -> Exported:
     """Write the averaged weights of a run's checkpoint in the form of the published models.
 
-    run: its name, its folder, or one of its checkpoints. step: which checkpoint; None: the newest.
+    run: its name, its folder, or one of its checkpoints; or a published diffusion model. step: which
+        checkpoint; None: the newest.
     force: replace an earlier export.
     repository: its id on the hub, if it will be uploaded; the model card then opens it by this id.
     Raises CheckpointError if there is no such checkpoint, if the published form cannot express the
@@ -54,10 +45,12 @@ def export(
     """
     check_free(folder, force)
     source = recognize(run)
-    if source.kind not in ("experiment", "run", "checkpoint"):
-        raise CheckpointError(
-            f"{run!r} is not a run: only a run under {run_dir('x').parent}, its folder or its checkpoint can be exported"
-        )
+    if source.kind == "experiment":
+        subject = load_subject(source.name, writes=False)
+        if isinstance(subject, Pretrained):
+            source = recognize_weights(subject.pretrained)
+    if source.kind in ("folder", "hub"):
+        return export_published(run, model_folder(source, step), folder, repository)
     trained = load_trained(checkpoint_path(source, step))
     name = trained.experiment.name
     form = published_form(trained)

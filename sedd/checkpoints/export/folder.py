@@ -13,6 +13,7 @@ from sedd.paths import run_dir
 from sedd.runtime.atomic import sync_folder
 
 FILES = frozenset({"config.json", "model.safetensors", "README.md"})
+OPTIONAL = frozenset({"tokenizer.json"})
 MARK = "Written by `sedd export`"
 
 
@@ -41,8 +42,8 @@ def check_free(folder: Path, force: bool) -> None:
 
 
 def is_export(folder: Path) -> bool:
-    """Whether a folder holds the three files that an export writes, and no other."""
-    if {path.name for path in folder.iterdir()} != FILES:
+    """Whether a folder holds the files that an export writes, and no other."""
+    if {path.name for path in folder.iterdir()} - OPTIONAL != FILES:
         return False
     return MARK in (folder / "README.md").read_text(encoding="utf-8", errors="replace")
 

@@ -13,6 +13,7 @@ from helpers.published_model import word_tokenizer
 from safetensors.torch import load_file
 
 import sedd
+from sedd.checkpoints.export import export
 from sedd.checkpoints.formats.lightning import Inert, read_inert
 from sedd.checkpoints.official import load_official
 from sedd.checkpoints.recognize import recognize
@@ -89,6 +90,17 @@ def test_it_opens_like_any_published_model(tmp_path, monkeypatch):
     assert len(model.sample(steps=2)[0].split()) == 40
     assert len(model.language_model.checkpoint_sha256) == 64
     assert sedd.load_model(path, device="cpu").length == 40
+
+
+def test_it_becomes_a_folder_in_the_hubs_form(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = lightning_file(Path("last.ckpt"))
+    export(str(path), Path("out"))
+    weights, again = (
+        dict(load_official(one, "cpu").network.named_parameters()) for one in (path, Path("out"))
+    )
+    assert weights.keys() == again.keys()
+    assert all(torch.equal(value, again[name]) for name, value in weights.items())
 
 
 def test_settings_of_the_later_codes_are_found_in_their_section(tmp_path):
