@@ -2,7 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CONFIG ?= config/config.yaml
-# processes of `make test`, with one thread each: threads that wait for a core slow down all others
+# processes of `make test`, with one thread each: threads that wait for a core slow down all others.
+# The tests with Slurm follow alone: they wait for nodes, with time limits.
 WORKERS ?= 2
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
@@ -47,7 +48,8 @@ check: .venv/installed-dev  ## lint and the fast tests, in under two minutes
 	@$(MAKE) --no-print-directory --jobs 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync) lint fast-tests
 
 test: .venv/installed-dev  ## all tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --no-loadscope-reorder --ignore tests/slurm
+	$(BIN)/python -m pytest tests/slurm
 
 fast-tests: .venv/installed-dev
 	$(BIN)/python -m pytest --quiet -m "not slow"

@@ -15,7 +15,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Mark the tests below SLOW as slow.
 
     Where several processes share the tests, these start first, the last folders before the others:
-    workflow, train and slurm take longest.
+    workflow and train take longest.
     """
     slow = [TESTS / path for path in SLOW]
     for item in items:
