@@ -48,10 +48,9 @@ def export(
     An experiment folder of the official code and a Lightning file become such a folder too.
 
     \b
-    Examples:
-      sedd export tiny_absorb results/exports/tiny_absorb
-      sedd export tiny_lambda_dce --push me/tiny_lambda_dce
-      sedd export exp_local/openwebtext/2024.03.01/120000 results/exports/mine
+    Examples: sedd export tiny_absorb results/exports/tiny_absorb
+              sedd export tiny_lambda_dce --push me/tiny_lambda_dce
+              sedd export exp_local/openwebtext/2024.03.01/120000 results/exports/mine
     """
     import tempfile
 

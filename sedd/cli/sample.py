@@ -143,22 +143,7 @@ def sample(
               sedd sample tiny_absorb --count 10000 --batch-size 64 --out texts.jsonl
               sedd sample tiny_absorb --length 512 --overlap 32
     """
-    from sedd.checkpoints.open import tokenizer_of
-    from sedd.config import sampling_steps
-    from sedd.evaluate import (
-        as_lines,
-        draw_requests,
-        mean_calls,
-        open_run,
-        with_sampling,
-        write_samples,
-    )
-    from sedd.paths import run_dir, samples_file
-    from sedd.runtime import distributed
     from sedd.runtime.atomic import check_replaceable
-    from sedd.runtime.device import choose_device
-    from sedd.sampling.prompt import Prompt, Request, check_prompt
-    from sedd.sampling.prompt_file import read_requests
 
     is_traced, to_stdout = trace or watch, str(out) == "-"
     if is_traced and (count or out or prompts or batch_size):
@@ -175,6 +160,23 @@ def sample(
             raise typer.BadParameter(f"--out {out}: is the file of the prompts; name another")
     pieces = parse_parts(at or ())
     recorded, step = find_changed_subject(name, overrides, rename, step=step)
+    # these import torch: an unknown name is refused before
+    from sedd.checkpoints.open import tokenizer_of
+    from sedd.config import sampling_steps
+    from sedd.evaluate import (
+        as_lines,
+        draw_requests,
+        mean_calls,
+        open_run,
+        with_sampling,
+        write_samples,
+    )
+    from sedd.paths import run_dir, samples_file
+    from sedd.runtime import distributed
+    from sedd.runtime.device import choose_device
+    from sedd.sampling.prompt import Prompt, Request, check_prompt
+    from sedd.sampling.prompt_file import read_requests
+
     experiment = with_sampling(
         recorded,
         count=count,

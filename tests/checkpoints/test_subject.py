@@ -8,6 +8,8 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -40,8 +42,11 @@ splits: {type: named, test: test}
 
 
 @pytest.fixture
-def sources(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """One source of each kind, in the current folder and in `outside`, which is returned."""
+def sources(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """One source of each kind, in the current folder and in `outside`, which is returned.
+
+    The path of `outside` is short: of a long one, a derived name has only the end.
+    """
     pytest.importorskip("transformers")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     untrained_run("smoke_absorb")
@@ -51,11 +56,12 @@ def sources(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     published_model(Path(OFFICIAL), "experiment")
     causal_model(Path("models/known"))
     Path("config/experiments/known.yaml").write_text(KNOWN)
-    outside = tmp_path / "outside"
-    published_model(outside / "golden")
-    shutil.copytree(RUN, outside / "run")
-    Path("elsewhere").symlink_to(outside / "run")
-    return outside
+    with tempfile.TemporaryDirectory(prefix="sources") as folder:
+        outside = Path(folder)
+        published_model(outside / "golden")
+        shutil.copytree(RUN, outside / "run")
+        Path("elsewhere").symlink_to(outside / "run")
+        yield outside
 
 
 def derived(path: Path) -> str:

@@ -54,7 +54,7 @@ def repositories(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     words.pre_tokenizer = pre_tokenizers.Whitespace()
     words.add_special_tokens(["[SEP]", "[UNK]"])
-    for name, vocabulary in {"owner/words": words, "gpt2": _gpt2_from_package()}.items():
+    for name, vocabulary in {"owner/words": words, "gpt2": _gpt2_from_package().tokenizer}.items():
         (root / "models" / name).mkdir(parents=True)
         vocabulary.save(str(root / "models" / name / "tokenizer.json"))
     return root

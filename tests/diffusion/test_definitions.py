@@ -158,7 +158,5 @@ def test_the_fast_path_of_a_graph_without_fast_parts_is_refused():
     network, x0 = LinearNetwork(graph, 3), clean_tokens(2)
     with pytest.raises(TypeError, match="DenseGraph has none"):
         score_entropy_loss(network, graph, noise, x0, fused=True)
-    with pytest.raises(ValueError, match="the fused path"):
-        sample(network, graph, noise, (2, 3), 2, top_p=0.5)
     with pytest.raises(TypeError, match="Absorb and Uniform, got DenseGraph"):
         d3pm_divergence(network, graph, StepGrid(noise, 4), torch.tensor([1, 2]), x0, x0)

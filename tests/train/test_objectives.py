@@ -109,7 +109,7 @@ def test_the_exact_likelihood_depends_on_no_random_draw(corpus):
 
     with pytest.raises(CheckpointError, match="it has no graph, no noise and no scores"):
         load_model("reader")
-    with pytest.raises(CheckpointError, match="the official format has score entropy only"):
+    with pytest.raises(CheckpointError, match="there are published forms for score entropy"):
         export("reader", Path("exported"))
 
 
