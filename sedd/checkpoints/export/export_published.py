@@ -49,7 +49,8 @@ def export_published(
         write_json(target / "config.json", written_config(source, config))
         tokenizer, metadata = recorded_tokenizer(source), {"format": "pt"}
         if tokenizer is None:
-            shutil.copyfile(source / "tokenizer.json", target / "tokenizer.json")
+            with replacing(target / "tokenizer.json") as temporary:
+                shutil.copyfile(source / "tokenizer.json", temporary)
         else:
             metadata[TOKENIZER_KEY] = tokenizer
         write_text(target / "README.md", published_card(name, source, config, repository))

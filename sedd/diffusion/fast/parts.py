@@ -38,7 +38,8 @@ class FastParts(Protocol):
     def exit_weights_(self, score: Tensor, x: Tensor, kind: StepKind, step: float) -> ExitWeights:
         """`Graph.step_probs` of rows that can move, as weights of leaving the state x (r,).
 
-        score: (r, V), 1 at x; score - 1 if `takes_excess`. Overwritten by the weights of the other states, 0 at x.
+        score: (r, V), 1 at x; score - 1 if `takes_excess`. Overwritten by the weights of the other
+            states, 0 at x.
         step: dt * dsigma (euler), difference of sigma (analytic), or sigma (denoise).
         """
         ...
