@@ -7,6 +7,7 @@ SLOW = (
     "bench/test_bench.py",
     "bench/test_measure.py",
     "checkpoints",
+    "cli/test_push.py",
     "data/test_hub.py",
     "evaluate",
     "launch",
