@@ -1,5 +1,23 @@
-"""Run the command `sedd` as `python -m sedd`."""
+"""Run the command `sedd`, also as `python -m sedd`."""
 
-from sedd.cli import main
+from __future__ import annotations
 
-main()
+import sys
+
+from sedd.runtime.threads import let_threads_sleep
+
+
+def main() -> None:
+    """Run the command. Ctrl-C ends it with code 130 and one line, during its imports too."""
+    let_threads_sleep()
+    try:
+        from sedd.cli import main as run
+
+        run()
+    except KeyboardInterrupt:
+        print("sedd: interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -12,7 +12,7 @@ import torch
 from sedd.checkpoints.causal import CausalModel
 from sedd.checkpoints.language_model import LanguageModel, NetworkModel
 from sedd.checkpoints.open import open_language_model
-from sedd.config import Experiment, Pretrained, with_changes
+from sedd.config import Experiment, Pretrained, measuring_seed, with_changes
 from sedd.data.tokenizers import Tokenizer
 from sedd.diffusion import Graph, Noise
 from sedd.errors import DataError
@@ -39,6 +39,7 @@ class Model:
 
     @property
     def tokenizer(self) -> Tokenizer:
+        """Text to ids and back, in the vocabulary that the model was trained with."""
         return self.language_model.tokenizer
 
     @property
@@ -117,11 +118,11 @@ class Model:
             **options,
         )
         model = replace(self.language_model, experiment=experiment)
-        seed = experiment.seed if seed is None else seed
+        seed = measuring_seed(experiment) if seed is None else seed
         if prompts is None:
             texts = draw_samples(model, prefix=prefix, suffix=suffix, pieces=parts, seed=seed)
         elif prefix or suffix or parts:
-            raise TypeError("prompts have the given text: leave out prefix, suffix and parts")
+            raise TypeError("prompts contain the given text: leave out prefix, suffix and parts")
         else:
             requests = to_requests(prompts, experiment, self.tokenizer, count, seed)
             texts = draw_requests(model, requests)
@@ -149,7 +150,7 @@ class Model:
         if isinstance(texts, str):
             raise TypeError("texts must be a list of strings, not a string")
         model = self._with_draws(num_draws)
-        seed = model.experiment.seed if seed is None else seed
+        seed = measuring_seed(model.experiment) if seed is None else seed
         token_ids = self.tokenizer.encode_batch(texts)
         for index, tokens in enumerate(token_ids):
             if len(tokens) > self.length:
@@ -200,18 +201,21 @@ class Model:
         Exact for autoregressive and causal models, with error 0. For an absorbing diffusion an
         upper bound: the context stays clean, and only the continuation is corrupted.
 
-        context, continuation: two texts; or a list of each, of one length; or one context and a
-            list of continuations, which then have the same random draws. White space at the end of
-            a context belongs to the continuation.
+        context, continuation: two texts; two lists of equal length; or one context and a list of
+            continuations, which are then scored with the same random draws. White space at the end
+            of a context belongs to the continuation.
         num_draws, seed: as for `nll`.
-        Raises DataError for a uniform diffusion, if a context is not empty, and for texts that do
-        not fit the model's length.
+        Raises DataError for a uniform diffusion with a context that is not empty, and for texts
+        longer than the model.
         """
         continuations = [continuation] if isinstance(continuation, str) else list(continuation)
         is_shared = isinstance(context, str)
         contexts = [context] * len(continuations) if is_shared else list(context)
         if len(contexts) != len(continuations):
-            raise ValueError(f"{len(contexts)} contexts and {len(continuations)} continuations")
+            raise ValueError(
+                "context and continuation must be lists of equal length, got "
+                f"{len(contexts)} and {len(continuations)}"
+            )
         passages = []
         for index, pair in enumerate(zip(contexts, continuations, strict=True)):
             given, tokens = encode_pair(self.tokenizer, *pair)
@@ -220,7 +224,7 @@ class Model:
                 raise DataError(f"text {index}: {what}")
             passages.append(Passage([*given, *tokens], len(given), 0 if is_shared else index))
         model = self._with_draws(num_draws)
-        seed = model.experiment.seed if seed is None else seed
+        seed = measuring_seed(model.experiment) if seed is None else seed
         nats, _ = passage_nats(model, passages, seed=seed, title=f"score {model.name}")
         return nats[0] if isinstance(continuation, str) and is_shared else nats
 
@@ -257,8 +261,8 @@ def open_model(
 
     device: None: the GPU if there is one.
     step: which checkpoint of a run; None: the newest.
-    tokenizer, length: in place of those that the source records. The published diffusion models
-        read with gpt2.
+    tokenizer, length: in place of those that the source records; the tokenizer must have the same
+        vocabulary. The published diffusion models read with gpt2.
     Raises CheckpointError that lists what was tried, or says what does not fit. Only tensors and
     plain values are unpickled.
     """

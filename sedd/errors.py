@@ -44,8 +44,16 @@ class CheckpointError(SeddError):
     """A missing or damaged checkpoint, one with other settings, or one that cannot be written."""
 
 
+class TrainingError(SeddError):
+    """A training that cannot continue, because its loss or gradient is not finite."""
+
+
 class JobError(SeddError):
     """A training job that could not be submitted, or that ended without its checkpoint."""
+
+
+class LockError(SeddError):
+    """A lock file that cannot be used."""
 
 
 def first_line(error: BaseException) -> str:

@@ -48,14 +48,17 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def corpus(project: Path) -> Path:
-    """The project with a small tokenized data set `corpus`. It becomes the current folder."""
+    """The project with a small tokenized dataset `corpus`. It becomes the current folder."""
     tokenize_corpus()
     return project
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project after `snakemake --configfile config/smoke.yaml`: the default build with tiny models. Read-only."""
+    """The project after `sedd build --config config/smoke.yaml`: the default build with tiny models.
+    Read-only. What the command said is in said.txt.
+    """
     folder = copy_project(tmp_path_factory.mktemp("built") / "project")
-    command(folder, "snakemake", "--configfile", "config/smoke.yaml")
+    done = command(folder, "sedd", "build", "--config", "config/smoke.yaml")
+    (folder / "said.txt").write_text(done.stderr + done.stdout)
     return folder

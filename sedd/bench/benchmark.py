@@ -14,6 +14,7 @@ import torch
 from sedd.bench.flops import PEAK_FLOPS, forward_flops_per_token, train_flops_per_token
 from sedd.bench.measure import Seconds, alternate
 from sedd.bench.measured_path import LocalPath, RemotePath
+from sedd.bench.operations import longest_operations
 from sedd.bench.options import BenchOptions
 from sedd.errors import ConfigError, Problem
 from sedd.registry import GRAPHS
@@ -29,15 +30,15 @@ def run_bench(options: BenchOptions) -> dict[str, Any]:
     device = choose_device(options.device)
     check_device(device)
     with num_threads(options.threads):
-        paths: dict[str, LocalPath | RemotePath] = {
-            "fast": LocalPath.warmed_up(options, device, plain=False)
-        }
+        fast = LocalPath.warmed_up(options, device, plain=False)
+        paths: dict[str, LocalPath | RemotePath] = {"fast": fast}
         if options.plain and device.type == "cpu":
             paths["plain"] = RemotePath(options, device)
         elif options.plain:
             paths["plain"] = LocalPath.warmed_up(options, device, plain=True)
         seconds = alternate({name: path.seconds for name, path in paths.items()}, options.repeats)
         peaks = {name: path.peak() for name, path in paths.items()}
+        operations = longest_operations(fast.run, device) if options.profile else None
         conditions = describe(options, device)
     results = {
         name: {
@@ -48,7 +49,12 @@ def run_bench(options: BenchOptions) -> dict[str, Any]:
         for name, path in paths.items()
     }
     ratios = compare(seconds, peaks) if options.plain else None
-    return {**conditions, "results": results, "plain_to_fast": ratios}
+    return {
+        **conditions,
+        "results": results,
+        "plain_to_fast": ratios,
+        "longest_operations": operations,
+    }
 
 
 def check_device(device: torch.device) -> None:

@@ -42,6 +42,7 @@ class BenchOptions:
     repeats: timed runs. threads: CPU threads; None keeps PyTorch's setting. compile: torch.compile,
       fast path only.
     plain: also measure the plain path, alternating with the fast path.
+    profile: also list the operations of the fast path that take the longest.
     """
 
     work: Work
@@ -57,6 +58,7 @@ class BenchOptions:
     threads: int | None = None
     compile: bool = False
     plain: bool = False
+    profile: bool = False
 
     def experiment(self) -> Experiment:
         """Build the experiment to measure, with defaults for everything that has no option.

@@ -24,6 +24,7 @@ from sedd.diffusion import Absorb, Graph, Uniform
 from sedd.diffusion.graph import like_positions
 from sedd.model import DiffusionTransformer, ExponentialMovingAverage
 from sedd.model.block import NUM_MODULATIONS, Block, LayerNorm
+from sedd.train.optim import build_optimizer
 
 
 def plain_forward(model: DiffusionTransformer, x: Tensor, sigma: Tensor) -> Tensor:
@@ -132,14 +133,7 @@ def plain_graph(graph: Graph) -> Graph:
 
 def plain_optimizer(experiment: Experiment, model: nn.Module) -> torch.optim.AdamW:
     """`build_optimizer` with PyTorch's defaults: on a CPU, one tensor after the other."""
-    training = experiment.training
-    return torch.optim.AdamW(
-        model.parameters(),
-        lr=training.lr,
-        betas=(training.beta1, training.beta2),
-        eps=training.eps,
-        weight_decay=training.weight_decay,
-    )
+    return build_optimizer(experiment, model, fused=None)
 
 
 class PlainAverage(ExponentialMovingAverage):

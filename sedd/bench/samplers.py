@@ -151,7 +151,14 @@ def render_samplers(measured: dict[str, Any]) -> str:
         ]
         for label, one in measured["samplers"].items()
     ]
-    headings = ["sampler", "calls", "ms a call", "CPU ms a call", "CPU ratio", "lowest - highest"]
+    headings = [
+        "sampler",
+        "calls",
+        "ms per call",
+        "CPU ms per call",
+        "CPU ratio",
+        "lowest - highest",
+    ]
     return "\n".join(
         [
             f"sedd bench sample: {' '.join([settings['model'], *settings['overrides']])}, "

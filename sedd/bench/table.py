@@ -42,6 +42,12 @@ def render(measured: Mapping[str, Any]) -> str:
         f"Medians of {settings['repeats']} runs. Step: {STEP[settings['work']]}.",
         "Peak memory: of one run, minus the memory in use before it.",
     ]
+    if operations := measured["longest_operations"]:
+        rows = [
+            [one["name"], f"{one['calls']:,}", f"{one['milliseconds']:,.2f}", f"{one['share']:.1%}"]
+            for one in operations
+        ]
+        lines += ["", text_table(["longest operations", "calls", "ms", "share"], [rows])]
     return "\n".join(lines)
 
 
@@ -51,7 +57,7 @@ def columns(name: str, path: Mapping[str, Any], measured: Mapping[str, Any]) -> 
     low, high = (f"{1000 * seconds / steps:.2f}" for seconds in path["spread_seconds"])
     cells = {
         "path": name,
-        "ms a step": f"{1000 * path['median_seconds'] / steps:.2f}",
+        "ms per step": f"{1000 * path['median_seconds'] / steps:.2f}",
         "lowest - highest": f"{low} - {high}",
         "CPU ms": f"{1000 * path['median_cpu_seconds'] / steps:.2f}",
         "steps/s": f"{path['steps_per_second']:.2f}",

@@ -55,7 +55,7 @@ def prepare(options: BenchOptions, device: torch.device, *, plain: bool) -> Step
 def make_plain(state: TrainState, experiment: Experiment, graph: Graph) -> Graph:
     """Switch the network, optimizer and moving average in `state` to the code of `sedd.bench.plain`.
 
-    Returns the graph of that code.
+    Returns the plain version of the graph.
     """
     state.model.forward = functools.partial(plain_forward, state.model)
     state.model.trunk = functools.partial(plain_trunk, state.model)

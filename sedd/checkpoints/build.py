@@ -8,19 +8,35 @@ import torch
 from sedd.config import Experiment, scales_by_sigma
 from sedd.diffusion import Graph, Noise
 from sedd.model import DiffusionTransformer
+from sedd.model.size import num_parameters
 from sedd.objective import Objective
 from sedd.objective.score_entropy import TokenProposal
 from sedd.registry import GRAPHS, NOISES, OBJECTIVES
 
 
 def build_objective(
-    experiment: Experiment, vocab_size: int, token_counts: np.ndarray | None = None
+    experiment: Experiment,
+    vocab_size: int,
+    token_counts: np.ndarray | None = None,
+    separator_id: int | None = None,
 ) -> Objective:
     """The objective of an experiment.
+
+    separator_id: of the vocabulary, which pads sequences with data.blocks padded; None: for uses
+        that read no text.
 
     token_counts: (V,) number of occurrences of each token in the training split, for a training
         loss that is estimated from sampled tokens; None for all other uses.
     """
+    objective = _objective(experiment, vocab_size, token_counts)
+    if experiment.data.blocks == "padded":
+        objective.pad = separator_id
+    return objective
+
+
+def _objective(
+    experiment: Experiment, vocab_size: int, token_counts: np.ndarray | None
+) -> Objective:
     section = experiment.objective
     info, arguments = OBJECTIVES[section.type], section.model_dump(exclude={"type"})
     if info.left_to_right:
@@ -62,6 +78,14 @@ def build_noise(experiment: Experiment) -> Noise:
     section = experiment.noise
     assert section is not None, "ensured by a rule of the configuration"
     return NOISES[section.type].load()(**section.model_dump(exclude={"type"}))
+
+
+def parameters_of(experiment: Experiment, vocab_size: int) -> int:
+    """Number of parameters of the network that `build_model` builds."""
+    model, kind = experiment.model, build_objective(experiment, vocab_size).network
+    cond_dim = model.cond_dim if kind.uses_noise else None
+    states = vocab_size + kind.extra_state
+    return num_parameters(states, model.hidden_size, model.n_blocks, cond_dim)
 
 
 def build_model(

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sedd.checkpoints.content import require_usable
 from sedd.checkpoints.hub import folder_tokenizer, weights_sha256
 from sedd.checkpoints.language_model import LanguageModel
 from sedd.data.tokenizers import Tokenizer
@@ -86,11 +87,15 @@ class CausalTransformer:
             )
 
 
+# Without the second key, the library asks whether to run the code of a folder with `auto_map`.
+TRUST: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+
+
 def context_length(folder: Path, name: str) -> int:
     """Largest number of tokens in one input, as the configuration in the folder says."""
     transformers = library(name)
     try:
-        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
+        config = transformers.AutoConfig.from_pretrained(folder, **TRUST)
     except Exception as error:  # the library raises many kinds
         raise not_causal(name, folder, error) from error
     return getattr(config, "max_position_embeddings", None) or sys.maxsize
@@ -123,10 +128,11 @@ def load_causal(folder: Path, name: str, device: torch.device) -> CausalTransfor
     transformers = library(name)
     try:
         network: Any = transformers.AutoModelForCausalLM.from_pretrained(
-            folder, local_files_only=True, dtype=torch.float32
+            folder, **TRUST, dtype=torch.float32
         )
     except Exception as error:  # the library and the readers under it raise many kinds
         raise not_causal(name, folder, error) from error
+    require_usable(network.named_parameters(), name)
     network.to(device).eval().requires_grad_(False)
     config = network.config
     causal = CausalTransformer(
@@ -194,7 +200,7 @@ class CausalModel(LanguageModel):
     ) -> Tensor:
         if not SAMPLERS[drawing.sampler].left_to_right or drawing.steps != length:
             raise DataError(
-                f"{self.name}: samples one token a step: sampling.sampler must be "
+                f"{self.name}: samples one token per step: sampling.sampler must be "
                 f"{', '.join(SAMPLERS.names(left_to_right=True))} and steps {length}, the length of a text; "
                 f"got {drawing.sampler} and {drawing.steps}"
             )
@@ -228,6 +234,6 @@ class CausalModel(LanguageModel):
         count = int(mask[0].sum())
         if not bool(mask[:, :count].all()) or bool(mask[:, count:].any()):
             raise DataError(
-                f"{self.name}: samples from left to right: only a prefix can be given, of the same length in each text"
+                f"{self.name}: samples from left to right: only a prefix can be given, with the same length in each text"
             )
         return tokens[:, :count].cpu()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -10,7 +11,7 @@ from sedd.checkpoints.causal import context_length
 from sedd.checkpoints.official import LENGTH, is_official, recorded_reading
 from sedd.checkpoints.run_checkpoint import load_settings
 from sedd.config import Experiment, Pretrained
-from sedd.config.experiment import Sampling
+from sedd.config.experiment import Evaluation, Sampling
 from sedd.config.file_names import derived_name
 from sedd.config.sections.data import PretrainedData
 from sedd.errors import CheckpointError
@@ -45,15 +46,16 @@ def folder_settings(
             tokenizer=tokenizer or recorded or own, length=length or trained_length
         ),
         sampling=Sampling(sampler=sampler),
+        evaluation=Evaluation(estimator="stratified"),
     )
 
 
 def own_tokenizer(source: str) -> str:
-    """Name, in settings, of the tokenizer in the folder of a published model."""
-    name = Path(source).as_posix()  # without ./
+    """Value of data.tokenizer for the tokenizer that a published model's folder contains."""
+    name = os.path.normpath(source)  # without ./ and x/..
     try:
         return PretrainedData(tokenizer=name, length=1).tokenizer
-    except ValidationError:  # a folder whose path is no tokenizer's name in a YAML file
+    except ValidationError:  # a folder whose path is not a tokenizer's name in a YAML file
         return derived_name(source)
 
 

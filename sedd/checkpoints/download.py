@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 
-from sedd.data.hub import is_reachable
-from sedd.errors import CheckpointError, first_line
+from sedd.data.hub import cached_file, hub_file, or_cached, repository_info
+from sedd.data.network import NetworkError
+from sedd.errors import CheckpointError
 
 PATTERNS = ("model*.safetensors*", "pytorch_model*.bin*")  # one file, or shards with an index
 
@@ -13,25 +16,29 @@ PATTERNS = ("model*.safetensors*", "pytorch_model*.bin*")  # one file, or shards
 def download_model(repository: str) -> Path:
     """Download configuration, tokenizer and weights of a hub repository; return their folder.
 
-    Without a connection, an earlier download is used. Raises CheckpointError with the hub's reason
-    on one line.
+    All files are those of one commit. Without an answer of the hub, an earlier download is used.
+    Raises CheckpointError with the hub's reason on one line.
     """
-    from huggingface_hub import list_repo_files, snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
+    cached = cached_file(repository, "config.json")
+    folder = None if cached is None else cached.parent
     try:
-        files = list_repo_files(repository) if is_reachable() else []
-        # many repositories hold the same weights in both formats: skip the older one
-        has_safetensors = any(name.endswith(".safetensors") and "/" not in name for name in files)
-        weights = [name for name in PATTERNS if not has_safetensors or name.startswith("model")]
-        return Path(
-            snapshot_download(
-                repository,
-                allow_patterns=["config.json", "tokenizer.json", *weights],
-                local_files_only=not files,
-            )
-        )
-    except LocalEntryNotFoundError as error:
-        raise CheckpointError("no answer from it, and no copy in its cache") from error
-    except Exception as error:  # the hub's client raises many kinds: names, network, access
-        raise CheckpointError(f"{type(error).__name__}: {first_line(error)}") from error
+        return or_cached(folder, lambda waits: _download(repository, waits))
+    except NetworkError as error:
+        raise CheckpointError(str(error)) from error
+
+
+def _download(repository: str, waits: Sequence[float] | None) -> Path:
+    commit, names = repository_info("model", repository, None, "model", waits)
+    files = [name for name in names if "/" not in name]
+    if "config.json" not in files:
+        raise NetworkError(f"{repository} holds no config.json", "name a model", "absent")
+    # many repositories hold the same weights in both formats: skip the older one
+    has_safetensors = any(name.endswith(".safetensors") for name in files)
+    weights = [one for one in PATTERNS if not has_safetensors or one.startswith("model")]
+    for name in files:
+        if any(fnmatch(name, pattern) for pattern in ("tokenizer.json", *weights)):
+            hub_file(name, repository, name, commit)
+    folder = hub_file("config.json", repository, "config.json", commit).parent
+    # the newest is recorded only now: an interrupted download does not count as one
+    hub_file("config.json", repository, "config.json")
+    return folder

@@ -39,7 +39,8 @@ def weights_sha256(folder: Path) -> str:
     if folder.is_file():
         return file_sha256(folder)
     patterns = (*PATTERNS, "checkpoints-meta/checkpoint.pth")
-    files = sorted(path for pattern in patterns for path in folder.glob(pattern))
+    found = (path for pattern in patterns for path in folder.glob(pattern))
+    files = sorted(path for path in found if path.is_file())  # no link that leads nowhere
     if not files:
         raise CheckpointError(f"{folder}: holds no weights, neither of {', '.join(patterns)}")
     if len(files) == 1:

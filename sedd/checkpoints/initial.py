@@ -1,8 +1,9 @@
 """The weights that a training begins with, from another model: `training.init`.
 
-A network with noise input can begin from one without: its modulations then ignore the noise at
-first, and both networks have the same output. An absorbing score network and a denoiser are the
-same thing up to a sum (RADD, arXiv 2406.03736, theorem 1): see `needs_shift`.
+A network with noise input can begin from a network without: its modulations then ignore the noise
+at first, and both networks have the same output. A denoiser's logits are the log scores of the
+absorbing graph up to one constant per position (RADD, arXiv 2406.03736, theorem 1): see
+`needs_shift`.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ class InitialWeights:
     sha256: of the source's file. step: of its checkpoint; 0 for a published model. average: state
         of the source's moving average, for `training.init_weights: last`; else None.
     needs_shift: the source is a denoiser and the experiment trains scores. A denoiser's logits are
-        free up to a sum at each position, which makes the scores; `sedd.diffusion.score_shift`
-        gives the best constant in place of it.
+        log scores up to one constant per position; `sedd.diffusion.score_shift` gives the best
+        single constant for all positions.
     """
 
     name: str
@@ -196,7 +197,7 @@ def _meaning_misfits(
     )
     if source_has_mask != has_mask:
         kind = "with a mask state" if source_has_mask else "without a mask state"
-        return [Problem("graph.type", f"must be a graph {kind}, as that of the source")]
+        return [Problem("graph.type", f"must be a graph {kind}, as in the source")]
     source_is_score, is_score = (
         isinstance(source.objective, ScoreEntropy),
         trains_scores(experiment),

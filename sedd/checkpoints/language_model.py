@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from sedd.config import AnyExperiment, Experiment, Identity, section_sha256, text_length
@@ -117,6 +118,7 @@ class LanguageModel(ABC):
             device=device_name(self.device),
             created=now(),
             seconds=None if seconds is None else round(seconds, 2),
+            tokenizer_sha256=self.tokenizer.sha256,
         )
 
 
@@ -137,13 +139,29 @@ class NetworkModel(LanguageModel):
         precision = experiment.training.precision if isinstance(experiment, Experiment) else "auto"
         return autocast(precision, self.device)
 
+    def is_padded(self, length: int) -> bool:
+        """Whether the network reads a text of this length with padding after it, as in training. An
+        autoregressive model does not look at what follows.
+        """
+        is_short = self.objective.pad is not None and length < self.experiment.data.length
+        return is_short and not self.objective.network.causal
+
+    def padded(self, x0: Tensor) -> Tensor:
+        """Token ids (..., L) with the padding that the network reads after them."""
+        if not self.is_padded(x0.shape[-1]):
+            return x0
+        assert self.objective.pad is not None, "see is_padded"
+        missing = self.experiment.data.length - x0.shape[-1]
+        return F.pad(x0, (0, missing), value=self.objective.pad)
+
     def negative_log_likelihood(
         self, x0: Tensor, generator: torch.Generator, given: Tensor | None = None
     ) -> Tensor:
         settings = self.experiment.evaluation
         estimate = Estimate(settings.num_draws, settings.estimator, settings.time_eps)
+        x0 = self.padded(x0)
         if given is not None:
-            given = given.to(self.device)
+            given = F.pad(given, (0, x0.shape[1] - given.shape[1])).to(self.device)
         try:
             with self.autocast():
                 return self.objective.negative_log_likelihood(
@@ -163,17 +181,40 @@ class NetworkModel(LanguageModel):
         on_step: OnStep | None = None,
         calls: Tensor | None = None,
     ) -> Tensor:
+        whole, seen = length, on_step
+        if self.is_padded(length):
+            assert self.objective.pad is not None, "see is_padded"
+            whole = self.experiment.data.length
+            clamp = padded_clamp(clamp, length, whole, self.objective.pad)
+            if on_step is not None:
+                seen = _first_tokens(on_step, length)
+
         try:
             with self.autocast():
                 return self.objective.sample(
                     self.network,
-                    (size, length),
+                    (size, whole),
                     drawing,
                     clamp=clamp,
                     generator=generator,
                     device=self.device,
-                    on_step=on_step,
+                    on_step=seen,
                     calls=calls,
-                )
+                )[:, :length]
         except ValueError as error:
             raise DataError(f"{self.name}: {error}") from error
+
+
+def padded_clamp(clamp: Clamp | None, length: int, whole: int, pad: int) -> Clamp:
+    """The clamp of texts of `length` tokens with padding after them, up to `whole` tokens."""
+    tokens, given = clamp or (
+        torch.zeros(length, dtype=torch.int64),
+        torch.zeros(length, dtype=torch.bool),
+    )
+    missing = (0, whole - length)
+    return F.pad(tokens, missing, value=pad), F.pad(given, missing, value=True)
+
+
+def _first_tokens(on_step: OnStep, length: int) -> OnStep:
+    """Shows `on_step` the first `length` tokens of the states."""
+    return lambda index, x: on_step(index, x[:, :length])

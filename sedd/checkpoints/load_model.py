@@ -7,7 +7,13 @@ from pathlib import Path
 import torch
 
 from sedd.checkpoints.build import build_objective
-from sedd.checkpoints.official import LENGTH, TOKENIZER, is_official, load_official
+from sedd.checkpoints.official import (
+    LENGTH,
+    TOKENIZER,
+    is_official,
+    load_official,
+    recorded_vocabulary,
+)
 from sedd.checkpoints.recognize import (
     Source,
     checkpoint_path,
@@ -26,20 +32,31 @@ from sedd.runtime.device import choose_device
 
 
 class LoadedModel(tuple[ScoreFunction, Graph, Noise]):
-    """`(network, graph, noise)`, with the tokenizer's name and the length of a text in tokens."""
+    """`(network, graph, noise)`, with the tokenizer's name and the length of a text in tokens.
+
+    tokenizer_sha256: hash of the vocabulary; None: unknown.
+    padded_length: tokens to which the documents of the training were padded (data.blocks padded);
+        None: they were not.
+    """
 
     tokenizer_name: str
     length: int
+    tokenizer_sha256: str | None
+    padded_length: int | None
 
     def __new__(
         cls,
         parts: tuple[ScoreFunction, Graph, Noise],
         tokenizer_name: str = TOKENIZER,
         length: int = LENGTH,
+        tokenizer_sha256: str | None = None,
+        padded_length: int | None = None,
     ) -> LoadedModel:
         self = super().__new__(cls, parts)
         self.tokenizer_name = tokenizer_name
         self.length = length
+        self.tokenizer_sha256 = tokenizer_sha256
+        self.padded_length = padded_length
         return self
 
 
@@ -72,21 +89,24 @@ def load_model(
         folder = model_folder(found, step)
         if not is_official(folder):
             raise CheckpointError(
-                f"{folder}: config.json is not that of a diffusion model (SEDD, RADD or MDLM); "
+                f"{folder}: config.json does not describe a diffusion model (SEDD, RADD or MDLM); "
                 "a causal language model is opened with sedd.open_model"
             )
         official = load_official(folder, device)
         name = official.tokenizer or (found.name if found.kind == "hub" else str(folder))
         objective = official.objective
         parts = objective.scores(official.network), objective.graph, objective.noise
-        return LoadedModel(parts, name, official.length)
+        return LoadedModel(parts, name, official.length, recorded_vocabulary(folder))
     path = checkpoint_path(found, step)
     trained = load_trained(path, device)
     objective = build_objective(trained.experiment, trained.vocab_size)
     if not isinstance(objective, Diffusion):
         raise CheckpointError(
-            f"{path}: {trained.experiment.objective.type}, so it has no graph, no noise and no scores; "
+            f"{path}: has objective.type {trained.experiment.objective.type}, so no graph, no noise and no scores; "
             "open it with sedd.open_model, or draw from it with: sedd sample"
         )
     parts = objective.scores(trained.network), objective.graph, objective.noise
-    return LoadedModel(parts, trained.experiment.data.tokenizer, text_length(trained.experiment))
+    data = trained.experiment.data
+    length = text_length(trained.experiment)
+    padded_length = data.length if data.blocks == "padded" else None
+    return LoadedModel(parts, data.tokenizer, length, trained.tokenizer_sha256, padded_length)

@@ -31,7 +31,9 @@ from sedd.errors import CheckpointError, ConfigError, first_line
 __all__ = ["LENGTH", "TOKENIZER", "TOKENIZER_KEY"]
 
 TOKENIZER = "gpt2"  # of the published models; their configuration has no key for it
-TOKENIZER_KEY = "sedd.tokenizer"  # metadata of the weights that `sedd export` writes
+# metadata of the weights that `sedd export` writes: the tokenizer's name, the vocabulary's hash
+TOKENIZER_KEY = "sedd.tokenizer"
+VOCABULARY_KEY = "sedd.tokenizer_sha256"
 
 
 def configuration_file(folder: Path) -> Path:
@@ -131,11 +133,21 @@ def recorded_tokenizer(folder: Path) -> str | None:
     """
     if (folder / "tokenizer.json").is_file():
         return None
+    return metadata(folder).get(TOKENIZER_KEY, TOKENIZER)
+
+
+def recorded_vocabulary(folder: Path) -> str | None:
+    """Hash of the model's vocabulary, as `sedd export` records it; None: unknown."""
+    return metadata(folder).get(VOCABULARY_KEY)
+
+
+def metadata(folder: Path) -> Mapping[str, str]:
+    """The metadata of a folder's weights; empty for weights in another form than safetensors."""
     weights = folder / "model.safetensors"
     if not weights.is_file():
-        return TOKENIZER
+        return {}
     try:
         with safe_open(weights, framework="pt") as file:
-            return (file.metadata() or {}).get(TOKENIZER_KEY, TOKENIZER)
+            return file.metadata() or {}
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{weights}: cannot be read: {first_line(error)}") from error

@@ -13,7 +13,7 @@ from sedd.checkpoints.causal import CausalModel, load_causal
 from sedd.checkpoints.default_settings import folder_settings, own_tokenizer
 from sedd.checkpoints.hub import folder_tokenizer, weights_sha256
 from sedd.checkpoints.language_model import LanguageModel, NetworkModel
-from sedd.checkpoints.official import is_official, load_official
+from sedd.checkpoints.official import is_official, load_official, recorded_vocabulary
 from sedd.checkpoints.recognize import (
     Source,
     checkpoint_path,
@@ -36,7 +36,7 @@ from sedd.config.pretrained import STEP
 from sedd.data.tokenizers import Tokenizer, load_tokenizer
 from sedd.errors import CheckpointError
 from sedd.paths import run_dir
-from sedd.runtime.device import choose_device
+from sedd.runtime.device import check_precision, choose_device
 
 M = TypeVar("M", bound=AnyExperiment)
 # settings that a network must have been trained with; `training` too for the run of another name
@@ -75,6 +75,7 @@ def open_language_model(
         return published_model(subject, folder, place)
     subject = with_reading(found, tokenizer, length)
     if isinstance(subject, Experiment):
+        check_precision(subject.training.precision, place)
         return open_experiment(subject, step, place)
     found = recognize_weights(subject.pretrained)
     refuse_step(found, None if step == STEP else step)
@@ -91,13 +92,6 @@ def look_up(source: AnyExperiment | Source | str | Path) -> AnyExperiment | Sour
     if isinstance(source, Source) and source.kind == "experiment":
         return load_subject(source.name, writes=False)
     return source
-
-
-def open_run(
-    experiment: AnyExperiment, step: int | None = None, device: torch.device | str | None = None
-) -> LanguageModel:
-    """`open_language_model` for an experiment."""
-    return open_language_model(experiment, step, device)
 
 
 def require_model(subject: AnyExperiment, step: int | None) -> None:
@@ -120,7 +114,7 @@ def tokenizer_of(subject: AnyExperiment) -> Tokenizer:
     tokenizer = subject.data.tokenizer
     if isinstance(subject, Pretrained):
         name = subject.pretrained
-        # a path with unusual letters is no tokenizer's name: its settings have another one
+        # a path with unusual letters is not a tokenizer's name: its settings have another one
         if tokenizer == own_tokenizer(name) != Path(name).as_posix():
             folder = model_folder(recognize_weights(name), None)
             return folder_tokenizer(folder, name) or load_tokenizer(tokenizer)
@@ -168,7 +162,7 @@ def trained_model(
     """A network of this project with the settings of an experiment."""
     trained_here = experiment if isinstance(experiment, Experiment) else trained.experiment
     tokenizer = load_tokenizer(experiment.data.tokenizer)
-    check_vocabulary(str(trained.path), trained.vocab_size, tokenizer)
+    check_vocabulary(str(trained.path), trained.vocab_size, tokenizer, trained.tokenizer_sha256)
     return NetworkModel(
         experiment=experiment,
         step=trained.step,
@@ -176,7 +170,9 @@ def trained_model(
         device=device,
         checkpoint_sha256=trained.sha256,
         network=trained.network,
-        objective=build_objective(trained_here, trained.vocab_size),
+        objective=build_objective(
+            trained_here, trained.vocab_size, separator_id=tokenizer.separator_id
+        ),
     )
 
 
@@ -188,7 +184,7 @@ def published_model(subject: Pretrained, folder: Path, device: torch.device) -> 
     name, words = subject.pretrained, tokenizer_of(subject)
     if is_official(folder):
         official = load_official(folder, device)
-        check_vocabulary(name, official.objective.vocab_size, words)
+        check_vocabulary(name, official.objective.vocab_size, words, recorded_vocabulary(folder))
         return NetworkModel(
             experiment=subject,
             step=STEP,
@@ -217,10 +213,21 @@ def with_reading(subject: M, tokenizer: str | None, length: int | None) -> M:
     return subject.model_copy(update={"data": subject.data.model_copy(update=changes)})
 
 
-def check_vocabulary(name: str, vocab_size: int, tokenizer: Tokenizer) -> None:
-    """Raise CheckpointError unless a network has as many tokens as its tokenizer."""
+def check_vocabulary(
+    name: str, vocab_size: int, tokenizer: Tokenizer, sha256: str | None = None
+) -> None:
+    """Raise CheckpointError unless a network has the tokens of its tokenizer.
+
+    sha256: hash of the vocabulary that it was trained with; None: unknown, and not compared.
+    """
     if vocab_size != tokenizer.vocab_size:
         raise CheckpointError(
-            f"{name}: a network of {vocab_size} tokens, but data.tokenizer {tokenizer.name!r} has "
-            f"{tokenizer.vocab_size}; name the vocabulary that it was trained with"
+            f"{name}: its network has {vocab_size} tokens, but data.tokenizer {tokenizer.name!r} has "
+            f"{tokenizer.vocab_size}; name the tokenizer that it was trained with"
+        )
+    if sha256 not in (None, tokenizer.sha256):
+        raise CheckpointError(
+            f"{name}: trained with another vocabulary (hash {sha256[:12]}) than {tokenizer.name!r} "
+            f"has now (hash {tokenizer.sha256[:12]}), so the token ids differ; restore the "
+            "tokenizer's files, or tokenize and train again"
         )

@@ -6,22 +6,19 @@ of them. Never imports torch.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from sedd.checkpoints.download import download_model
 from sedd.checkpoints.run_folder import find_checkpoint, steps_present
+from sedd.config.definition import is_defined, known_names, resolved_file
 from sedd.config.file_names import own_run
-from sedd.config.load_experiment import known_names, resolved_file
 from sedd.config.pretrained import STEP
-from sedd.config.values import NAME
+from sedd.config.values import HUB_ID, NAME
 from sedd.config.yaml.describe import near_names
 from sedd.errors import CheckpointError
-from sedd.paths import experiment_file, run_dir
-
-HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
+from sedd.paths import can_exist, experiment_file, run_dir
 
 
 @dataclass(frozen=True)
@@ -50,8 +47,9 @@ def recognize(source: str | Path) -> Source:
     Raises CheckpointError that lists what was looked for.
     """
     name, path = str(source), Path(source)
+    refuse_impossible(name, path)
     if isinstance(source, str) and NAME.fullmatch(name):
-        if experiment_file(name).is_file() or resolved_file(name).is_file():
+        if is_defined(name):
             return Source("experiment", name, run_dir(name))
         if steps_present(run_dir(name)):
             return Source("run", name, run_dir(name))
@@ -61,9 +59,16 @@ def recognize(source: str | Path) -> Source:
     return recognize_weights(source)
 
 
+def refuse_impossible(name: str, path: Path) -> None:
+    """Raise CheckpointError for a name that no file system can have, such as an over-long one."""
+    if not can_exist(path):
+        raise CheckpointError(not_a_model(name[:60], Path(name[:60])))
+
+
 def recognize_weights(source: str | Path) -> Source:
     """`recognize` without names of experiments and runs: a file, a folder or a hub id."""
     name, path = str(source), Path(source)
+    refuse_impossible(name, path)
     if path.is_file() and not is_lightning(path):
         return Source("checkpoint", name, path)
     if is_official_experiment(path):  # comes first: it may hold `checkpoints`, too
@@ -127,7 +132,7 @@ def not_a_model(name: str, path: Path, hub_error: str | None = None) -> str:
     hub = (
         "this is not the form of a hub id"
         if hub_error is None
-        else f"the hub has none ({hub_error})"
+        else f"no model from the hub ({hub_error})"
     )
     near = near_names(name, known_names())
     return (

@@ -8,6 +8,7 @@ reads:
     identity    SHA-256 of everything that determines the weights at this step
     experiment  the resolved configuration, plain values
     vocab_size  tokens of the vocabulary, without the mask
+    tokenizer_sha256  hash of the vocabulary; absent in older files: unknown
     model, ema  weights, and their exponential moving average
 
 The file `step_N.pt.sha256` beside it holds its hash in the format of `sha256sum`. A training state
@@ -17,23 +18,25 @@ has more keys, see `sedd.train.state`.
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
 import torch
 
-from sedd.checkpoints.build import build_model
+from sedd.checkpoints.build import build_model, parameters_of
+from sedd.checkpoints.content import check_content, check_weights
 from sedd.config import Experiment
-from sedd.errors import CheckpointError, first_line
+from sedd.errors import CheckpointError, DataError, first_line
 from sedd.model import DiffusionTransformer, ExponentialMovingAverage
-from sedd.runtime.atomic import replacing, write_text
+from sedd.runtime.atomic import no_follow, replacing, write_text
+from sedd.runtime.json_text import json_text
 from sedd.runtime.provenance import file_sha256
-from sedd.runtime.publish import hash_file
+from sedd.runtime.publish import hash_file, recorded_sha256
 
 FORMAT = 1
 KEYS = {"format", "step", "identity", "experiment", "vocab_size", "model", "ema"}
+OPTIONAL_KEYS = {"tokenizer_sha256"}
 
 
 class _HashingFile:
@@ -56,7 +59,7 @@ def save(content: dict[str, Any], path: Path) -> None:
     missing = KEYS - content.keys()
     assert not missing, f"the checkpoint lacks {sorted(missing)}"
     with replacing(path) as temporary:
-        with temporary.open("wb") as file:
+        with open(temporary, "wb", opener=no_follow) as file:
             hashing = _HashingFile(file)
             try:
                 torch.save(content, cast(IO[bytes], hashing))
@@ -69,6 +72,11 @@ def save(content: dict[str, Any], path: Path) -> None:
         write_text(hash_file(path), f"{hashing.sha256.hexdigest()}  {path.name}\n")
 
 
+def without_resume_keys(state: dict[str, Any]) -> dict[str, Any]:
+    """The content of a checkpoint, from that of a training state."""
+    return {key: value for key, value in state.items() if key in KEYS | OPTIONAL_KEYS}
+
+
 def verified_sha256(path: Path) -> str:
     """SHA-256 of a checkpoint. Raises CheckpointError if it is missing or damaged."""
     if not path.is_file():
@@ -76,11 +84,11 @@ def verified_sha256(path: Path) -> str:
             f"{path}: no such checkpoint; train it with: sedd train NAME, or list checkpoints/ of the run"
         )
     sha256 = file_sha256(path)
-    record = hash_file(path)
-    if record.is_file() and (expected := record.read_text().split(maxsplit=1)[:1]) != [sha256]:
+    if (expected := recorded_sha256(path)) not in (None, sha256):
         raise CheckpointError(
-            f"{path}: damaged: its SHA-256 is {sha256[:12]}..., but {record.name} records "
-            f"{''.join(expected)[:12] or 'nothing'}...; delete both and train again: the run resumes from its last state"
+            f"{path}: damaged: its SHA-256 is {sha256[:12]}..., but {hash_file(path).name} records "
+            f"{str(expected)[:12] or 'nothing'}...; delete both and train again: the run resumes "
+            "from its last state"
         )
     return sha256
 
@@ -114,17 +122,22 @@ def read(path: Path, *, mapped: bool = False) -> dict[str, Any]:
             f"{path}: not a checkpoint of this project, which has the keys {', '.join(sorted(KEYS))}; found "
             f"{found or 'no key'}; a published model is opened by its folder"
         )
-    if content["format"] != FORMAT:
+    written = content["format"]
+    if not isinstance(written, int) or written != FORMAT:
         raise CheckpointError(
-            f"{path}: written in checkpoint format {content['format']}; this version reads format {FORMAT}; "
+            f"{path}: written in checkpoint format {str(written)[:40]}; this version reads format {FORMAT}; "
             "open it with the version of sedd that wrote it, or train again"
         )
+    check_content(content, path)
     return content
 
 
 @dataclass(frozen=True)
 class TrainedNetwork:
-    """The network of a checkpoint, with the settings recorded in it."""
+    """The network of a checkpoint, with the settings recorded in it.
+
+    tokenizer_sha256: hash of the vocabulary that it was trained in; None: not recorded.
+    """
 
     network: DiffusionTransformer
     experiment: Experiment
@@ -132,6 +145,7 @@ class TrainedNetwork:
     vocab_size: int
     path: Path
     sha256: str
+    tokenizer_sha256: str | None = None
 
 
 def load_settings(path: Path) -> Experiment:
@@ -143,8 +157,9 @@ def recorded_settings(content: dict[str, Any], path: Path) -> Experiment:
     """The settings in the content of a checkpoint. Raises CheckpointError."""
     try:
         # validated from JSON, which lets a list stand for a tuple of the strict models
-        return Experiment.model_validate_json(json.dumps(content["experiment"]))
-    except ValueError as error:  # pydantic's errors are ValueErrors
+        return Experiment.model_validate_json(json_text(content["experiment"]))
+    # pydantic's errors are ValueErrors; others are those of values that JSON does not have
+    except (ValueError, TypeError, RecursionError, DataError) as error:
         raise other_version(path, error) from error
 
 
@@ -159,6 +174,13 @@ def load_trained(path: Path, device: torch.device | str = "cpu") -> TrainedNetwo
     sha256 = verified_sha256(path)
     content = read(path, mapped=True)
     experiment = recorded_settings(content, path)
+    # before a network as large as the settings say is built
+    expected = parameters_of(experiment, content["vocab_size"])
+    found = sum(tensor.numel() for tensor in content["ema"]["shadow"].values())
+    if found != expected:
+        what = f"its settings need {expected:,} parameters, but it holds {found:,}"
+        raise other_version(path, ValueError(what))
+    check_weights(content, path)
     try:
         network = build_model(experiment, content["vocab_size"])
         network.load_state_dict(content["model"])
@@ -169,4 +191,12 @@ def load_trained(path: Path, device: torch.device | str = "cpu") -> TrainedNetwo
     average.copy_to(network)
     # gradients stay enabled: autocast caches its copies only of weights that require them
     network.to(device).eval()
-    return TrainedNetwork(network, experiment, content["step"], content["vocab_size"], path, sha256)
+    return TrainedNetwork(
+        network,
+        experiment,
+        content["step"],
+        content["vocab_size"],
+        path,
+        sha256,
+        content.get("tokenizer_sha256"),
+    )

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sedd.errors import CheckpointError
+from sedd.paths import numbered_files
 
 
 def steps_present(run: Path) -> list[int]:
     """Steps of the checkpoints in a run's folder, in ascending order."""
-    files = (run / "checkpoints").glob("step_*.pt")
-    return sorted(int(path.stem.removeprefix("step_")) for path in files)
+    return list(numbered_files(run / "checkpoints", "step"))
 
 
 def find_checkpoint(runs: Sequence[Path], step: int | None = None) -> Path:

@@ -1,4 +1,4 @@
-"""The experiment and the checkpoint step that a NAME on the command line stands for.
+"""The experiment and the checkpoint step that a NAME on the command line refers to.
 
 Every verb with a NAME asks `find_subject`. A model that no experiment describes becomes an
 experiment with the key `pretrained`: tokenizer, length and recorded settings come from the model,
@@ -21,10 +21,10 @@ from sedd.checkpoints.recognize import (
     refuse_step,
 )
 from sedd.config import AnyExperiment, Pretrained, change_subject, load_subject, measured_by
+from sedd.config.definition import is_defined
 from sedd.config.file_names import own_run
-from sedd.config.load_experiment import resolved_file
 from sedd.config.pretrained import STEP
-from sedd.paths import checkpoint_file, experiment_file, run_dir
+from sedd.paths import checkpoint_file, run_dir
 
 
 def find_subject(
@@ -35,13 +35,13 @@ def find_subject(
     step: int | None = None,
     writes: bool = True,
 ) -> tuple[AnyExperiment, int | None]:
-    """The experiment that `name` stands for, and the step of its checkpoint (None: the newest).
+    """The experiment that `name` refers to, and the step of its checkpoint (None: the newest).
 
     name: an experiment, a run, the folder of a run, a checkpoint, the hub id or the folder of a
         published model, or an experiment folder of the official code.
     overrides, rename, writes: as for `sedd.config.load_subject`.
     step: which checkpoint of a run.
-    Raises ConfigError for wrong settings; CheckpointError for a name that is no model, with all
+    Raises ConfigError for wrong settings; CheckpointError for a name that is not a model, with all
     that was looked for, and for a step of a model without steps.
     """
     source, step = locate(recognize(name), step)
@@ -76,8 +76,7 @@ def locate(source: Source, step: int | None) -> tuple[Source, int | None]:
             return source, None
         refuse_step(source, None if step == int(number) else step)
         step = int(number)
-    has_settings = experiment_file(run).is_file() or resolved_file(run).is_file()
-    return Source("experiment" if has_settings else "run", run, run_dir(run)), step
+    return Source("experiment" if is_defined(run) else "run", run, run_dir(run)), step
 
 
 def settings(source: Source, step: int | None) -> AnyExperiment:

@@ -7,12 +7,17 @@ from typing import Annotated
 
 import typer
 
+from sedd.cli.options import check_out_or_stdout
+
 
 def dvc(
     config: Annotated[
         Path, typer.Option(help="The build: config/config.yaml, or another file like it.")
     ] = Path("config/config.yaml"),
-    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("dvc.yaml"),
+    out: Annotated[
+        Path,
+        typer.Option(help="The file to write; - is standard output.", callback=check_out_or_stdout),
+    ] = Path("dvc.yaml"),
 ) -> None:
     """Write dvc.yaml, the stages by which DVC versions a build.
 
@@ -27,6 +32,9 @@ def dvc(
     from sedd.runtime.atomic import write_text
     from sedd.workflow.dvc import dvc_yaml
 
+    if str(out) == "-":
+        typer.echo(dvc_yaml(config), nl=False)
+        return
     write_text(out, dvc_yaml(config))
     typer.echo(f"{out}: the stages of {config}; build them with: dvc repro")
 

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
 from sedd.cli.options import Device, JsonFile, ModelName, Step, find_changed_subject
+from sedd.config.values import MAX_COUNT
 
 
 def estimators(
     name: ModelName,
     dataset: Annotated[
         str | None,
-        typer.Option(help="Data set to measure.  [default: the first of evaluation.datasets]"),
+        typer.Option(help="Dataset to measure.  [default: the first of evaluation.datasets]"),
     ] = None,
     step: Step = None,
-    sequences: Annotated[int, typer.Option(min=2, help="Sequences from the test split.")] = 32,
-    draws: Annotated[int, typer.Option(min=1, help="Random times per estimate.")] = 8,
-    repeats: Annotated[int, typer.Option(min=2, help="Estimates per sequence.")] = 32,
+    sequences: Annotated[
+        int, typer.Option(min=2, max=MAX_COUNT, help="Sequences from the test split.")
+    ] = 32,
+    draws: Annotated[
+        int, typer.Option(min=1, max=MAX_COUNT, help="Random times per estimate.")
+    ] = 8,
+    repeats: Annotated[
+        int, typer.Option(min=2, max=MAX_COUNT, help="Estimates per sequence.")
+    ] = 32,
     device: Device = None,
     json_file: JsonFile = None,
 ) -> None:
@@ -35,22 +43,23 @@ def estimators(
     from rich.console import Console
 
     from sedd.errors import ConfigError, Problem
-    from sedd.evaluate import compare_estimators, estimators_table, open_run
+    from sedd.evaluate import compare_estimators, estimators_table, open_language_model
     from sedd.runtime.atomic import write_json
+    from sedd.runtime.printable import unfiltered
 
     text = dataset or next(iter(experiment.evaluation.datasets), None)
     if text is None:
-        what = "required, because the experiment lists no data set in evaluation.datasets"
+        what = "required, because the experiment lists no dataset in evaluation.datasets"
         raise ConfigError("command line", [Problem("--dataset", what)])
     comparison = compare_estimators(
-        open_run(experiment, step, device),
+        open_language_model(experiment, step, device),
         text,
         sequences=sequences,
         draws=draws,
         repeats=repeats,
         seed=experiment.seed,
     )
-    Console(highlight=False).print(estimators_table(comparison))
+    Console(file=unfiltered(sys.stdout), highlight=False).print(estimators_table(comparison))
     if json_file is not None:
         write_json(json_file, comparison)
 

@@ -32,7 +32,7 @@ def evaluate(
 ) -> None:
     """Measure everything about one model.
 
-    Tokenizes missing data sets, then measures perplexities, generative perplexities and MAUVE, as
+    Tokenizes missing datasets, then measures perplexities, generative perplexities and MAUVE, as
     the experiment lists them. Writes results/runs/NAME/eval/step_N/. With a published model and one
     GPU, this fills a row of the paper's Table 1.
 

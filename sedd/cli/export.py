@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sedd.cli.options import Step
+from sedd.cli.options import Step, check_out
 
 
 def export(
@@ -59,12 +59,14 @@ def export(
     from sedd.checkpoints.export import push as upload
     from sedd.errors import CheckpointError
 
+    if folder is not None:
+        check_out(folder / "config.json")
     if push is not None:
         check_push(push)
     elif folder is None:
         raise CheckpointError("give a folder DIR for the export, or --push OWNER/NAME")
     elif private:
-        raise CheckpointError("--private belongs to --push, and nothing is uploaded without it")
+        raise CheckpointError("--private needs --push: without --push, nothing is uploaded")
     with tempfile.TemporaryDirectory() as temporary:
         target = folder or Path(temporary, "export")
         result = write_export(run, target, step, force=force, repository=push)

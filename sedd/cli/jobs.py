@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import signal
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sedd.cli.options import run_name
-from sedd.config import Experiment, load_cluster
+from sedd.config import ClusterConfig, Experiment
+from sedd.runtime.json_text import json_text
+from sedd.runtime.printable import printable, unfiltered
 
 if TYPE_CHECKING:
     from sedd.launch import RunStatus
@@ -39,7 +41,8 @@ def status(
     """Show the state of training runs.
 
     Columns: state, job, step, loss in nats per token, tokens per second, remaining time, newest
-    checkpoint, and the log of rank 0. The logs of other ranks are in the same folder.
+    checkpoint, and the log of rank 0. The logs of other ranks are in the same folder. Below the
+    table: checkpoints under a wrong name, and numbers made by other versions of the code.
 
     \b
     Example: sedd status --watch
@@ -48,8 +51,10 @@ def status(
 
     while True:
         runs = run_statuses([run_name(name) for name in names or ()])
-        text = json.dumps([asdict(run) for run in runs], indent=2) if as_json else run_table(runs)
-        typer.echo(CLEAR_SCREEN + text if watch else text)
+        text = json_text([asdict(run) for run in runs], indent=2) if as_json else run_table(runs)
+        if watch:
+            unfiltered(sys.stdout).write(CLEAR_SCREEN)
+        typer.echo(text)
         if not watch:
             return
         try:
@@ -72,11 +77,12 @@ def run_table(runs: Sequence[RunStatus]) -> str:
         table.add_column(heading, justify="right")
     table.add_column("log")
     for run in runs:
-        table.add_row(*row(run))
+        table.add_row(*map(printable, row(run)))
     console = Console(width=100_000, color_system=None, markup=False, highlight=False, emoji=False)
     with console.capture() as capture:
         console.print(table)
-    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+    notes = [f"{run.run}: {note}" for run in runs for note in run.notes]
+    return "\n".join([*(line.rstrip() for line in capture.get().splitlines()), *notes])
 
 
 def row(run: RunStatus) -> tuple[str, ...]:
@@ -110,8 +116,10 @@ def cancel(
     """
     from sedd import launch
 
-    for run in runs:
-        launch.cancel(run_name(run), typer.echo)
+    names = [run_name(run) for run in runs]
+    launch.check_runs(names)
+    for name in names:
+        launch.cancel(name, typer.echo)
 
 
 class WaitInterrupted(Exception):
@@ -122,18 +130,18 @@ class WaitInterrupted(Exception):
         super().__init__(signal.Signals(number).name)
 
 
-def submit_job(experiment: Experiment, cluster: str) -> None:
+def submit_job(experiment: Experiment, cluster: ClusterConfig) -> None:
     """Submit the run's job, unless a live one exists, and print the location of its log."""
     from sedd.launch import ensure_job
 
-    job = ensure_job(experiment, load_cluster(cluster))
+    job = ensure_job(experiment, cluster)
     action = "submitted" if job.is_new else "already being trained by"
     typer.echo(f"{experiment.name}: {action} {job.record}")
     typer.echo(f"log: {job.record.log()}; all runs: sedd status")
 
 
 def wait_for_job(
-    experiment: Experiment, cluster: str, until: int | None, *, die_with_parent: bool
+    experiment: Experiment, cluster: ClusterConfig, until: int | None, *, die_with_parent: bool
 ) -> None:
     """Wait for a checkpoint of the run's job. Interrupting the wait leaves the job running."""
     from sedd import launch
@@ -148,7 +156,7 @@ def wait_for_job(
         launch.die_with_parent()
     name = experiment.name
     try:
-        launch.wait_for(experiment, load_cluster(cluster), until)
+        launch.wait_for(experiment, cluster, until)
     except WaitInterrupted as interrupted:
         for number in SIGNALS:
             signal.signal(number, signal.SIG_DFL)

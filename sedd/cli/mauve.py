@@ -44,7 +44,7 @@ def mauve(
     Example: sedd mauve sedd_medium_absorb --task infill
     """
     experiment, step = find_changed_subject(name, overrides, rename, seed, step)
-    from sedd.evaluate import open_run, remove_partial
+    from sedd.evaluate import only_writer, open_language_model
     from sedd.evaluate.judge import open_judge
     from sedd.evaluate.mauve import measure_mauve, real_texts
     from sedd.paths import mauve_file
@@ -57,16 +57,16 @@ def mauve(
     real_texts(experiment)  # fail on missing tokens before the models are loaded
     with distributed.world(choose_device(device)) as world:
         featurizer = open_judge(experiment.mauve.featurizer, world.device)
-        run = open_run(experiment, step, world.device)
+        run = open_language_model(experiment, step, world.device)
         if world.is_first:
             record_settings(experiment)
         for one in tasks:
-            result = measure_mauve(run, one, featurizer, world)
-            if world.is_first:
-                path = mauve_file(experiment.name, run.step, one)
-                result.write(path)
-                remove_partial(path)
-                typer.echo(f"{path}: {result.summary()}")
+            path = mauve_file(experiment.name, run.step, one)
+            with only_writer(path, world):
+                result = measure_mauve(run, one, featurizer, world)
+                if world.is_first:
+                    result.write(path)
+                    typer.echo(f"{path}: {result.summary()}")
 
 
 POSITION, VERBS = 33, (mauve,)

@@ -14,6 +14,7 @@ from sedd.cli.options import (
     Rename,
     Seed,
     Step,
+    check_prefix,
     find_changed_subject,
     record_settings,
 )
@@ -27,13 +28,13 @@ def perplexity(
     step: Step = None,
     dataset: Annotated[
         list[str] | None,
-        typer.Option(help="Data set to measure; repeatable.  [default: evaluation.datasets]"),
+        typer.Option(help="Dataset to measure; repeatable.  [default: evaluation.datasets]"),
     ] = None,
     file: Annotated[
         list[str] | None,
         typer.Option(
             metavar="FILE",
-            help="Your own texts instead of a data set; repeatable; - for standard input.",
+            help="Your own texts instead of a dataset; repeatable; - for standard input.",
         ),
     ] = None,
     per_document: Annotated[
@@ -43,6 +44,7 @@ def perplexity(
         Path | None,
         typer.Option(
             metavar="PREFIX",
+            callback=check_prefix,
             help="With --file: write PREFIX.json, .jsonl and .csv.  "
             "[default: results/runs/NAME/eval/step_N/texts/FILE]",
         ),
@@ -53,13 +55,13 @@ def perplexity(
     """Measure the perplexity of a checkpoint on held-out text.
 
     Reads the tokens under results/data/ and writes results/runs/NAME/eval/step_N/DATASET.json per
-    data set: nats, bits per character and perplexity per token, with standard errors. For a
+    dataset: nats, bits per character and perplexity per token, with standard errors. For a
     diffusion model the number is a Monte Carlo estimate of an upper bound; for an autoregressive
     model it is exact.
 
-    --file measures your own texts, with no data set to configure. A file FILE.jsonl holds one JSON
+    --file measures your own texts, with no dataset to configure. A file FILE.jsonl holds one JSON
     object per line, with a document as key `text`; any other file holds one document per line.
-    Empty lines are skipped. Documents are packed as those of a data set are: joined with a
+    Empty lines are skipped. Documents are packed as those of a dataset are: joined with a
     separator after each, and cut into sequences of the model's length; the last one is shorter.
 
     --per-document scores every document by itself, at its own length, without padding or a
@@ -82,7 +84,7 @@ def perplexity(
     if not file and (per_document or out):
         raise typer.BadParameter("--per-document and --out need --file")
     experiment, step = find_changed_subject(name, overrides, rename, seed, step)
-    from sedd.evaluate import measure, open_run, open_text, remove_partial
+    from sedd.evaluate import measure, only_writer, open_language_model, open_text
     from sedd.paths import evaluation_file
     from sedd.runtime import distributed
     from sedd.runtime.device import choose_device
@@ -94,16 +96,16 @@ def perplexity(
     for text in texts:
         open_text(experiment, text)  # fail on missing tokens before the model is loaded
     with distributed.world(choose_device(device)) as world:
-        run = open_run(experiment, step, world.device)
+        run = open_language_model(experiment, step, world.device)
         if world.is_first:
             record_settings(experiment)
         for text in texts:
-            result = measure(run, text, world)
-            if world.is_first:
-                path = evaluation_file(experiment.name, run.step, text)
-                result.write(path)
-                remove_partial(path)
-                typer.echo(f"{path}: {result.summary()}")
+            path = evaluation_file(experiment.name, run.step, text)
+            with only_writer(path, world):
+                result = measure(run, text, world)
+                if world.is_first:
+                    result.write(path)
+                    typer.echo(f"{path}: {result.summary()}")
 
 
 def own_text(
@@ -117,7 +119,7 @@ def own_text(
 ) -> None:
     """Measure the documents of some files, and write and print the result."""
     from sedd.data.text_files import read_texts
-    from sedd.evaluate import open_run, remove_partial
+    from sedd.evaluate import only_writer, open_language_model
     from sedd.evaluate.own_text import encode_texts, files_name, measure_own_text
     from sedd.paths import own_text_file
     from sedd.results.own_text import write_documents
@@ -128,18 +130,18 @@ def own_text(
         # standard input has one reader
         documents = world.broadcast(read_texts(files) if world.is_first else [])
         text = encode_texts(experiment, documents, per_document=per_document)
-        run = open_run(experiment, step, world.device)
+        run = open_language_model(experiment, step, world.device)
         if world.is_first:
             record_settings(experiment)
         path = own_text_file(experiment.name, run.step, files_name(files))
         if out:
             path = out.with_name(f"{out.name}.json")
-        result, scores = measure_own_text(run, text, path, world)
-        if world.is_first:
-            result.write(path)
-            written = [path, *(write_documents(path, scores) if per_document else ())]
-            remove_partial(path)
-            typer.echo(f"{', '.join(map(str, written))}: {result.summary()}")
+        with only_writer(path, world):
+            result, scores = measure_own_text(run, text, path, world)
+            if world.is_first:
+                result.write(path)
+                written = [path, *(write_documents(path, scores) if per_document else ())]
+                typer.echo(f"{', '.join(map(str, written))}: {result.summary()}")
 
 
 POSITION, VERBS = 31, (perplexity,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -9,8 +10,6 @@ import typer
 from sedd.cli.options import Name, Overrides, Rename, RunName, run_name
 from sedd.config import Experiment, load_experiment
 from sedd.errors import ConfigError, Problem
-
-RESERVED = ("index", "compare")  # pages of all runs
 
 
 def table(
@@ -112,30 +111,44 @@ def compare(
         list[str] | None,
         typer.Argument(metavar="[NAME]...", help="Experiments or runs.  [default: all runs]"),
     ] = None,
+    sweep: Annotated[
+        str | None,
+        typer.Option(help="In place of runs: a sweep, config/sweeps/SWEEP.yaml."),
+    ] = None,
 ) -> None:
-    """Create a page that compares runs.
+    """Create a page that compares runs, or the settings of a sweep.
 
     Writes results/reports/compare.html: different settings, results, and curves in common figures.
+    With --sweep, writes results/reports/sweeps/SWEEP.html: a row and a curve for each setting, the
+    mean over its seeds with their standard deviation; also as .csv and .md.
 
     \b
-    Example: sedd compare tiny_absorb tiny_uniform
+    Examples: sedd compare tiny_absorb tiny_uniform
+              sedd compare --sweep learning_rate
     """
+    from sedd.config import load_sweep
     from sedd.paths import comparison_file
-    from sedd.report import write_comparison
+    from sedd.report import write_comparison, write_sweep
 
+    if sweep is not None:
+        if names:
+            raise typer.BadParameter("--sweep names the runs; leave out NAME")
+        for path in write_sweep(load_sweep(sweep)):
+            typer.echo(path)
+        return
     unique_names = list(dict.fromkeys(names or recorded_runs()))
     if not unique_names:
         what = "no runs yet; name experiments to compare, or train one: sedd train NAME"
         raise ConfigError("command line", [Problem("NAME", what)])
-    experiments = [load_experiment(run_name(name)) for name in unique_names]
-    typer.echo(write_comparison(experiments, comparison_file()))
+    typer.echo(write_comparison(load_all(unique_names), comparison_file()))
 
 
 def overview(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME]...", help="Experiments to show in addition to all existing runs."
+            metavar="[NAME]...",
+            help="Experiments to show in addition to all existing runs, trained or not.",
         ),
     ] = None,
     table: Annotated[
@@ -156,21 +169,28 @@ def overview(
     from sedd.report import write_index_page
 
     tables = table or stems(table_file("x").parent)
-    typer.echo(write_index_page([*(names or []), *recorded_runs()], tables, index_page_file()))
+    experiments = [experiment.name for experiment in load_all(names or [])]
+    typer.echo(write_index_page([*experiments, *recorded_runs()], tables, index_page_file()))
+
+
+def load_all(names: Sequence[str]) -> list[Experiment]:
+    """Load experiments or runs. Raises ConfigError, for all unknown names at once."""
+    from sedd.config.definition import check_known
+
+    runs = [run_name(name) for name in names]
+    check_known(runs)
+    return [load_experiment(run) for run in runs]
 
 
 def load_run(name: str, overrides: list[str] | None, rename: str | None) -> Experiment:
     """Load an experiment whose page can be created.
 
     An experiment without overrides need not have a run yet. Raises ConfigError if a changed
-    experiment has no run, or if its page would replace a page of all runs.
+    experiment has no run.
     """
     from sedd.paths import run_dir
 
     experiment = load_experiment(run_name(name), overrides or [], rename=rename)
-    if experiment.name in RESERVED:
-        what = f"{experiment.name!r} is reserved for a page of all runs; rename the experiment"
-        raise ConfigError("command line", [Problem("NAME", what)])
     if experiment.base and not run_dir(experiment.name).is_dir():
         command = f"sedd train {name} ... --name {experiment.name}"
         what = f"no run {experiment.name!r} yet; to train it: {command}"
@@ -180,11 +200,16 @@ def load_run(name: str, overrides: list[str] | None, rename: str | None) -> Expe
 
 def recorded_runs() -> list[str]:
     """Names of all runs of this project that recorded their settings; no pretrained models."""
+    from sedd.config.definition import resolved_file
+    from sedd.config.file_names import run_folders
     from sedd.config.yaml.source import read_source
-    from sedd.paths import RESULTS
 
-    paths = sorted((RESULTS / "runs").glob("*/config.yaml"))
-    return [path.parent.name for path in paths if "pretrained" not in read_source(path).values]
+    files = {folder.name: resolved_file(folder.name) for folder in run_folders()}
+    return [
+        name
+        for name, file in files.items()
+        if file.is_file() and "pretrained" not in read_source(file).values
+    ]
 
 
 POSITION, VERBS = 40, (curves, table, figure, report, figures, compare, overview)

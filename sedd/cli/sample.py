@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,11 +15,13 @@ from sedd.cli.options import (
     Rename,
     Seed,
     Step,
+    check_out_or_stdout,
     find_changed_subject,
     record_settings,
 )
+from sedd.cli.parse_sampling import parse_options, parse_parts
+from sedd.config.sections.sampling import Sampling
 from sedd.registry import SAMPLERS
-from sedd.runtime.printable import printable
 
 
 def sample(
@@ -43,10 +44,13 @@ def sample(
             metavar="FILE", help="JSON-lines file of prompts, see below; - is standard input."
         ),
     ] = None,
+    infill: Annotated[
+        bool, typer.Option("--infill", help="Fill in the templates of sampling.infill.")
+    ] = False,
     count: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Number of samples.  [default: sampling.count; with --prompts 1 a prompt]"
+            min=1, help="Number of samples.  [default: sampling.count; with --prompts 1 per prompt]"
         ),
     ] = None,
     batch_size: Annotated[
@@ -84,7 +88,10 @@ def sample(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="JSON-lines file to write; - is standard output.  [default: print only]"),
+        typer.Option(
+            help="JSON-lines file to write; - is standard output.  [default: print only]",
+            callback=check_out_or_stdout,
+        ),
     ] = None,
     trace: Annotated[
         bool,
@@ -99,15 +106,21 @@ def sample(
     """Draw texts from a model.
 
     Samples freely, or around given text: a prefix, a suffix, and text in the middle (--at). An
-    autoregressive model accepts only a prefix. On the uniform graph, only the sampler gibbs draws
-    from the law of a text given the prompt, as steps grow.
+    autoregressive model accepts only a prefix.
 
     Around given text, with the absorbing graph, first_hitting draws from the model's distribution
-    given this text; analytic, euler and remask approach it with more steps.
+    given this text; analytic, euler and remask approach it with more steps. With the uniform graph,
+    all samplers approach it; each step takes one more network call, which redraws a token given the
+    rest.
 
     Prints the texts. --out F writes one JSON object per line instead: text, tokens, settings, seed.
-    Finished batches are kept beside F until it is complete, so the same command resumes after a
-    kill. --name writes the changed settings and the samples below results/runs/NAME/.
+    F grows with each finished batch. After a kill, the same command continues it, and F ends with
+    the same bytes; until then .F.state.json beside F says how far it is. An older file of samples is
+    replaced when the first batch is finished, and any other file is refused. A file in
+    results/runs/ appears whole; its finished batches are kept beside it until then.
+
+    --name writes the changed settings and the samples below results/runs/NAME/; without it, keys
+    such as sampling.steps=64 are options of this call.
 
     --prompts takes one JSON object per line, and draws the texts of many prompts in one batch:
 
@@ -142,69 +155,95 @@ def sample(
               sedd sample tiny_absorb --prompts prompts.jsonl --out texts.jsonl
               sedd sample tiny_absorb --count 10000 --batch-size 64 --out texts.jsonl
               sedd sample tiny_absorb --length 512 --overlap 32
+              sedd sample tiny_wiki --infill
     """
-    from sedd.runtime.atomic import check_replaceable
-
     is_traced, to_stdout = trace or watch, str(out) == "-"
     if is_traced and (count or out or prompts or batch_size):
         raise typer.BadParameter(
             "--trace and --watch draw one text; leave out --count, --batch-size, --prompts and --out"
         )
     if prompts and (prefix or suffix or at):
-        raise typer.BadParameter("--prompts has the given text; leave out --prefix, --suffix, --at")
+        raise typer.BadParameter(
+            "--prompts contains the given text; leave out --prefix, --suffix, --at"
+        )
+    if infill and (prompts or prefix or suffix or at or is_traced):
+        raise typer.BadParameter(
+            "--infill takes the given text from sampling.infill; leave out --prompts, --prefix, "
+            "--suffix, --at, --trace and --watch"
+        )
     if prompts and rename and out is None:
         raise typer.BadParameter("--prompts with --name needs --out, a file for the texts")
-    if out is not None and not to_stdout:
-        check_replaceable(out)
-        if prompts and out.exists() and prompts.exists() and out.samefile(prompts):
-            raise typer.BadParameter(f"--out {out}: is the file of the prompts; name another")
+    if out and prompts and out.exists() and prompts.exists() and out.samefile(prompts):
+        raise typer.BadParameter(f"--out {out}: is the file of the prompts; name another file")
     pieces = parse_parts(at or ())
-    recorded, step = find_changed_subject(name, overrides, rename, step=step)
+    # without --name, keys of `sampling` are for this call alone, as the options are
+    once = [one for one in overrides or () if one.startswith("sampling.") and rename is None]
+    kept = [one for one in overrides or () if one not in once]
+    recorded, step = find_changed_subject(name, kept, rename, step=step)
     # these import torch: an unknown name is refused before
     from sedd.checkpoints.open import tokenizer_of
-    from sedd.config import sampling_steps
+    from sedd.config import measuring_seed, sampling_steps
     from sedd.evaluate import (
         as_lines,
         draw_requests,
-        mean_calls,
-        open_run,
+        only_writer,
+        open_language_model,
         with_sampling,
         write_samples,
     )
-    from sedd.paths import run_dir, samples_file
+    from sedd.paths import is_of_a_run, run_dir, samples_file
+    from sedd.results.samples import check_holds_samples
     from sedd.runtime import distributed
     from sedd.runtime.device import choose_device
+    from sedd.sampling.growing import Drawn, draw_growing, draw_growing_file
     from sedd.sampling.prompt import Prompt, Request, check_prompt
-    from sedd.sampling.prompt_file import read_requests
+    from sedd.sampling.prompt_file import read_requests, to_requests
 
-    experiment = with_sampling(
-        recorded,
-        count=count,
-        sampler=sampler,
-        steps=steps,
-        precision=precision,
-        top_p=top_p,
-        length=length,
-        overlap=overlap,
-        batch_size=batch_size,
-        **{"temperature": temperature, "top_k": top_k, **parse_options(option or ())},
+    options = {
+        "count": count,
+        "sampler": sampler,
+        "steps": steps,
+        "precision": precision,
+        "top_p": top_p,
+        "length": length,
+        "overlap": overlap,
+        "batch_size": batch_size,
+        "temperature": temperature,
+        "top_k": top_k,
+        **parse_options(option or ()),
+    }
+    given = {key: value for key, value in options.items() if value is not None}
+    changes = parse_options(
+        [one.removeprefix("sampling.") for one in once], (*Sampling.model_fields,)
     )
+    if twice := sorted(given.keys() & changes.keys()):
+        raise typer.BadParameter(f"sampling.{twice[0]} is given twice, as a key and as an option")
+    experiment = with_sampling(recorded, **given, **changes)
     sampling = experiment.sampling
-    seed = experiment.seed if seed is None else seed
+    seed = measuring_seed(experiment) if seed is None else seed
     # everything about the prompts is checked before the model is loaded
     tokenizer = tokenizer_of(experiment)
-    if prompts:
+    if infill and not sampling.infill:
+        raise typer.BadParameter(
+            'sampling.infill has no template; add one to the experiment, such as "The [20] of France"'
+        )
+    if infill:
+        templates = [{"template": one} for one in sampling.infill]
+        requests = to_requests(templates, experiment, tokenizer, count or 1, seed)
+    elif prompts:
         requests = read_requests(prompts, experiment, tokenizer, count or 1, seed)
     else:
         prompt = Prompt.encode(tokenizer, prefix, suffix, pieces)
         check_prompt(prompt, experiment)
         requests = [Request(prompt, sampling.count, seed)]
+    if out is not None and not to_stdout and not is_of_a_run(out):
+        check_holds_samples(out)
     if is_traced:
         from sedd.sampling.draw_trace import check_traceable
 
         check_traceable(experiment)
     with distributed.world(choose_device(device)) as world:
-        run = open_run(experiment, step, world.device)
+        run = open_language_model(experiment, step, world.device)
         if is_traced:
             from sedd.cli.sample_trace import sample_trace
 
@@ -223,61 +262,29 @@ def sample(
         if rename and out is None:
             num_steps = sampling_steps(experiment)
             out = samples_file(rename, run.step, sampling.sampler, num_steps, sampling.precision)
-        texts = draw_requests(run, requests, out=None if to_stdout else out, world=world)
+        texts: list[dict[str, Any]] = []
+        if out is None:
+            drawn = draw_growing(run, requests, texts.extend, world=world)
+        elif to_stdout:
+            show = lambda lines: typer.echo(as_lines(lines), nl=False)  # noqa: E731
+            drawn = draw_growing(run, requests, show, world=world)
+        elif is_of_a_run(out):
+            with only_writer(out, world):
+                texts = draw_requests(run, requests, out=out, world=world)
+                if world.is_first:
+                    write_samples(texts, out)
+            drawn = Drawn.of(texts)
+        else:
+            drawn = draw_growing_file(run, requests, out, world=world)
         if not world.is_first:
             return
         if out and out.is_relative_to(run_dir(recorded.name)):
             record_settings(recorded)
-        if to_stdout:
-            typer.echo(as_lines(texts), nl=False)
-        elif out:
-            write_samples(texts, out)
+        if out and not to_stdout:
             typer.echo(out)
-        else:
-            for text in texts:
-                typer.echo(f"--- {text['index']}\n{printable(text['text'])}")
-        seconds = texts[0]["provenance"]["seconds"]
-        typer.echo(
-            f"{len(texts)} texts in {seconds:.1f} s ({len(texts) / max(seconds, 0.01):.1f} text/s), "
-            f"{mean_calls(texts):.1f} network calls per text",
-            err=True,
-        )
-
-
-def parse_parts(items: Sequence[str]) -> dict[int, str]:
-    """Parse `--at 40=" of the "` into the text by the number of its first token."""
-    parts: dict[int, str] = {}
-    for item in items:
-        number, equals, text = item.partition("=")
-        if not equals or not (number.isascii() and number.isdecimal()):
-            raise typer.BadParameter(f"--at {item!r}: must be TOKEN=TEXT, such as 40=' of the '")
-        if int(number) in parts:
-            raise typer.BadParameter(
-                f"--at {item!r}: there is another text at token {int(number)}; join the two"
-            )
-        parts[int(number)] = text
-    return parts
-
-
-def parse_options(items: Sequence[str]) -> dict[str, Any]:
-    """Parse `--option remask.eta=0.02` into {"remask": {"eta": 0.02}}. A value is YAML."""
-    from sedd.config.sections.sampling import OPTIONS
-    from sedd.config.yaml.describe import must_be_one_of
-    from sedd.config.yaml.source import read_value
-
-    options: dict[str, Any] = {}
-    for item in items:
-        key, equals, text = item.partition("=")
-        *sections, last = key.split(".")
-        if equals and [*sections, last][0] not in OPTIONS:
-            raise typer.BadParameter(f"--option {item!r}: {must_be_one_of([*OPTIONS], key)}")
-        if not equals or not all([*sections, last]):
-            raise typer.BadParameter(f"--option {item!r}: must be KEY=VALUE, such as top_k=50")
-        inner = options
-        for section in sections:
-            inner = inner.setdefault(section, {})
-        inner[last] = read_value(text)
-    return options
+        for text in () if out else texts:
+            typer.echo(f"--- {text['index']}\n{text['text']}")
+        typer.echo(drawn.summary(), err=True)
 
 
 POSITION, VERBS = 30, (sample,)

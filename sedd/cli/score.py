@@ -14,6 +14,7 @@ from sedd.cli.options import (
     Rename,
     Seed,
     Step,
+    check_prefix,
     find_changed_subject,
     record_settings,
 )
@@ -31,6 +32,7 @@ def score(
         Path | None,
         typer.Option(
             metavar="PREFIX",
+            callback=check_prefix,
             help="Write PREFIX.json and PREFIX.jsonl.  "
             "[default: results/runs/NAME/eval/step_N/scores/FILE]",
         ),
@@ -46,7 +48,7 @@ def score(
         {"context": "The capital of France is", "continuation": " Paris"}
         {"context": "Two and two are", "choices": [" four", " five"], "label": 0}
 
-    A continuation follows its context as it stands: begin it with a space where one belongs.
+    A continuation is appended to its context unchanged: begin it with a space if it needs one.
 
     For a continuation the score is -log p(continuation | context), in nats: exact for
     autoregressive and causal models; for an absorbing diffusion an upper bound with its standard
@@ -66,7 +68,7 @@ def score(
     """
     experiment, step = find_changed_subject(name, overrides, rename, seed, step)
     from sedd.data.question_files import read_questions
-    from sedd.evaluate import open_run, remove_partial
+    from sedd.evaluate import only_writer, open_language_model
     from sedd.evaluate.conditional import encode_questions, score_questions
     from sedd.evaluate.own_text import files_name
     from sedd.paths import score_file
@@ -78,18 +80,18 @@ def score(
         # standard input has one reader
         questions = world.broadcast(read_questions(file) if world.is_first else [])
         passages = encode_questions(experiment, file, questions)
-        run = open_run(experiment, step, world.device)
+        run = open_language_model(experiment, step, world.device)
         if world.is_first:
             record_settings(experiment)
         path = score_file(experiment.name, run.step, files_name([file]))
         if out:
             path = out.with_name(f"{out.name}.json")
-        result, scores = score_questions(run, file, questions, passages, path, world)
-        if world.is_first:
-            result.write(path)
-            write_scores(path.with_suffix(".jsonl"), scores)
-            remove_partial(path)
-            typer.echo(f"{path}, {path.with_suffix('.jsonl')}: {result.summary()}")
+        with only_writer(path, world):
+            result, scores = score_questions(run, file, questions, passages, path, world)
+            if world.is_first:
+                result.write(path)
+                write_scores(path.with_suffix(".jsonl"), scores)
+                typer.echo(f"{path}, {path.with_suffix('.jsonl')}: {result.summary()}")
 
 
 POSITION, VERBS = 31, (score,)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sedd.cli.options import Device, Name, Overrides, Rename, Seed, load_changed_experiment
-from sedd.config import Experiment
+from sedd.config import Experiment, load_cluster, training_tokens
 
 
 def train(
@@ -22,7 +22,7 @@ def train(
         bool,
         typer.Option(
             "--continue",
-            help="With --name: go on from the newest state of NAME, for more training.steps.",
+            help="With --name: continue the run NAME from its newest state; raise training.steps.",
         ),
     ] = False,
     cluster: Annotated[
@@ -47,7 +47,8 @@ def train(
 ) -> None:
     """Train an experiment, resuming from the newest checkpoint.
 
-    Reads the tokens under results/data/ and writes results/runs/NAME/checkpoints/. Ctrl-C saves the
+    Reads the tokens under results/data/, which it makes if there are none, and writes
+    results/runs/NAME/checkpoints/. Ctrl-C saves the
     training state after the current step; the same command resumes from it, bit for bit.
 
     With --cluster, training is a job, one per run, that outlives this command. Ctrl-C stops only
@@ -56,7 +57,7 @@ def train(
     To follow the training: sedd status, or tensorboard --logdir results/runs
 
     Fine-tuning: training.init names the model whose weights the training begins with. --continue
-    goes on with a finished run, with its optimizer, as if it had never stopped.
+    trains a finished run further, with its optimizer state, as if it had never stopped.
 
     \b
     Examples: sedd train tiny_absorb training.lr=0.0005 --name gentle
@@ -71,23 +72,25 @@ def train(
         from sedd.train.continue_run import continue_run
 
         continue_run(experiment)
-    if cluster is None:
-        if detach or die_with_parent:
-            raise typer.BadParameter("--detach and --die-with-parent require --cluster")
-        train_here(experiment, until, device)
-        return
-    if device is not None:
+    if cluster is None and (detach or die_with_parent):
+        raise typer.BadParameter("--detach and --die-with-parent require --cluster")
+    if cluster is not None and device is not None:
         raise typer.BadParameter(
             "--device cannot be used with --cluster; set gpus_per_node in the cluster's file"
         )
     if detach and until is not None:
         raise typer.BadParameter("--until is the step to wait for; --detach does not wait")
+    if cluster is None:
+        train_here(experiment, until, device)
+        return
     from sedd.cli.jobs import submit_job, wait_for_job
 
+    config = load_cluster(cluster)
+    tokenize_missing(experiment)
     if detach:
-        submit_job(experiment, cluster)
+        submit_job(experiment, config)
     else:
-        wait_for_job(experiment, cluster, until, die_with_parent=die_with_parent)
+        wait_for_job(experiment, config, until, die_with_parent=die_with_parent)
 
 
 def train_here(experiment: Experiment, until: int | None, device: str | None) -> None:
@@ -96,11 +99,22 @@ def train_here(experiment: Experiment, until: int | None, device: str | None) ->
     from sedd.train import Interrupted
     from sedd.train import train as run
 
+    chosen = choose_device(device)
+    tokenize_missing(experiment)
     try:
-        run(experiment, until, choose_device(device))
+        run(experiment, until, chosen)
     except Interrupted as interrupted:
         typer.echo(f"{experiment.name}: {interrupted}; run the same command to resume", err=True)
         raise typer.Exit(128 + interrupted.number) from None
+    name = experiment.name
+    typer.echo(f"{name}: trained; next: sedd evaluate {name}, sedd sample {name}", err=True)
+
+
+def tokenize_missing(experiment: Experiment) -> None:
+    """Make the tokens of training and validation, if there are none."""
+    from sedd.data.tokenize import tokenize_needed
+
+    tokenize_needed(training_tokens(experiment), only_absent=True)
 
 
 POSITION, VERBS = 20, (train,)

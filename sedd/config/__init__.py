@@ -3,13 +3,14 @@
 Never imports torch.
 """
 
+from sedd.config.alphabet import Alphabet, alphabet_of
 from sedd.config.base import section_sha256
 from sedd.config.check import check_project, device_problems
 from sedd.config.cluster import ClusterConfig
 from sedd.config.dataset import DatasetConfig
 from sedd.config.experiment import Experiment, Subject
 from sedd.config.identity import Identity, Keys, differences, run_identity, training_identity
-from sedd.config.load import load_cluster, load_dataset, load_project, load_table
+from sedd.config.load import find_tokenizer, load_cluster, load_dataset, load_project, load_table
 from sedd.config.load_experiment import (
     change_subject,
     load_experiment,
@@ -28,11 +29,13 @@ from sedd.config.queries import (
     draw_settings,
     evaluated_steps,
     grid_samplers,
+    judged_reference_tokens,
     measured_split,
     measured_steps,
+    measuring_seed,
     measuring_tokens,
     needed_tokens,
-    reference_dataset,
+    reference_tokens,
     sampler_at,
     sampling_steps,
     scales_by_sigma,
@@ -43,11 +46,14 @@ from sedd.config.queries import (
 )
 from sedd.config.sections.model import ModelConfig
 from sedd.config.sections.training import Training
+from sedd.config.sweep import SweepConfig, load_sweep
 from sedd.config.table import TableConfig
+from sedd.config.tokenizer import TokenizerConfig
 from sedd.config.yaml.validate import load_yaml_model
 from sedd.config.yaml.write import resolved_yaml, write_resolved
 
 __all__ = [
+    "Alphabet",
     "AnyExperiment",
     "ClusterConfig",
     "DatasetConfig",
@@ -59,8 +65,11 @@ __all__ = [
     "Pretrained",
     "ProjectConfig",
     "Subject",
+    "SweepConfig",
     "TableConfig",
+    "TokenizerConfig",
     "Training",
+    "alphabet_of",
     "base_sampler",
     "change_subject",
     "check_project",
@@ -69,20 +78,24 @@ __all__ = [
     "differences",
     "draw_settings",
     "evaluated_steps",
+    "find_tokenizer",
     "grid_samplers",
+    "judged_reference_tokens",
     "load_cluster",
     "load_dataset",
     "load_experiment",
     "load_project",
     "load_subject",
+    "load_sweep",
     "load_table",
     "load_yaml_model",
     "measured_by",
     "measured_split",
     "measured_steps",
+    "measuring_seed",
     "measuring_tokens",
     "needed_tokens",
-    "reference_dataset",
+    "reference_tokens",
     "resolve",
     "resolved_yaml",
     "run_identity",

@@ -7,13 +7,14 @@ which other keys are invalid, so that all problems of a file are reported togeth
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
+
+from sedd.runtime.json_text import json_text
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,7 @@ def section_sha256(config: ConfigModel | Mapping[str, Any], *names: str) -> str:
     values = config.sections(*names) if isinstance(config, ConfigModel) else dict(config)
     if names:
         values = {name: values[name] for name in names}
-    text = json.dumps(
-        values, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+    text = json_text(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -14,6 +14,7 @@ from pydantic import Field
 from sedd.config.base import ConfigModel, Rule, section_sha256
 from sedd.config.official_keys import OFFICIAL_KEYS
 from sedd.config.sections import (
+    data,
     evaluation,
     generative,
     graph,
@@ -37,7 +38,7 @@ from sedd.config.sections.sampling import Sampling
 from sedd.config.sections.training import Training
 from sedd.config.values import Name, Text
 
-MEASURING_RULES = (*sampling.RULES, *evaluation.RULES, *generative.RULES, *mauve.RULES)
+MEASURING_RULES = (*data.RULES, *sampling.RULES, *evaluation.RULES, *generative.RULES, *mauve.RULES)
 TRAINING_RULES = (
     *objective.RULES,
     *model.RULES,
@@ -53,13 +54,13 @@ class Subject(ConfigModel):
     name: Name
     """file's stem, or the name given with --name; set by the loader"""
     base: Name | None = None
-    """experiment that overrides were applied to; set by the loader"""
+    """another file of config/experiments, whose values hold for keys that are not given here"""
     overrides: Annotated[tuple[str, ...], Field(strict=False)] = ()
     """overrides, key=value, that changed `base`; set by the loader"""
     description: Text
     """one line for pages and lists"""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
-    """seed of all random numbers"""
+    """seed of all random numbers; evaluation.seed can set another one for samples and measurements"""
     sampling: Sampling = Sampling()
     """samples drawn from each checkpoint"""
     evaluation: Evaluation = Evaluation()

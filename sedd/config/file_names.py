@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sedd.config.values import NAME, NAME_ALLOWED
+from sedd.config.values import NAME, NAME_ALLOWED, RESERVED, tokenizer_problem
 from sedd.config.yaml.describe import guess_or_list
 from sedd.config.yaml.source import KeyPath, Source
 from sedd.errors import ConfigError, Problem
@@ -34,13 +34,28 @@ def check_name(name: str, where: str) -> None:
         raise ConfigError("command line", [Problem(where, f"must be {NAME_ALLOWED}, got {name!r}")])
 
 
+def check_run_name(name: str, where: str) -> None:
+    """`check_name` for an experiment or a run, which must not have the name of another page."""
+    check_name(name, where)
+    if name in RESERVED:
+        what = f"{name!r} is reserved for a page of all runs; choose another name"
+        raise ConfigError("command line", [Problem(where, what)])
+
+
+def check_tokenizer(name: str, where: str) -> None:
+    """Raise ConfigError unless `name` is valid as the name of a tokenizer."""
+    if (what := tokenizer_problem(name)) is not None:
+        raise ConfigError("command line", [Problem(where, f"{what}; got {name!r}")])
+
+
 def derived_name(source: str) -> str:
     """Name of the run of a model that no experiment describes, from its hub id or path.
 
-    `--` stands for a slash: louaaron/sedd-small is louaaron--sedd-small. If this name would be
-    invalid, or also that of another source, a hash of the source is part of it.
+    `--` stands for a slash: louaaron/sedd-small is louaaron--sedd-small. A hash of the
+    source is added if this name would be invalid, or would also be the name of another source.
     """
-    parts = [part for part in Path(source.removesuffix(".pt")).parts if part != os.sep]
+    plain_path = os.path.normpath(source.removesuffix(".pt"))
+    parts = [part for part in Path(plain_path).parts if part != os.sep]
     name = "--".join(parts)
     if NAME.fullmatch(name) and not any("--" in part for part in parts):
         return name
@@ -51,9 +66,16 @@ def derived_name(source: str) -> str:
 
 def own_run(folder: Path) -> str | None:
     """Name of the run of this project whose folder this is; None for any other path."""
-    folder, runs = folder.resolve(), run_dir("x").parent.resolve()
+    # realpath: Path.resolve raises RuntimeError for a link to itself
+    folder, runs = (Path(os.path.realpath(one)) for one in (folder, run_dir("x").parent))
     is_run = folder.parent == runs and folder.is_dir() and NAME.fullmatch(folder.name)
     return folder.name if is_run else None
+
+
+def run_folders() -> list[Path]:
+    """The folders of runs, sorted. A folder whose name no run can have is left out."""
+    folders = run_dir("x").parent.glob("*")
+    return sorted(one for one in folders if NAME.fullmatch(one.name) and one.is_dir())
 
 
 def existing(file: Callable[[str], Path], name: str, where: str) -> Path:

@@ -54,6 +54,8 @@ WEIGHTS = Keys(
         "training.log_every",
         "training.validate_every",
         "training.validation_sequences",
+        # without a bad step it has no effect; at one, a training that stops has no later weights
+        "training.skip_nonfinite",
     ),
 )
 

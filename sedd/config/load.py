@@ -8,18 +8,37 @@ from typing import Any
 
 from sedd.config.cluster import ClusterConfig
 from sedd.config.dataset import DatasetConfig
+from sedd.config.definition import check_defined
 from sedd.config.file_names import check_all_exist, check_exists, check_name, existing
 from sedd.config.project import ProjectConfig
 from sedd.config.table import TableConfig
+from sedd.config.tokenizer import TokenizerConfig
+from sedd.config.values import NAME
 from sedd.config.yaml.source import Source, read_source
 from sedd.config.yaml.validate import load_yaml_model, require, validate
 from sedd.errors import ConfigError, Problem
-from sedd.paths import CONFIG, cluster_file, dataset_file, experiment_file, table_file
+from sedd.paths import (
+    CONFIG,
+    cluster_file,
+    dataset_file,
+    sweep_file,
+    table_file,
+    tokenizer_file,
+)
 
 
 def load_dataset(name: str) -> DatasetConfig:
     """Read config/datasets/NAME.yaml. Raises ConfigError."""
     return load_yaml_model(existing(dataset_file, name, "--dataset"), DatasetConfig)
+
+
+def find_tokenizer(name: str) -> TokenizerConfig | None:
+    """Read config/tokenizers/NAME.yaml; None if there is no such file: the name is that of another
+    tokenizer. Raises ConfigError.
+    """
+    if not NAME.fullmatch(name) or not (path := tokenizer_file(name)).is_file():
+        return None
+    return load_yaml_model(path, TokenizerConfig)
 
 
 def load_cluster(name: str) -> ClusterConfig:
@@ -37,7 +56,10 @@ def load_project(project: Path | Mapping[str, Any] = CONFIG / "config.yaml") -> 
     else:
         source = Source("the build (--configfile, --config)", values=dict(project))
     config = validate(ProjectConfig, source)
-    check_all_exist(source, "experiments", experiment_file)
+    names = source.get(("experiments",))
+    for index, name in enumerate(names if isinstance(names, list | tuple) else ()):
+        check_defined(source, ("experiments", index), name)
+    check_all_exist(source, "sweeps", sweep_file)
     check_all_exist(source, "tables", table_file)
     cluster = config.cluster if config is not None else source.get(("cluster",))
     check_exists(source, ("cluster",), cluster, cluster_file)

@@ -1,4 +1,4 @@
-"""Load an experiment: its file, its preset, the overrides, and the name of the changed experiment."""
+"""Load an experiment: its definition, its preset, the overrides, and the name of the changed one."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sedd.config import definition
 from sedd.config.experiment import Experiment
-from sedd.config.file_names import check_exists, check_name, existing, stems
+from sedd.config.file_names import check_exists, check_run_name, existing
 from sedd.config.identity import training_identity
 from sedd.config.load import load_dataset
 from sedd.config.preset import fill_preset
 from sedd.config.pretrained import AnyExperiment, Pretrained
 from sedd.config.queries import DrawSetting, sampler_at
 from sedd.config.sections.model import ModelConfig
-from sedd.config.yaml.describe import guess_or_list
+from sedd.config.sweep import sweep_with
 from sedd.config.yaml.overrides import apply_overrides, set_value
-from sedd.config.yaml.source import KeyPath, Source, read_source
-from sedd.config.yaml.validate import load_yaml_model, require, set_name, validate
+from sedd.config.yaml.source import KeyPath, Source
+from sedd.config.yaml.validate import load_yaml_model, require, validate
 from sedd.errors import ConfigError, Problem
-from sedd.paths import RESULTS, dataset_file, experiment_file, model_file, run_dir
-
-SET_BY_LOADER = ("base", "overrides")
+from sedd.paths import dataset_file, experiment_file, model_file, sweep_file
+from sedd.registry import OBJECTIVES
 
 
 def load_experiment(
@@ -33,14 +33,14 @@ def load_experiment(
         what = (
             f"{subject.pretrained!r} is a pretrained model; name an experiment that is trained here"
         )
-        raise ConfigError(str(find(name)), [Problem("pretrained", what)])
+        raise ConfigError(str(definition.find(name)), [Problem("pretrained", what)])
     return subject
 
 
 def load_subject(
     name: str, overrides: Sequence[str] = (), *, rename: str | None = None, writes: bool = True
 ) -> AnyExperiment:
-    """Read config/experiments/NAME.yaml or, if it does not exist, the resolved config of run NAME.
+    """Read the experiment NAME: a file of config/experiments, a member of a sweep, or a run.
 
     overrides: key=value, where a value is YAML. If they change anything, `rename` is required.
     rename:    name of the changed experiment; its results are kept under this name.
@@ -48,14 +48,12 @@ def load_subject(
 
     Raises ConfigError with all problems of the file and of the overrides.
     """
-    check_name(name, "NAME")
+    check_run_name(name, "NAME")
     if rename is not None:
-        check_name(rename, "--name")
-    path = find(name)
-    source = read_source(path)
-    set_identity(source, path, name)
+        check_run_name(rename, "--name")
+    source = definition.read(name)
     apply_overrides(source, overrides)
-    subject = resolve(source, strict=path == experiment_file(name))
+    subject = resolve(source, strict=definition.find(name) != definition.resolved_file(name))
     if is_changed(subject, name, overrides) or rename not in (None, name):
         return renamed(subject, name, overrides, rename=rename, writes=writes)
     refuse_own_weights(subject)
@@ -74,7 +72,7 @@ def change_subject(
     Raises ConfigError also if its name belongs to an experiment, or to a run of other weights.
     """
     if rename is not None:
-        check_name(rename, "--name")
+        check_run_name(rename, "--name")
     source = Source("command line", subject.model_dump(mode="json"))
     apply_overrides(source, overrides)
     changed = resolve(source, strict=bool(overrides))
@@ -129,43 +127,8 @@ def with_drawing(experiment: M, drawn: DrawSetting) -> M:
 
 def experiment_from(path: Path) -> AnyExperiment:
     """The experiment of one file, in any folder. Raises ConfigError."""
-    resolved = path.name == "config.yaml"
-    source = read_source(path)
-    set_identity(source, path, path.parent.name if resolved else path.stem)
-    return resolve(source, strict=not resolved)
-
-
-def resolved_file(name: str) -> Path:
-    """The resolved config of a run, in the run's folder."""
-    return run_dir(name) / "config.yaml"
-
-
-def find(name: str) -> Path:
-    """The file that defines NAME. Raises ConfigError with the known names."""
-    for path in (experiment_file(name), resolved_file(name)):
-        if path.is_file():
-            return path
-    what = f"there is no such experiment or run; {guess_or_list(name, known_names())}"
-    raise ConfigError(str(experiment_file(name)), [Problem("NAME", what)])
-
-
-def known_names() -> list[str]:
-    """Names of all experiments and of all runs that recorded their settings, sorted."""
-    runs = (path.parent.name for path in (RESULTS / "runs").glob("*/config.yaml"))
-    return sorted({*stems(experiment_file("x").parent), *runs})
-
-
-def set_identity(source: Source, path: Path, name: str) -> None:
-    """Set the keys of the loader. Only a run's resolved file has them already."""
-    if path.name == resolved_file(name).name and path.parent.name == name:
-        if (own := source.values.get("name", name)) != name:
-            source.report(("name",), f"must be the folder's name, {name!r}; got {own!r}")
-        source.values["name"] = name
-        return
-    set_name(source, name)
-    for key in SET_BY_LOADER:
-        if key in source.values:
-            source.report((key,), "unknown key; it is set by overrides on the command line")
+    resolved = path.name == definition.resolved_file("x").name
+    return resolve(definition.read_file(path), strict=not resolved)
 
 
 def resolve(source: Source, *, strict: bool) -> AnyExperiment:
@@ -173,21 +136,33 @@ def resolve(source: Source, *, strict: bool) -> AnyExperiment:
     model: type[AnyExperiment] = Pretrained if "pretrained" in source.values else Experiment
     if model is Experiment:
         fill_preset(source)
+    fill_estimator(source)
     subject = validate(model, source)
     if strict:
         check_datasets(source)
     return require(subject, source)
 
 
+def fill_estimator(source: Source) -> None:
+    """Fill in the estimator of the likelihood bound that a file leaves out."""
+    evaluation = source.values.setdefault("evaluation", {})
+    is_exact = source.get(("objective", "type")) in OBJECTIVES.names(left_to_right=True)
+    if isinstance(evaluation, dict) and evaluation.get("protocol") != "paper" and not is_exact:
+        evaluation.setdefault("estimator", "stratified")
+
+
 def check_datasets(source: Source) -> None:
     """Report datasets that do not exist, or that lack a required split."""
     check_dataset(source, ("data", "dataset"), ("train", "validation"))
     names = source.get(("evaluation", "datasets"))
+    # mdlm takes the split that there is
+    measured = () if source.get(("evaluation", "protocol")) == "mdlm" else ("test",)
     for index in range(len(names) if isinstance(names, list) else 0):
-        check_dataset(source, ("evaluation", "datasets", index), ("test",))
-    if source.get(("mauve", "tasks")):
-        split = source.get(("mauve", "split")) or "validation"
-        check_dataset(source, ("mauve", "dataset"), (split,))
+        check_dataset(source, ("evaluation", "datasets", index), measured)
+    for section, wanted in ((("mauve",), "tasks"), (("generative", "mauve"), "references")):
+        if source.get((*section, wanted)):
+            split = source.get((*section, "split")) or "validation"
+            check_dataset(source, (*section, "dataset"), (split,))
 
 
 def check_dataset(source: Source, path: KeyPath, splits: Sequence[str]) -> None:
@@ -213,7 +188,7 @@ def preset_of(experiment: Experiment) -> tuple[str, ModelConfig] | None:
 
     Raises ConfigError if the file or the preset can no longer be read.
     """
-    source = read_source(find(experiment.base or experiment.name))
+    source = definition.read(experiment.base or experiment.name)
     apply_overrides(source, experiment.overrides)
     model = source.values.get("model")
     name = model.get("preset") if isinstance(model, dict) else model
@@ -250,7 +225,10 @@ def refuse_foreign_folder(subject: AnyExperiment) -> None:
     path = experiment_file(subject.name)
     if path.is_file():
         raise refused(f"{subject.name!r} is an experiment of its own, {path}: choose another name")
-    path = resolved_file(subject.name)
+    sweep = sweep_with(subject.name)
+    if sweep is not None and load_subject(subject.name) != subject:
+        raise refused(f"{subject.name!r} is a run of {sweep_file(sweep.name)}: choose another name")
+    path = definition.resolved_file(subject.name)
     if not path.is_file():
         return
     run = experiment_from(path)

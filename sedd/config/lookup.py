@@ -19,11 +19,12 @@ def measured_by(pretrained: str) -> str | None:
     """
     for name in stems(CONFIG / "experiments"):
         path = experiment_file(name)
-        if "pretrained" not in path.read_text(encoding="utf-8", errors="replace"):
-            continue  # most experiments train; this saves the time of reading their YAML
         try:
+            text = path.read_text(encoding="utf-8", errors="replace")
+            if "pretrained" not in text and "base:" not in text:
+                continue  # most experiments train; this saves the time of reading their YAML
             subject = experiment_from(path)
-        except ConfigError:
+        except (OSError, ConfigError):
             continue  # `sedd config check` reports it
         if isinstance(subject, Pretrained) and is_same_source(subject.pretrained, pretrained):
             return name

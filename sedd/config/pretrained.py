@@ -5,15 +5,21 @@ from __future__ import annotations
 from sedd.config.base import Rule
 from sedd.config.experiment import Experiment, Subject
 from sedd.config.sections.data import PretrainedData
+from sedd.config.sections.generative import JudgedMauve
 from sedd.config.values import Text
 
 STEP = 0  # step of its checkpoint in file names
 
 
+MISSING = "must name a dataset of real texts, because a pretrained model has no data.dataset"
+
+
 def _has_dataset(dataset: str | None, tasks: tuple[str, ...]) -> str | None:
-    if tasks and dataset is None:
-        return "must name a dataset of real texts, because a pretrained model has no data.dataset"
-    return None
+    return MISSING if tasks and dataset is None else None
+
+
+def _names_dataset(mauve: JudgedMauve | None, steps: tuple[int, ...]) -> str | None:
+    return MISSING if steps and mauve and mauve.dataset is None else None
 
 
 class Pretrained(Subject):
@@ -25,7 +31,11 @@ class Pretrained(Subject):
     data: PretrainedData
     """tokenizer and length"""
 
-    rules = (*Subject.rules, Rule(("mauve.dataset", "mauve.tasks"), _has_dataset))
+    rules = (
+        *Subject.rules,
+        Rule(("mauve.dataset", "mauve.tasks"), _has_dataset),
+        Rule(("generative.mauve", "generative.steps"), _names_dataset),
+    )
 
 
 AnyExperiment = Experiment | Pretrained

@@ -8,17 +8,19 @@ from sedd.config.base import ConfigModel, Rule
 from sedd.config.values import Name, Names, named_once
 
 
-def _at_least_one(experiments: Sequence[str]) -> str | None:
-    if experiments:
+def _at_least_one(experiments: Sequence[str], sweeps: Sequence[str]) -> str | None:
+    if experiments or sweeps:
         return None
-    return "must name at least one file of config/experiments; got an empty list"
+    return "must name at least one experiment, or `sweeps` a file of config/sweeps"
 
 
 class ProjectConfig(ConfigModel):
     """Experiments to run and tables to make from their results."""
 
-    experiments: Names
-    """files of config/experiments"""
+    experiments: Names = ()
+    """files of config/experiments, members of sweeps, or recorded runs such as those of `--name`"""
+    sweeps: Names = ()
+    """files of config/sweeps; each gets a page, results/reports/sweeps/NAME.html"""
     tables: Names = ()
     """files of config/tables"""
     reports: bool = True
@@ -27,7 +29,8 @@ class ProjectConfig(ConfigModel):
     """file of config/cluster that training jobs run on"""
 
     rules = (
-        Rule(("experiments",), _at_least_one),
+        Rule(("experiments", "sweeps"), _at_least_one),
         Rule(("experiments",), named_once),
+        Rule(("sweeps",), named_once),
         Rule(("tables",), named_once),
     )

@@ -6,7 +6,9 @@ import itertools
 
 from sedd.config.experiment import Experiment
 from sedd.config.pretrained import STEP, AnyExperiment, Pretrained
+from sedd.config.sections.generative import JudgedMauve
 from sedd.config.sections.grid_sampler import SamplerPoint, point_of
+from sedd.config.sections.mauve import Mauve
 from sedd.config.sections.sampling import fits_graph
 from sedd.config.values import DrawPrecision
 from sedd.errors import ConfigError, Problem
@@ -118,14 +120,34 @@ def training_dataset(subject: AnyExperiment) -> str | None:
     return None if isinstance(subject, Pretrained) else subject.data.dataset
 
 
-def reference_dataset(subject: AnyExperiment) -> str | None:
-    """Dataset of the real texts for MAUVE."""
-    return subject.mauve.dataset or training_dataset(subject)
+def reference_tokens(subject: AnyExperiment) -> TokenSplit:
+    """Real texts for MAUVE of texts around given parts (section `mauve`)."""
+    return _real_texts(subject, subject.mauve)
+
+
+def judged_reference_tokens(subject: AnyExperiment) -> TokenSplit | None:
+    """Real texts for MAUVE of the judged texts (`generative.mauve`); None if none is measured."""
+    generative = subject.generative
+    wanted = generative.mauve if generative.steps else None
+    return None if wanted is None else _real_texts(subject, wanted)
+
+
+def _real_texts(subject: AnyExperiment, chosen: Mauve | JudgedMauve) -> TokenSplit:
+    dataset = chosen.dataset or training_dataset(subject)
+    assert dataset is not None, "ensured by a rule of the configuration"
+    return dataset, subject.data.tokenizer, chosen.split
+
+
+def measuring_seed(subject: AnyExperiment) -> int:
+    """Seed of samples and measurements."""
+    chosen = subject.evaluation.seed
+    return subject.seed if chosen is None else chosen
 
 
 def measured_split(subject: AnyExperiment) -> str:
-    """Split of the measured datasets: `test`, or `paper` for evaluation.protocol paper."""
-    return "paper" if subject.evaluation.protocol == "paper" else "test"
+    """Split of the measured datasets: `test`, or the name of another evaluation.protocol."""
+    protocol = subject.evaluation.protocol
+    return "test" if protocol == "standard" else protocol
 
 
 def needed_tokens(subject: AnyExperiment) -> list[TokenSplit]:
@@ -145,5 +167,7 @@ def measuring_tokens(subject: AnyExperiment) -> list[TokenSplit]:
     tokenizer, split = subject.data.tokenizer, measured_split(subject)
     splits = [(name, tokenizer, split) for name in subject.evaluation.datasets]
     if subject.mauve.tasks:
-        splits.append((reference_dataset(subject) or "", tokenizer, subject.mauve.split))
+        splits.append(reference_tokens(subject))
+    if (real := judged_reference_tokens(subject)) is not None:
+        splits.append(real)
     return splits

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from sedd.config.schema import KINDS, FileKind, Schema, file_schema, model_schema
+from sedd.config.values import MAX_COUNT, MAX_STEPS
 from sedd.paths import CONFIG
 from sedd.runtime.atomic import write_text
+from sedd.runtime.json_text import json_text
 
 COMMAND = "sedd config reference"
 HEAD = f"""\
@@ -20,6 +21,7 @@ All keys of all files in this folder. Unknown keys are errors; `sedd config chec
 problem with its line. `sedd config show NAME` prints an experiment with all defaults filled in.
 Editors with yaml-language-server complete keys and show their meaning, because the first line of
 each file names its schema, e.g. `# yaml-language-server: $schema=../schema/experiment.json`.
+Whole numbers are at most {MAX_COUNT:,}, and numbers of training steps {MAX_STEPS:,}.
 """
 
 
@@ -34,7 +36,7 @@ def write_reference() -> list[Path]:
 def reference_files() -> dict[Path, str]:
     """Text of each file of the reference, by path."""
     schemas = {
-        CONFIG / "schema" / f"{kind.name}.json": json.dumps(file_schema(kind), indent=2) + "\n"
+        CONFIG / "schema" / f"{kind.name}.json": json_text(file_schema(kind), indent=2) + "\n"
         for kind in KINDS
     }
     return {CONFIG / "README.md": readme(), **schemas}
@@ -62,7 +64,7 @@ def _chapter(kind: FileKind) -> Iterator[str]:
 def _sections(
     root: Schema, schema: Schema, title: str, path: str, written: set[str]
 ) -> Iterator[str]:
-    """Headings and tables of all models below one model; each model once."""
+    """A heading and a table for each model below the given one, each model once."""
     for key, field in schema["properties"].items():
         members = [name for name in _refs(field) if name not in written]
         written.update(members)
@@ -101,7 +103,11 @@ def _type(field: Schema) -> str:
     if "enum" in field:
         return ", ".join(f"`{name}`" for name in field["enum"])
     limits = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    bounds = [f"{sign} {_number(field[key])}" for key, sign in limits.items() if key in field]
+    bounds = [
+        f"{sign} {_number(field[key])}"
+        for key, sign in limits.items()
+        if key in field and field[key] not in (MAX_COUNT, MAX_STEPS)
+    ]
     match field.get("type"):
         case "integer" | "number" as kind:
             return f"{'whole number' if kind == 'integer' else kind} {', '.join(bounds)}"
@@ -115,6 +121,8 @@ def _type(field: Schema) -> str:
             return "`true`, `false`"
         case "null":
             return "`null`"
+        case None:
+            return "any value"
         case _:
             return "text"
 
@@ -125,7 +133,7 @@ def _default(field: Schema, required: bool) -> str:
     default = field.get("default")
     if isinstance(default, dict) and default and _refs(field):
         return ""  # the defaults of a section are in its own table
-    return f"`{json.dumps(default)}`" if not isinstance(default, str) else f"`{default}`"
+    return f"`{json_text(default)}`" if not isinstance(default, str) else f"`{default}`"
 
 
 def _meaning(field: Schema) -> str:

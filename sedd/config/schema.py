@@ -12,9 +12,11 @@ from sedd.config.experiment import Experiment
 from sedd.config.pretrained import Pretrained
 from sedd.config.project import ProjectConfig
 from sedd.config.sections.model import ModelConfig
+from sedd.config.sweep import SweepConfig
 from sedd.config.table import TableConfig
+from sedd.config.tokenizer import TokenizerConfig
 
-SET_BY_LOADER = ("name", "base", "overrides")
+SET_BY_LOADER = ("name", "overrides")
 DRAFT = "http://json-schema.org/draft-07/schema#"  # the newest that all YAML editors support
 Schema = dict[str, Any]
 
@@ -30,8 +32,10 @@ class FileKind:
 
 KINDS = (
     FileKind("experiment", "config/experiments/NAME.yaml", (Experiment, Pretrained)),
+    FileKind("sweep", "config/sweeps/NAME.yaml", (SweepConfig,)),
     FileKind("model", "config/model/NAME.yaml", (ModelConfig,)),
     FileKind("dataset", "config/datasets/NAME.yaml", (DatasetConfig,)),
+    FileKind("tokenizer", "config/tokenizers/NAME.yaml", (TokenizerConfig,)),
     FileKind("table", "config/tables/NAME.yaml", (TableConfig,)),
     FileKind("build", "config/NAME.yaml", (ProjectConfig,)),
     FileKind("cluster", "config/cluster/NAME.yaml", (ClusterConfig,)),
@@ -47,9 +51,13 @@ def file_schema(kind: FileKind) -> Schema:
     _allow_presets(trained, shared)
     return {
         "$schema": DRAFT,
-        "if": {"type": "object", "required": ["pretrained"]},
-        "then": pretrained,
-        "else": trained,
+        "if": {"type": "object", "required": ["base"]},
+        "then": _changes({**pretrained["properties"], **trained["properties"]}),
+        "else": {
+            "if": {"type": "object", "required": ["pretrained"]},
+            "then": pretrained,
+            "else": trained,
+        },
         "$defs": shared,
     }
 
@@ -61,6 +69,12 @@ def model_schema(model: type[ConfigModel]) -> Schema:
         schema["properties"].pop(key, None)
     schema["required"] = [key for key in schema.get("required", ()) if key not in SET_BY_LOADER]
     return schema
+
+
+def _changes(keys: Schema) -> Schema:
+    """An experiment with a `base`: any of these keys, with sections that need not be complete."""
+    described = {key: {"description": field["description"]} for key, field in keys.items()}
+    return {"type": "object", "properties": described, "additionalProperties": False}
 
 
 def _allow_presets(experiment: Schema, shared: Schema) -> None:

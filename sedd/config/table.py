@@ -14,9 +14,20 @@ from pydantic import Field
 from sedd.config import table_rules
 from sedd.config.base import ConfigModel, Rule
 from sedd.config.choices import MetricName
+from sedd.config.sections.generative import Convention
 from sedd.config.sections.grid_sampler import GridSampler
 from sedd.config.sections.mauve import Task
-from sedd.config.values import Count, DatasetName, DrawPrecision, Name, Split, Text, TokenizerName
+from sedd.config.values import (
+    Count,
+    DatasetName,
+    DrawPrecision,
+    Name,
+    Names,
+    Split,
+    Text,
+    TokenizerName,
+    WebAddress,
+)
 from sedd.registry import DEFAULT_SAMPLER
 
 
@@ -29,7 +40,7 @@ class PublishedSource(ConfigModel):
     """arXiv number, with the version if it is known"""
     table: Text
     """number of the table, or the name of a figure"""
-    url: Annotated[str, Field(pattern=r"^https://")]
+    url: WebAddress
     """address of this version"""
 
 
@@ -43,7 +54,7 @@ class Column(ConfigModel):
     perplexity)"""
     split: Split = "test"
     """split that the published numbers were measured on"""
-    protocol: Literal["paper", "standard"] | None = None
+    protocol: Literal["paper", "mdlm", "standard"] | None = None
     """`evaluation.protocol` of the published numbers; null: comparable with either"""
     steps: Count | None = None
     """`steps` of the judged samples (generative_perplexity); for a sampler that takes one step per
@@ -93,9 +104,9 @@ class OurRow(ConfigModel):
     """sampler of the judged samples, as in generative.samplers"""
     precision: DrawPrecision = "float64"
     """precision of the random draws of the judged samples"""
-    mean: Literal["sequences", "corpus"] = "sequences"
-    """average behind a generative perplexity: over samples, as in the paper's code, or over all
-    tokens"""
+    seeds: Names = ()
+    """further experiments that differ from it in their seed alone; the row is then the mean of all,
+    with their standard deviation"""
     curve: Text | None = None
     """label of the curve that rows with the same experiment and curve make together in the figure;
     null: the row is a curve of its own"""
@@ -140,8 +151,10 @@ class TableConfig(ConfigModel):
     `compare_to`"""
     judge: Text | None = None
     """model that judged (or, for MAUVE, embedded) the samples behind the published numbers"""
-    source: PublishedSource
-    """paper of the published numbers"""
+    convention: Convention = "every_token"
+    """tokens that this judge scored, see generative.convention"""
+    source: PublishedSource | None = None
+    """paper of the published numbers; null: no row has any"""
     columns: Annotated[dict[str, Column], Field(min_length=1)]
     """columns by the name that rows use"""
     rows: Annotated[tuple[Row, ...], Field(min_length=1, strict=False)]
@@ -151,7 +164,13 @@ class TableConfig(ConfigModel):
 
     def experiments(self) -> list[str]:
         """Experiments that rows are made from, each once, in the order of the rows."""
-        return list(dict.fromkeys(row.experiment for row in self.rows if row.kind != "published"))
+        names = [
+            name
+            for row in self.rows
+            if row.kind != "published"
+            for name in (row.experiment, *(row.seeds if row.kind == "ours" else ()))
+        ]
+        return list(dict.fromkeys(names))
 
 
 def reproduced(row: OurRow, rows: Iterable[Row]) -> PublishedRow | None:

@@ -10,7 +10,7 @@ from sedd.config.base import Rule
 from sedd.registry import METRICS
 
 if TYPE_CHECKING:
-    from sedd.config.table import Column, Row
+    from sedd.config.table import Column, PublishedSource, Row
 
 
 def _labels_differ(rows: Sequence[Row]) -> str | None:
@@ -58,6 +58,15 @@ def _comparison_has_tolerance(tolerance: float | None, rows: Sequence[Row]) -> s
     )
 
 
+def _published_rows_have_a_source(
+    source: PublishedSource | None, rows: Sequence[Row]
+) -> str | None:
+    missing = [row.label for row in rows if row.kind == "published" and row.source is None]
+    if source is None and missing:
+        return f"must name the paper of the published rows {', '.join(map(repr, missing))}"
+    return None
+
+
 def _columns_fit(columns: Mapping[str, Column], metric: str) -> str | None:
     required, problems = METRICS[metric].column_key, []
     for name, column in columns.items():
@@ -86,6 +95,7 @@ RULES = (
     Rule(("rows", "columns"), _values_have_columns),
     Rule(("rows",), _compared_rows_are_published),
     Rule(("tolerance", "rows"), _comparison_has_tolerance),
+    Rule(("source", "rows"), _published_rows_have_a_source),
     Rule(("columns", "metric"), _columns_fit),
     Rule(("judge", "metric", "rows"), _comparison_has_judge),
 )

@@ -63,6 +63,13 @@ def lambada(text: str) -> str:
     return "\n" + text.strip()
 
 
+def scientific_papers(text: str) -> str:
+    """Papers from arXiv and PubMed (Cohan et al. 2018): spaces around punctuation, as in WikiText and
+    One Billion Words, whose detokenizers MDLM applies to it in this order.
+    """
+    return one_billion_words(wikitext(text))
+
+
 def _join_contractions(text: str) -> str:
     return _CONTRACTION.sub(r"\1", text)
 

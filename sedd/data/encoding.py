@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from sedd.data.tokenizers import Tokenizer
 from sedd.errors import DataError
 from sedd.registry import DETOKENIZERS
 
+T = TypeVar("T")
 BATCH_CHARACTERS = 1 << 19
 BATCHES_BEFORE_PROCESSES = 16  # 8 million characters take less time than starting a process
 BATCHES_IN_FLIGHT = 3  # per process: no process waits, and memory stays bounded
@@ -64,17 +66,21 @@ class Encoder:
         return Encoded(tokens, len(texts), len(arrays), num_characters)
 
 
-def encode(texts: Iterable[str], encoder: Encoder, num_processes: int) -> Iterator[Encoded]:
-    """Yield the tokens of `texts` in order, reading at most a few batches ahead.
+def encode(
+    batches: Iterable[tuple[T, list[str]]], encoder: Encoder, num_processes: int
+) -> Iterator[tuple[T, Encoded]]:
+    """Yield the tokens of each batch of texts, in order, reading at most a few batches ahead.
 
-    Raises DataError if a worker process is killed.
+    A batch has a label, which comes back with its tokens. Raises DataError if a worker process is
+    killed.
     """
-    batches = _batches(texts)
+    batches = iter(batches)
     first = list(itertools.islice(batches, BATCHES_BEFORE_PROCESSES))
     if num_processes == 1 or len(first) < BATCHES_BEFORE_PROCESSES:
-        yield from map(encoder, itertools.chain(first, batches))
+        for label, texts in itertools.chain(first, batches):
+            yield label, encoder(texts)
         return
-    pending: deque[Future[Encoded]] = deque()
+    pending: deque[tuple[T, Future[Encoded]]] = deque()
     # spawn: a forked child would inherit locks held by threads that do not exist in it
     with ProcessPoolExecutor(
         num_processes,
@@ -83,33 +89,36 @@ def encode(texts: Iterable[str], encoder: Encoder, num_processes: int) -> Iterat
         initargs=(encoder,),
     ) as pool:
         try:
-            for batch in itertools.chain(first, batches):
-                pending.append(pool.submit(_encode_in_worker, batch))
+            for label, texts in itertools.chain(first, batches):
+                pending.append((label, pool.submit(_encode_in_worker, texts)))
                 if len(pending) >= BATCHES_IN_FLIGHT * num_processes:
-                    yield pending.popleft().result()
+                    label, future = pending.popleft()
+                    yield label, future.result()
             while pending:
-                yield pending.popleft().result()
+                label, future = pending.popleft()
+                yield label, future.result()
         except BrokenProcessPool as error:
             raise DataError(
                 "a tokenizing process was killed, probably because memory ran out; "
                 "reduce --processes"
             ) from error
         finally:
-            for future in pending:
+            for _, future in pending:
                 future.cancel()
 
 
-def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
-    batch: list[str] = []
-    size = 0
-    for text in texts:
-        batch.append(text)
-        size += len(text) + 1
-        if size >= BATCH_CHARACTERS:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
+class Batch:
+    """Texts that become one batch at BATCH_CHARACTERS characters."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self._size = 0
+
+    def add(self, text: str) -> bool:
+        """Add a text. Returns whether the batch is full."""
+        self.texts.append(text)
+        self._size += len(text) + 1
+        return self._size >= BATCH_CHARACTERS
 
 
 _worker_encoder: Encoder | None = None

@@ -1,106 +1,124 @@
-"""The Hugging Face hub: files from a repository, and rows of a data set as a stream.
+"""The Hugging Face hub: every request to it goes through `ask`.
 
-The environment variables of `huggingface_hub` apply: HF_ENDPOINT, HF_HOME, HF_HUB_OFFLINE and the
-proxies.
+Requests are made by `huggingface_hub`, so its environment variables apply: HF_ENDPOINT, HF_HOME,
+HF_TOKEN, HF_HUB_OFFLINE, HF_HUB_ETAG_TIMEOUT, HF_HUB_DOWNLOAD_TIMEOUT, the proxies and SSL_CERT_FILE.
+What was downloaded stays in its cache, which is enough for the next time without a connection.
 """
 
 from __future__ import annotations
 
-import http.client
-import re
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
-from huggingface_hub import HfApi, constants, hf_hub_download
-from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub import HfApi, constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
+from huggingface_hub.errors import EntryNotFoundError, HFValidationError
+from huggingface_hub.utils import get_session
 
-from sedd.data.readers import text_of
-from sedd.errors import DataError
-from sedd.runtime.extras import missing_library
+from sedd.data.network import NO_CONNECTION, NetworkError, diagnose, patiently
 
-TIMEOUT_SECONDS = 3.0
+T = TypeVar("T")
 
 
-def is_reachable() -> bool:
-    """Whether the hub answers. `huggingface_hub` itself would retry for half a minute."""
+def ask(what: str, call: Callable[[], T], waits: Sequence[float] | None = None) -> T:
+    """The result of a call of the hub's client, which is repeated as in `patiently`.
+
+    what: the beginning of each message. Raises NetworkError, on one line, and nothing else for
+    anything that goes wrong with the network or the hub.
+    """
     if constants.HF_HUB_OFFLINE:
-        return False
-    request = urllib.request.Request(constants.ENDPOINT, method="HEAD")
-    try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):
-            return True
-    except urllib.error.HTTPError:
-        return True  # an error status is an answer
-    except (OSError, http.client.HTTPException):
-        return False
+        remedy = f"unset it, or {NO_CONNECTION}"
+        raise NetworkError("HF_HUB_OFFLINE is set", remedy, "offline").about(what)
+
+    def bounded() -> T:
+        client: Any = get_session()
+        # by default the client waits for ever, where its functions set no limit
+        if getattr(getattr(client, "timeout", None), "read", 0) is None:
+            client.timeout = constants.HF_HUB_DOWNLOAD_TIMEOUT
+        return call()
+
+    return patiently(f"{what} on {constants.ENDPOINT}", bounded, waits)
 
 
-def hub_file(repository: str, path: str) -> Path:
-    """Path of a hub file in the local cache, downloaded or updated if the hub is reachable.
+def knock(what: str) -> None:
+    """Raise NetworkError unless the hub answers."""
+    ask(what, lambda: get_session().head(constants.ENDPOINT, timeout=constants.HF_HUB_ETAG_TIMEOUT))
 
-    Raises the errors of `hf_hub_download`, such as `LocalEntryNotFoundError` if the hub is
-    unreachable and the cache has no copy.
+
+def repository_info(
+    what: str,
+    repository: str,
+    revision: str | None,
+    kind: str,
+    waits: Sequence[float] | None = None,
+) -> tuple[str, list[str]]:
+    """The commit of a revision (None: main), and the names of its files. kind: model or dataset.
+
+    Raises NetworkError.
     """
-    return Path(hf_hub_download(repository, path, local_files_only=not is_reachable()))
 
-
-def dataset_commit(repository: str, revision: str | None) -> str:
-    """Current commit of a tag or branch (None: main). A full commit hash is returned unchanged.
-
-    Raises DataError if the hub is unreachable, or has no such data set or revision.
-    """
-    if revision is not None and re.fullmatch("[0-9a-f]{40}", revision):
-        return revision
-    _require_hub(
-        repository, "set source.revision to a full commit hash to use a downloaded copy offline"
-    )
-    try:
-        commit = HfApi().dataset_info(repository, revision=revision).sha
-    except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError) as error:
-        raise DataError(
-            f"hub data set {repository}: not found at revision {revision or 'main'}; "
-            "correct source.repo or source.revision, and log in with `hf auth login` if it is gated"
-        ) from error
-    except OSError as error:
-        raise DataError(f"hub data set {repository}: request to the hub failed: {error}") from error
-    assert commit is not None
-    return commit
-
-
-def rows(
-    repository: str, name: str | None, revision: str | None, part: str, field: str
-) -> Iterator[str]:
-    """Yield column `field` of each row of the hub's split `part`, including empty texts.
-
-    Raises DataError if the library `datasets` is missing, the hub is unreachable or a row is
-    malformed.
-    """
-    try:
-        import datasets
-    except ModuleNotFoundError as error:
-        raise DataError(f"hub data set {repository}: {missing_library(error)}") from error
-    _require_hub(repository, "run this on a machine with access to the hub")
-    location = f"hub data set {repository}, split {part}"
-    try:
-        stream = datasets.load_dataset(
-            repository,
-            name,
-            split=part,
-            revision=dataset_commit(repository, revision),
-            streaming=True,
+    def call() -> tuple[str, list[str]]:
+        info: Any = HfApi().repo_info(
+            repository, revision=revision, repo_type=kind, timeout=constants.HF_HUB_ETAG_TIMEOUT
         )
-        for number, row in enumerate(stream):
-            yield text_of(row, field, f"{location}, row {number}")
-    except (OSError, ValueError) as error:
-        raise DataError(f"{location}: cannot be read: {error}") from error
+        return info.sha, [one.rfilename for one in info.siblings or []]
+
+    return ask(what, call, waits)
 
 
-def _require_hub(repository: str, remedy: str) -> None:
-    if not is_reachable():
-        reason = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else "no answer"
-        raise DataError(
-            f"hub data set {repository}: the hub {constants.ENDPOINT} is unreachable ({reason}); "
-            f"{remedy}"
+def hub_file(
+    what: str, repository: str, path: str, revision: str | None = None, kind: str = "model"
+) -> Path:
+    """Path of a hub file in the local cache, downloaded or updated if the hub answers.
+
+    revision: None: main; a commit that is in the cache takes no request.
+    A copy in the cache serves if the hub gives no answer. Raises NetworkError.
+    """
+    cached = cached_file(repository, path, revision, kind)
+    if cached is not None and revision in cached.parts:  # a commit never changes
+        return cached
+
+    def call() -> Path:
+        # fails at once, where the download would wait for minutes and say nothing
+        get_hf_file_metadata(
+            hf_hub_url(repository, path, repo_type=kind, revision=revision),
+            timeout=constants.HF_HUB_ETAG_TIMEOUT,
         )
+        return Path(hf_hub_download(repository, path, repo_type=kind, revision=revision))
+
+    return or_cached(cached, lambda waits: ask(what, call, waits))
+
+
+def cached_file(
+    repository: str, path: str, revision: str | None = None, kind: str = "model"
+) -> Path | None:
+    """Path of a file in the cache; None if it is not there. Makes no request.
+
+    Raises NetworkError for what is no name of a repository.
+    """
+    try:
+        return Path(
+            hf_hub_download(
+                repository, path, repo_type=kind, revision=revision, local_files_only=True
+            )
+        )
+    except HFValidationError as error:
+        raise diagnose(error) from error
+    except (EntryNotFoundError, OSError):
+        return None
+
+
+def or_cached(cached: T | None, call: Callable[[Sequence[float] | None], T]) -> T:
+    """What the hub answers; if it gives no answer, what is in the cache, and no second attempt.
+
+    call: takes the waits of `ask`. Raises NetworkError.
+    """
+    try:
+        return call(None if cached is None else ())
+    except NetworkError as error:
+        if cached is None or not error.is_no_answer:
+            raise
+        if error.kind != "offline":
+            print(f"{error.reason}; using the copy in the cache", file=sys.stderr)
+        return cached

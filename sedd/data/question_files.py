@@ -1,4 +1,4 @@
-"""Files of continuations to score, and of multiple-choice questions: one JSON object a line."""
+"""Files of continuations to score, and of multiple-choice questions: one JSON object per line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Documents of a data set as a stream, and the hash that identifies their source.
+"""Documents of a dataset as a stream, and the hash that identifies their source.
 
 `sedd.config.dataset` defines sources, formats and splits. Only JSON files are read into memory as a
 whole.
@@ -6,60 +6,91 @@ whole.
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-from sedd.config.dataset import (
-    PACKAGE_PART,
-    DatasetConfig,
-    HashSplits,
-    HubSource,
-    RowsFormat,
-)
-from sedd.data import hub
-from sedd.data.files import source_file
+from sedd.config.dataset import DatasetConfig, HashSplits, HubSource, LastSplits, RowsFormat
+from sedd.data.files import source_files
+from sedd.data.hub_dataset import HubDataset
+from sedd.data.parts import SPLITS, WITH_EMPTY_ROWS, part_of, underlying_split
 from sedd.data.readers import read_documents
 from sedd.errors import DataError
 from sedd.runtime.provenance import file_sha256
-
-SPLITS = ("train", "validation", "test")
-PAPER = "paper"  # a fourth split: the text that the paper measured, with its empty rows
 
 
 def documents(dataset: DatasetConfig, split: str) -> Iterator[str]:
     """Yield the raw texts of `split` (not detokenized), in the order of the source.
 
-    Skips rows without text, except in the split `paper`: the paper's code appends a separator to
-    empty rows too, and every third row of WikiText is empty.
-
-    Raises DataError if the split does not exist or the source cannot be read, if possible before
-    the first text.
+    Raises DataError as `divided` does.
     """
-    part = _part(dataset, split)
+    return (text for text, splits in divided(dataset, [split]) if splits)
+
+
+def divided(dataset: DatasetConfig, splits: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """Yield every raw text of the source's part that holds these splits, in one pass, with those of
+    the splits that it belongs to, possibly none.
+
+    A row without text belongs to none, except to `paper` and `mdlm`: the code of these papers appends
+    a separator to empty rows too, and every third row of WikiText is empty.
+
+    Raises DataError if a split does not exist or the source cannot be read, if possible before the
+    first text.
+    """
+    (part,) = {part_of(dataset, split) for split in splits}
     texts = _part_documents(dataset, part)
-    if split != PAPER:
-        texts = (text for text in texts if text.strip())
-    rule = dataset.splits
-    if isinstance(rule, HashSplits):
-        target = underlying_split(dataset, split)
-        return (text for text in texts if hashed_split(text, rule) == target)
-    return texts
+    rule, targets = dataset.splits, {split: underlying_split(dataset, split) for split in splits}
+    bounds: dict[str, tuple[int, int]] = {}
+    if isinstance(rule, LastSplits):
+        # counted before they are read, so that the last ones need not be kept in memory
+        total = sum(1 for _ in _part_documents(dataset, part))
+        bounds = {split: _bounds(dataset.name, rule, total, targets[split]) for split in splits}
+
+    def splits_of(number: int, text: str) -> list[str]:
+        asked = splits if text.strip() else [one for one in splits if one in WITH_EMPTY_ROWS]
+        if isinstance(rule, LastSplits):
+            return [one for one in asked if bounds[one][0] <= number < bounds[one][1]]
+        if isinstance(rule, HashSplits) and asked:
+            home = hashed_split(text, rule)
+            return [one for one in asked if targets[one] == home]
+        return list(asked)
+
+    return ((text, splits_of(number, text)) for number, text in enumerate(texts))
 
 
-def underlying_split(dataset: DatasetConfig, split: str) -> str:
-    """train, validation or test; for `paper`, the split of these that the paper measured."""
-    return dataset.splits.paper if split == PAPER else split
+def _bounds(name: str, rule: LastSplits, total: int, split: str) -> tuple[int, int]:
+    """The first document of a split, and the one after its last. Raises DataError."""
+    ends = total - rule.validation - rule.test, total - rule.test, total
+    if ends[0] <= 0:
+        raise DataError(
+            f"dataset {name}: {total} documents, of which splits.validation and splits.test take "
+            f"{rule.validation + rule.test}; lower these, so that train is not empty"
+        )
+    index = SPLITS.index(split)
+    return (0, *ends)[index], ends[index]
 
 
 def source_sha256(dataset: DatasetConfig, split: str) -> str:
-    """Identify the raw text of `split`: sha256 of the source file, or of the hub commit."""
-    part = _part(dataset, split)
+    """Identify the raw text of `split`: sha256 of the source file, of the hashes of several, or of the
+    hub commit.
+    """
+    part = part_of(dataset, split)
     source = dataset.source
     if isinstance(source, HubSource):
-        commit = hub.dataset_commit(source.repo, source.revision)
+        commit = _on_hub(source).commit()
         name = f"{source.repo}/{source.name or ''}/{part}@{commit}"
         return hashlib.sha256(name.encode()).hexdigest()
-    return file_sha256(source_file(source, part))
+    files = source_files(source, part, dataset.format.endings)
+    hashes = [_sha256(path, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+
+
+@functools.lru_cache(maxsize=4096)
+def _sha256(path: Path, size: int, modified: int) -> str:
+    """Hash of a file, read once: the splits of a large corpus share its files."""
+    return file_sha256(path)
 
 
 def hashed_split(text: str, rule: HashSplits) -> str:
@@ -72,39 +103,23 @@ def hashed_split(text: str, rule: HashSplits) -> str:
     return "validation" if fraction < rule.test + rule.validation else "train"
 
 
-def _part(dataset: DatasetConfig, split: str) -> str:
-    """Name of the source's part (file or hub split) that contains `split`.
+def fetch_source(dataset: DatasetConfig, split: str) -> None:
+    """Download what `documents` reads for `split`, if it is not here yet. Raises DataError."""
+    part, source = part_of(dataset, split), dataset.source
+    if isinstance(source, HubSource):
+        _on_hub(source).fetch(part)
+    else:
+        source_files(source, part, dataset.format.endings)
 
-    Raises DataError if there is none.
-    """
-    if split not in (*SPLITS, PAPER):
-        raise DataError(
-            f"dataset {dataset.name}: unknown split {split!r}; "
-            f"allowed: {', '.join((*SPLITS, PAPER))}"
-        )
-    split = underlying_split(dataset, split)
-    rule, source = dataset.splits, dataset.source
-    if isinstance(rule, HashSplits):
-        if split != "train" and getattr(rule, split) == 0:
-            raise DataError(
-                f"dataset {dataset.name}: no {split} split, because splits.{split} is 0; "
-                "increase it"
-            )
-        # the configuration requires splits.part if the source has several parts
-        return rule.part or next(iter(getattr(source, "files", [PACKAGE_PART])))
-    part = getattr(rule, split)
-    if part is None:
-        raise DataError(
-            f"dataset {dataset.name}: no {split} split; its splits: "
-            f"{', '.join(name for name in SPLITS if getattr(rule, name))}"
-        )
-    return part
+
+def _on_hub(source: HubSource) -> HubDataset:
+    return HubDataset(source.repo, source.name, source.revision)
 
 
 def _part_documents(dataset: DatasetConfig, part: str) -> Iterator[str]:
     source, form = dataset.source, dataset.format
     if isinstance(source, HubSource):
         assert isinstance(form, RowsFormat)
-        return hub.rows(source.repo, source.name, source.revision, part, form.field)
-    assert not isinstance(form, RowsFormat)
-    return read_documents(source_file(source, part), form)
+        return _on_hub(source).rows(part, form.field)
+    files = source_files(source, part, form.endings)
+    return itertools.chain.from_iterable(read_documents(path, form) for path in files)

@@ -1,4 +1,4 @@
-"""A user's own texts: files of one document a line, plain or as JSON lines, or standard input."""
+"""A user's own texts: files of one document per line, plain or as JSON lines, or standard input."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 
 from sedd.data.readers import replace_lone_surrogates
 from sedd.errors import DataError
+from sedd.runtime.json_text import json_text
 
 STDIN = "-"
 MAX_PROBLEMS = 10  # listed in one message
@@ -29,8 +30,8 @@ class Document:
 def read_texts(files: Sequence[str]) -> list[Document]:
     """The documents of some files, in order.
 
-    A file `*.jsonl` holds one JSON object a line, with the document as key `text`. Any other file
-    holds one document a line; white space at its ends is dropped. Standard input, `-`, holds JSON
+    A file `*.jsonl` holds one JSON object per line, with the document as key `text`. Any other file
+    holds one document per line; white space at its ends is dropped. Standard input, `-`, holds JSON
     lines if its first character is `{`. Empty lines are skipped.
     Raises DataError with all problems of a file, by line.
     """
@@ -39,7 +40,7 @@ def read_texts(files: Sequence[str]) -> list[Document]:
 
 def texts_sha256(texts: Sequence[str]) -> str:
     """Hash of some texts, in order."""
-    return hashlib.sha256(json.dumps(list(texts)).encode()).hexdigest()
+    return hashlib.sha256(json_text(list(texts)).encode()).hexdigest()
 
 
 def _documents(file: str) -> list[Document]:
@@ -115,7 +116,7 @@ def wrong_type(key: str, allowed: str, entry: dict[str, Any]) -> str:
     """What is wrong with the value of a key that is missing or has another type."""
     if key not in entry:
         return f"no key {key!r}, which must be {allowed}; its keys: {', '.join(map(repr, entry)) or 'none'}"
-    return f"{key!r} must be {allowed}, got {json.dumps(entry[key], ensure_ascii=False)[:60]}"
+    return f"{key!r} must be {allowed}, got {repr(entry[key])[:60]}"
 
 
 def refuse(file: str, problems: Sequence[str]) -> None:

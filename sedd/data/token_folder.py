@@ -3,7 +3,7 @@
 `tokens.bin`, one unsigned integer per token, and `meta.json`, which describes them.
 
 `meta.json` is written last, and deleted before the tokens are replaced. A folder with a `meta.json`
-is complete.
+is complete. Its tokens are verified when they are opened, see `sedd.data.verified`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from sedd.data.verified import verify_tokens
 from sedd.errors import DataError
 
 FORMAT = 2
@@ -40,6 +41,11 @@ _KEYS = {
     "settings_sha256": str,
 }
 
+_OPTIONAL = {"start_id": int}
+
+
+REMEDY = "to write it again: sedd tokenize --force"
+
 
 def meta_file(folder: Path) -> Path:
     return folder / "meta.json"
@@ -59,17 +65,25 @@ def read_meta(folder: Path) -> dict[str, Any]:
 
     Raises DataError unless the folder holds a complete split in this format.
     """
-    remedy = "to write it again: sedd tokenize --force"
+    remedy = REMEDY
     try:
-        meta = json.loads(meta_file(folder).read_text(encoding="utf-8"))
+        meta = json.loads(meta_file(folder).read_bytes())
     except FileNotFoundError as error:
         raise DataError(f"{folder}: no complete tokens (meta.json is missing); {remedy}") from error
-    except ValueError as error:
+    except OSError as error:
+        what = f"cannot be read: {error.strerror}"
+        raise DataError(f"{meta_file(folder)}: {what}; {remedy}") from error
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{meta_file(folder)}: not valid JSON: {error}; {remedy}") from error
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:
         version = meta.get("format") if isinstance(meta, dict) else None
         raise DataError(f"{meta_file(folder)}: format must be {FORMAT}, got {version!r}; {remedy}")
-    wrong = [key for key, kind in _KEYS.items() if not isinstance(meta.get(key, ...), kind)]
+    wrong = [
+        key
+        for key, kind in (_KEYS | {key: _OPTIONAL[key] for key in _OPTIONAL if key in meta}).items()
+        if not isinstance(value := meta.get(key, ...), kind)
+        or (kind is int and (isinstance(value, bool) or not 0 <= value < 1 << 63))
+    ]
     if wrong:
         raise DataError(
             f"{meta_file(folder)}: missing or of the wrong type: {', '.join(wrong)}; {remedy}"
@@ -91,10 +105,20 @@ def read_meta(folder: Path) -> dict[str, Any]:
 
 
 def open_tokens(folder: Path) -> tuple[np.ndarray, dict[str, Any]]:
-    """Memory-map the tokens (num_tokens,) read-only.
+    """Memory-map the tokens (num_tokens,) read-only, after they are verified.
 
-    Returns them and the content of `meta.json`.
+    Returns them and the content of `meta.json`. Raises DataError for damaged tokens.
     """
     meta = read_meta(folder)
     dtype = token_dtype(meta["vocab_size"])
+    verify_tokens(tokens_file(folder), meta, dtype, REMEDY)
     return np.memmap(tokens_file(folder), dtype=dtype, mode="r"), meta
+
+
+def token_counts(folder: Path) -> np.ndarray:
+    """Number of occurrences of each token in a split, separators included. Returns (V,) int64.
+
+    They were counted when the tokens were written or verified. Raises DataError as `open_tokens`.
+    """
+    meta = read_meta(folder)
+    return verify_tokens(tokens_file(folder), meta, token_dtype(meta["vocab_size"]), REMEDY)

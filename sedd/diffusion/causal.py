@@ -26,11 +26,17 @@ NextLogits: TypeAlias = Callable[[Tensor], Tensor]
 
 
 def causal_cross_entropy(
-    network: CausalSplitNetwork, x0: Tensor, vocab_size: int, given: Tensor | None = None
+    network: CausalSplitNetwork,
+    x0: Tensor,
+    vocab_size: int,
+    given: Tensor | None = None,
+    padding: Tensor | None = None,
 ) -> Tensor:
     """-log p(x0) of each sequence x0 (B, L), exact: (B,) nats.
 
     given: (B, L), true for the tokens of a prefix: -log p of the tokens after it, given the prefix.
+    padding: (B, L), true for positions after a sequence's own tokens, which are left out. No own
+    token depends on them.
     """
     start = torch.full_like(x0[:, :1], vocab_size)
     inputs = torch.cat([start, x0[:, :-1]], dim=1)
@@ -39,6 +45,8 @@ def causal_cross_entropy(
     if given is not None:
         check_prefix(given)
         nats = nats.masked_fill(given.flatten(), 0.0)
+    if padding is not None:
+        nats = nats.masked_fill(padding.flatten(), 0.0)
     return sum_by_sequence(nats, None, *x0.shape)
 
 

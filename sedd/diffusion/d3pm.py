@@ -71,16 +71,18 @@ def d3pm_divergence(
     xt: Tensor,
     x0: Tensor,
     cross_entropy: float = 0.0,
+    padding: Tensor | None = None,
 ) -> Tensor:
     """Divergence of the reverse step i from the true posterior, summed over positions: (B,) nats.
 
     index: (B,) steps i in 1..T. xt, x0: (B, L) states after the step, and clean tokens.
-    cross_entropy: weight of -log mu(x0), added at the same positions.
+    cross_entropy: weight of -log mu(x0), added at the same positions. padding: (B, L), true for
+    positions after a sequence's own tokens, which are the same in xt and x0 and have no divergence.
     Raises TypeError for a graph other than absorb and uniform.
     """
     batch, length = xt.shape
     divergence = _row_divergence(graph)
-    rows = loss_positions(graph, xt)
+    rows = loss_positions(graph, xt, padding)
     features = network.features(xt, grid.sigma_at(index), rows)
     table, bias = (part[: graph.vocab_size] for part in network.vocabulary_layer())
     position = torch.arange(batch * length, device=xt.device) if rows is None else rows

@@ -21,13 +21,19 @@ from sedd.diffusion.network import SplitNetwork
 
 
 def denoising_cross_entropy(
-    network: SplitNetwork, graph: Graph, sigma: Tensor, weight: Tensor, xt: Tensor, x0: Tensor
+    network: SplitNetwork,
+    graph: Graph,
+    sigma: Tensor,
+    weight: Tensor,
+    xt: Tensor,
+    x0: Tensor,
+    padding: Tensor | None = None,
 ) -> Tensor:
     """`weighted_score_entropy` of the scores that a denoiser implies: (B,) nats.
 
     sigma: (B,) total noise. weight: (B,), dsigma for uniform times.
     xt, x0: (B, L) noisy and clean tokens. The graph must have a mask.
-    Only masked positions go through the vocabulary layer.
+    Only masked positions go through the vocabulary layer. `padding` is never masked, and unused.
     """
     rows = loss_positions(graph, xt)
     assert rows is not None, "the graph must have a mask"

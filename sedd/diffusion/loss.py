@@ -57,10 +57,12 @@ def weighted_score_entropy(
     xt: Tensor,
     x0: Tensor,
     fused: bool | None = None,
+    padding: Tensor | None = None,
 ) -> Tensor:
     """weight_b times the score entropy of sequence b, summed over positions: (B,) nats.
 
-    sigma, weight: (B,). Other arguments as in `score_entropy_loss`.
+    sigma, weight: (B,). padding: (B, L), true for positions after a sequence's own tokens, which are
+    the same in x0 and xt and have no loss. Other arguments as in `score_entropy_loss`.
     """
     if fused is None:
         fused = fusing_pays(graph) and isinstance(model, SplitNetwork)
@@ -70,8 +72,10 @@ def weighted_score_entropy(
                 "fused=True needs a SplitNetwork (features, vocabulary_layer, log_score_offset); "
                 f"{type(model).__name__} is not one"
             )
-        return fused_score_entropy(model, graph, sigma, weight, xt, x0)
+        return fused_score_entropy(model, graph, sigma, weight, xt, x0, padding)
     entropy = graph.score_entropy(model(xt, sigma), sigma, xt, x0)
+    if padding is not None:
+        entropy = entropy.masked_fill(padding, 0.0)
     return weight.to(entropy.dtype) * entropy.sum(-1)
 
 

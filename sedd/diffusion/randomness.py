@@ -48,7 +48,9 @@ class GroupedGenerator(torch.Generator):
         Raises ValueError unless there are as many rows as the groups have.
         """
         if shape[dim] != sum(self.sizes):
-            raise ValueError(f"{shape[dim]} rows for groups of {sum(self.sizes)} in all")
+            raise ValueError(
+                f"the groups have {sum(self.sizes)} rows in total, but dimension {dim} has {shape[dim]}"
+            )
         parts = [
             draw((*shape[:dim], size, *shape[dim + 1 :]), generator)
             for size, generator in zip(self.sizes, self.generators, strict=True)

@@ -128,8 +128,9 @@ class Loop(EtaSchedule):
         on, begin, end = 1 - self.alpha_on, float(times[0]), float(times[-1])
         if not last < on < first or end >= self.t_off:
             raise ValueError(
-                f"alpha_on must lie between {1 - first:g} and {1 - last:g}, the visible fractions "
-                f"of the noise schedule, and t_off above {end:g}; got {self.alpha_on}, {self.t_off}"
+                f"alpha_on must lie between {1 - first:g} and {1 - last:g}, the fractions of visible "
+                f"tokens at the first and last time, got {self.alpha_on}; and t_off must be above "
+                f"the last time {end:g}, got {self.t_off}"
             )
         before = on + (first - on) * (times - self.t_on) / (begin - self.t_on)
         after = last + (on - last) * (times - end) / (self.t_off - end)

@@ -16,6 +16,7 @@ from torch import Tensor
 from sedd.diffusion.categorical import DrawPrecision
 from sedd.diffusion.fast.parts import fast_parts
 from sedd.diffusion.fast.reverse import ReverseStep
+from sedd.diffusion.gibbs_corrector import clamp_corrector
 from sedd.diffusion.graph import Graph, StepKind
 from sedd.diffusion.network import ScoreFunction
 from sedd.diffusion.network_calls import count_calls_
@@ -55,8 +56,8 @@ def sample(
 
     denoise: end with a step from time `eps` to 0, which leaves no mask.
     clamp: (tokens, mask), each (L,) or (B, L): positions where the mask is true hold these tokens
-        throughout (a prefix, a suffix, or any other choice). Without a mask state, the network
-        takes them for noisy: see `gibbs`.
+        throughout (a prefix, a suffix, or any other choice). Without a mask state, each step of
+        texts with such positions takes a second network call, see `gibbs_corrector`.
     temperature, top_k, top_p: sharpen the law of the token that replaces a mask, see `Sharpening`;
         absorbing graph only. When a mask is replaced stays as it was.
     precision: "float64" draws exactly; "float32" draws as the paper's runs did, and loses rare
@@ -64,7 +65,7 @@ def sample(
     on_step: called with the index of the step (from 0) and the states, which the next step
         overwrites.
     calls: (B,) int64, increased by the network calls that each text takes; see `network_calls`.
-    corrector: called after each reverse step, see `Corrector`.
+    corrector: called after each reverse step, see `Corrector`. None: `clamp_corrector`, if needed.
     fused: False, or a graph without fast parts: run on the definitions, with a table of
         probabilities (B, L, V) at every step. The distribution of the samples is the same.
 
@@ -82,6 +83,7 @@ def sample(
         plan.append(("denoise", float(sigma[-1])))
     # all levels in one copy: a copy at every step would synchronize the device
     levels = sigma.to(device=x.device, dtype=torch.float32)
+    corrector = corrector or clamp_corrector(model, graph, x, free, generator, precision, calls)
     reverse = reverse_step(model, graph, generator, precision, sharpening, fused)
     with torch.no_grad():
         for index, (kind, step) in enumerate(plan):

@@ -13,6 +13,7 @@ from torch import Tensor
 from sedd.diffusion.categorical import DrawPrecision
 from sedd.diffusion.fast.parts import fast_parts
 from sedd.diffusion.fast.trapezoidal import TrapezoidalStep
+from sedd.diffusion.gibbs_corrector import clamp_corrector
 from sedd.diffusion.graph import Graph
 from sedd.diffusion.network import ScoreFunction
 from sedd.diffusion.network_calls import count_calls_
@@ -62,6 +63,7 @@ def sample_trapezoidal(
     is_fast = fused and precision == "float64" and fast_parts(graph) is not None
     make = TrapezoidalStep if is_fast else PlainTrapezoidalStep
     step = make(model, graph, generator, precision, sharpening)
+    corrector = clamp_corrector(model, graph, x, free, generator, precision, calls)
     for index in range(steps + denoise):
         rows = movable(graph, x, free)
         if not rows.numel():
@@ -70,6 +72,8 @@ def sample_trapezoidal(
         if index < steps:
             half = levels[steps + 1 + index : steps + 2 + index]
             step.leap_(x, rows, level, half, plan[index], calls)
+            if corrector is not None:
+                corrector(x, free, levels[index + 1 : index + 2])
         else:
             count_calls_(calls, model, x, rows)
             step.move_(x, rows, "denoise", level, float(sigma[-1]))

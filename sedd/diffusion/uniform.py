@@ -75,6 +75,13 @@ class Uniform(Graph):
         return exits.scatter(-1, x[..., None], 1 - exits.sum(-1, keepdim=True))
 
     def analytic_step_weights(self, log_score: Tensor, x: Tensor, step: Tensor) -> Tensor:
+        """As in `Graph`. A step of length d multiplies the errors of log_score by e^d.
+
+        The step itself adds none, but those of the network remain. In float32 a transformer rounds
+        its log scores to about 1e-7, mostly before its last layer: with that layer in float64, 85 %
+        of the error is left. At d = 20 this is 50 times the weights, besides what the network has
+        not learned. So few steps from high noise are not accurate with this sampler.
+        """
         step = like_positions(step, x)
         # (e^-dQ s)_y = e^d s_y - (e^d - 1) mean(s), from s - 1: at high noise the scores are close
         # to 1, and e^d would amplify their rounding

@@ -4,16 +4,15 @@ Also the variance of both estimators of the likelihood bound.
 """
 
 from sedd.checkpoints.language_model import LanguageModel, NetworkModel
-from sedd.checkpoints.open import open_run
+from sedd.checkpoints.open import open_language_model
 from sedd.evaluate.estimators import compare_estimators, estimators_table
 from sedd.evaluate.likelihood import measure
 from sedd.evaluate.measured_text import open_text
-from sedd.runtime.resumable import remove_partial
+from sedd.runtime.resumable import only_writer
 from sedd.sampling.draw import (
     as_lines,
     draw_requests,
     draw_samples,
-    mean_calls,
     with_sampling,
     write_samples,
 )
@@ -28,11 +27,10 @@ __all__ = [
     "draw_samples",
     "draw_trace",
     "estimators_table",
-    "mean_calls",
     "measure",
-    "open_run",
+    "only_writer",
+    "open_language_model",
     "open_text",
-    "remove_partial",
     "with_sampling",
     "write_samples",
 ]

@@ -9,7 +9,6 @@ All choices of a question have the same random draws, which lowers the noise of 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,17 +16,18 @@ from pathlib import Path
 import numpy as np
 
 from sedd.checkpoints.language_model import LanguageModel
-from sedd.config import AnyExperiment, Experiment
+from sedd.config import AnyExperiment, Experiment, measuring_seed
 from sedd.data.question_files import Question
 from sedd.data.text_files import name_of, refuse, texts_sha256
 from sedd.data.tokenizers import Tokenizer, load_tokenizer
 from sedd.errors import DataError
-from sedd.evaluate.own_text import per_token
 from sedd.evaluate.passages import Nats, Passage, passage_nats, repeats_and_draws
 from sedd.registry import GRAPHS
 from sedd.results.own_text import KEYS
 from sedd.results.score import Accuracy, ChoiceScore, Pairs, PairScore, ScoreResult
+from sedd.results.standard_error import mean_error, ratio_error
 from sedd.runtime.distributed import World
+from sedd.runtime.json_text import json_text
 from sedd.runtime.resumable import partial_folder
 
 
@@ -125,7 +125,7 @@ def score_questions(
     flat, seconds = passage_nats(
         model,
         [passage for of_question in passages for passage in of_question],
-        seed=experiment.seed,
+        seed=measuring_seed(experiment),
         title=f"score {experiment.name} on {name_of(file)}",
         unit="continuation",
         world=world,
@@ -143,7 +143,7 @@ def score_questions(
         step=model.step,
         file=name_of(file),
         questions_sha256=texts_sha256(
-            [json.dumps([one.context, one.continuations, one.label]) for one in questions]
+            [json_text([one.context, one.continuations, one.label]) for one in questions]
         ),
         tokenizer=experiment.data.tokenizer,
         bound=not model.is_exact,
@@ -151,7 +151,7 @@ def score_questions(
         num_draws=1 if model.is_exact else math.prod(repeats_and_draws(settings.num_draws)),
         pairs=mean_of_pairs([one for one in scores if isinstance(one, PairScore)]),
         choices=accuracy([one for one in scores if isinstance(one, ChoiceScore)]),
-        provenance=model.provenance(identity, experiment.seed, seconds),
+        provenance=model.provenance(identity, measuring_seed(experiment), seconds),
     )
     return result, scores
 
@@ -184,34 +184,25 @@ def mean_of_pairs(scores: Sequence[PairScore]) -> Pairs | None:
     if not scores:
         return None
     tokens = np.array([one.tokens for one in scores])
-    mean, error = per_token(
-        np.array([one.nats for one in scores]),
-        tokens,
-        np.array([one.standard_error for one in scores]),
-    )
+    nats = np.array([one.nats for one in scores])
     return Pairs(
         num_pairs=len(scores),
         num_tokens=int(tokens.sum()),
-        nats_per_token=mean,
-        standard_error=error,
+        nats_per_token=float(nats.sum() / tokens.sum()),
+        standard_error=ratio_error(nats, tokens),
     )
 
 
 def accuracy(scores: Sequence[ChoiceScore]) -> Accuracy | None:
     if not scores:
         return None
-    plain = np.mean([one.prediction == one.label for one in scores])
-    normalized = np.mean([one.prediction_normalized == one.label for one in scores])
-    count = len(scores)
-
-    def error(share: float) -> float | None:
-        return math.sqrt(share * (1 - share) / (count - 1)) if count > 1 else None
-
+    plain = np.array([float(one.prediction == one.label) for one in scores])
+    normalized = np.array([float(one.prediction_normalized == one.label) for one in scores])
     return Accuracy(
-        num_questions=count,
-        accuracy=float(plain),
-        standard_error=error(float(plain)),
-        normalized=float(normalized),
-        normalized_standard_error=error(float(normalized)),
+        num_questions=len(scores),
+        accuracy=float(plain.mean()),
+        standard_error=mean_error(plain),
+        normalized=float(normalized.mean()),
+        normalized_standard_error=mean_error(normalized),
         num_close=sum(one.is_close for one in scores),
     )

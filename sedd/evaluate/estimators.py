@@ -10,6 +10,7 @@ import math
 import typing
 from typing import Any
 
+import numpy as np
 import torch
 from rich.table import Table
 from torch import Tensor
@@ -20,6 +21,7 @@ from sedd.diffusion.bound import Estimator
 from sedd.errors import DataError
 from sedd.evaluate.measured_text import open_text
 from sedd.objective import Estimate
+from sedd.results.standard_error import group_error
 from sedd.runtime.progress import progress
 from sedd.runtime.seeds import generator
 
@@ -34,15 +36,15 @@ def compare_estimators(
 
     variance: of the estimate of one sequence around its expectation, mean over sequences.
         standard_error: of the mean over
-    sequences, from the spread of their estimates. standard_error_of_draws: the share of it that is
+    sequences, from the spread of groups of them. standard_error_of_draws: the share of it that is
     due to the random times.
-    variance_ratio: variance of `paper` divided by that of `stratified`: the factor by which
-        `stratified` needs fewer network
-    calls for the same variance. ratio_error: relative standard error of the ratio.
+    variance_ratio: variance of `paper` divided by the variance of `stratified`. `stratified` needs
+        this factor fewer network calls for the same variance. ratio_error: relative standard error
+        of the ratio.
     """
     if not isinstance(run, NetworkModel) or run.is_exact:
         raise DataError(
-            f"{run.experiment.name}: its likelihood is exact, so there is no estimator; compare them on a diffusion model"
+            f"{run.experiment.name}: its likelihood is exact and needs no estimator; choose a diffusion model"
         )
     x0 = open_text(
         with_changes(run.experiment, {"evaluation.max_sequences": sequences}), dataset
@@ -50,12 +52,14 @@ def compare_estimators(
     statistics: dict[str, Any] = {}
     for estimator in ESTIMATORS:
         nats = estimates(run, x0, estimator, draws, repeats, seed)
+        ones = np.ones(len(x0))
+        errors = [group_error(row, ones) for row in nats.numpy()]
         variance = nats.var(0).mean()  # over repeats, then over sequences
         statistics[estimator] = {
             "nats_per_token": nats.mean().item(),
             "mean_error": (variance / nats.numel()).sqrt().item(),
             "variance": variance.item(),
-            "standard_error": (nats.std(1) / math.sqrt(len(x0))).mean().item(),
+            "standard_error": float(np.array(errors, dtype=float).mean()),
             "standard_error_of_draws": (variance / len(x0)).sqrt().item(),
         }
     # a variance of R draws has a relative standard error of sqrt(2 / (R - 1)), somewhat more for

@@ -4,37 +4,36 @@ again.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from sedd.checkpoints.language_model import LanguageModel
-from sedd.checkpoints.open import open_run, require_model
+from sedd.checkpoints.open import open_language_model, require_model
 from sedd.config import (
     AnyExperiment,
     DrawSetting,
     Identity,
     draw_settings,
-    load_dataset,
     measured_steps,
+    measuring_seed,
     measuring_tokens,
     training_tokens,
     with_drawing,
 )
-from sedd.data.tokenize import tokenize_split
+from sedd.data.tokenize import tokenize_needed
 from sedd.errors import ConfigError, Problem
 from sedd.evaluate.grid import judge_grid
 from sedd.evaluate.judge import open_judge
 from sedd.evaluate.likelihood import measure
 from sedd.evaluate.mauve import measure_mauve, real_texts
 from sedd.evaluate.measured_text import open_text
-from sedd.paths import evaluation_file, mauve_file, samples_file, tokens_dir
+from sedd.paths import evaluation_file, mauve_file, samples_file
 from sedd.results import mauve, perplexity, samples
 from sedd.results.record import Measurement, is_current
 from sedd.runtime.distributed import World
-from sedd.runtime.progress import progress
-from sedd.runtime.resumable import remove_partial
+from sedd.runtime.resumable import only_writer
 from sedd.sampling.draw import draw_samples, write_samples
 
 
@@ -55,7 +54,8 @@ def evaluate_all(
     check_asked(experiment)
     if world.is_first:
         require_model(experiment, step)
-        tokenize_missing(experiment)
+        # what is measured, and the text whose frequencies make a baseline
+        tokenize_needed([*training_tokens(experiment)[:1], *measuring_tokens(experiment)])
     world.broadcast(None)
     for dataset in experiment.evaluation.datasets:
         open_text(experiment, dataset)
@@ -64,22 +64,24 @@ def evaluate_all(
     grid = draw_settings(experiment)
     judge = open_judge(experiment.generative.judge, world.device) if grid else None
     step = measured_steps(experiment)[-1] if step is None else step
-    run = open_run(experiment, step, world.device)
+    run = open_language_model(experiment, step, world.device)
 
     def keep(path: Path, identity: Identity) -> bool:
-        current = missing_only and is_current(path, identity, run.checkpoint_sha256)
+        made_with = run.checkpoint_sha256, run.tokenizer.sha256
+        current = missing_only and is_current(path, identity, *made_with)
         return world.broadcast(current)
 
-    def finish(path: Path, result: Measurement) -> None:
-        if world.is_first:
-            result.write(path)
-            remove_partial(path)
-            on_result(path, result)
+    def make(path: Path, measured: Callable[[], Measurement]) -> None:
+        with only_writer(path, world):
+            result = measured()
+            if world.is_first:
+                result.write(path)
+                on_result(path, result)
 
     for dataset in experiment.evaluation.datasets:
         path = evaluation_file(experiment.name, step, dataset)
         if not keep(path, perplexity.KIND.identity(experiment)):
-            finish(path, measure(run, dataset, world))
+            make(path, partial(measure, run, dataset, world))
     for point in grid:
         path = samples_file(experiment.name, step, *point)
         if not keep(path, samples.KIND.identity(with_drawing(experiment, point))):
@@ -94,7 +96,7 @@ def evaluate_all(
             featurizer = (
                 judge if same and judge else open_judge(experiment.mauve.featurizer, world.device)
             )
-            finish(path, measure_mauve(run, task, featurizer, world))
+            make(path, partial(measure_mauve, run, task, featurizer, world))
 
 
 def check_asked(experiment: AnyExperiment) -> None:
@@ -107,22 +109,16 @@ def check_asked(experiment: AnyExperiment) -> None:
         raise ConfigError("command line", [Problem("NAME", what)])
 
 
-def tokenize_missing(experiment: AnyExperiment) -> None:
-    """Tokenize every split that is measured, or whose frequencies make a baseline."""
-    for dataset, tokenizer, split in itertools.chain(
-        training_tokens(experiment)[:1], measuring_tokens(experiment)
-    ):
-        folder = tokens_dir(dataset, tokenizer, split)
-        with progress(f"tokenize {dataset}/{tokenizer}/{split}", None, "document") as bar:
-            tokenize_split(load_dataset(dataset), tokenizer, split, folder, on_progress=bar.update)
-
-
 def draw_point(run: LanguageModel, point: DrawSetting, path: Path, world: World) -> None:
     """Draw and write the texts of one point of the grid."""
     experiment = with_drawing(run.experiment, point)
-    texts = draw_samples(
-        replace(run, experiment=experiment), seed=experiment.seed, out=path, world=world
-    )
-    if world.is_first:
-        write_samples(texts, path)
+    with only_writer(path, world):
+        texts = draw_samples(
+            replace(run, experiment=experiment),
+            seed=measuring_seed(experiment),
+            out=path,
+            world=world,
+        )
+        if world.is_first:
+            write_samples(texts, path)
     world.broadcast(None)  # no process judges the texts before they are written

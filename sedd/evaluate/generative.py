@@ -22,7 +22,6 @@ the model's vocabulary, as a mean over texts.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,12 +30,15 @@ import numpy as np
 import torch
 
 from sedd.config.sections.generative import Convention
+from sedd.data.retokenize import retokenize
 from sedd.data.tokenizers import Tokenizer
 from sedd.errors import DataError
 from sedd.evaluate.judge import Judge
 from sedd.results.generative import JudgedTexts
 from sedd.results.samples import Sample
 from sedd.results.samples import read as read_samples
+from sedd.results.spelled import finite, perplexity_of, product
+from sedd.results.standard_error import mean_error, ratio_error
 from sedd.runtime.progress import progress
 
 
@@ -50,8 +52,10 @@ def judge_texts(
 ) -> JudgedTexts:
     """Both perplexities and the entropy, with standard errors over texts, and counts.
 
-    texts: tokenized again if the judge's vocabulary is not that of `tokens`. Raises DataError if no
-        text can be scored, or if the convention needs an end of text that the judge does not have.
+    texts: tokenized again if the judge's vocabulary is not that of `tokens`; separators in `tokens`
+        are then the judge's separators.
+    Raises DataError if no text can be scored, or if the convention needs an end of text that the
+    judge does not have.
     """
     if convention == "first_eos" and judge.tokenizer.separator_text:
         raise DataError(
@@ -59,27 +63,32 @@ def judge_texts(
             "generative.convention first_eos needs; choose every_token, or another judge"
         )
     retokenized = judge.tokenizer.sha256 != tokenizer.sha256
-    judge_tokens = judge.tokenizer.encode_batch(texts) if retokenized else tokens
+    judge_tokens = retokenize(tokens, tokenizer, judge.tokenizer, texts) if retokenized else tokens
     chunks = [list(split(text, judge, convention)) for text in judge_tokens]
     scored = [
         index for index, parts in enumerate(chunks) if any(part.scored.any() for part in parts)
     ]
     if not scored:
-        raise DataError("no text has two tokens, of which the judge could score the second")
+        raise DataError(
+            "nothing to judge: a judge scores every token but the first, and no text has two tokens"
+        )
     nats, counts = score(judge, [chunks[index] for index in scored], batch_size)
     entropies = np.array([entropy(tokens[index]) for index in scored])
     num_texts = len(scored)
-    text_perplexities = np.exp(nats / counts)
-    mean = nats.sum() / counts.sum()
-    # standard deviation of a ratio of sums, to first order
-    spread = (nats - mean * counts).std(ddof=1) / counts.mean() if num_texts > 1 else 0.0
+    with np.errstate(over="ignore"):
+        text_perplexities = np.exp(nats / counts)
+        mean_perplexity = finite(text_perplexities.mean())
+        mean_perplexity_error = finite(mean_error(text_perplexities))
+    mean = float(nats.sum() / counts.sum())
+    corpus_perplexity = perplexity_of(mean)
     return JudgedTexts(
-        corpus_perplexity=math.exp(mean),
-        corpus_perplexity_standard_error=math.exp(mean) * float(spread) / math.sqrt(num_texts),
-        mean_sequence_perplexity=float(text_perplexities.mean()),
-        mean_sequence_perplexity_standard_error=standard_error(text_perplexities),
+        nats_per_token=mean,
+        corpus_perplexity=corpus_perplexity,
+        corpus_perplexity_standard_error=product(corpus_perplexity, ratio_error(nats, counts)),
+        mean_sequence_perplexity=mean_perplexity,
+        mean_sequence_perplexity_standard_error=mean_perplexity_error,
         entropy_nats=float(entropies.mean()),
-        entropy_nats_standard_error=standard_error(entropies),
+        entropy_nats_standard_error=mean_error(entropies),
         num_sequences=num_texts,
         num_too_short=len(judge_tokens) - num_texts,
         num_tokens=int(counts.sum()),
@@ -140,11 +149,6 @@ def entropy(tokens: Sequence[int]) -> float:
     """Entropy of the token frequencies within a text, in nats."""
     frequencies = np.unique(np.asarray(tokens), return_counts=True)[1] / len(tokens)
     return float(-(frequencies * np.log(frequencies)).sum())
-
-
-def standard_error(values: np.ndarray) -> float:
-    """Standard error of the mean of `values` (N,); 0 for a single value."""
-    return float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else 0.0
 
 
 def read_drawn(path: Path) -> list[Sample]:

@@ -2,39 +2,91 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from sedd.config import AnyExperiment, DrawSetting, draw_settings, section_sha256
+import numpy as np
+import torch
+
+from sedd.config import (
+    AnyExperiment,
+    DrawSetting,
+    draw_settings,
+    judged_reference_tokens,
+    measuring_seed,
+    section_sha256,
+    text_length,
+)
+from sedd.data.text_files import read_texts
 from sedd.data.tokenizers import load_tokenizer
 from sedd.errors import DataError
 from sedd.evaluate.generative import judge_texts, read_drawn
 from sedd.evaluate.judge import Judge
+from sedd.evaluate.mauve_score import features, mauve_score
+from sedd.evaluate.measured_text import open_real_texts
 from sedd.paths import generative_file, grid_file, samples_file
 from sedd.results import generative, samples
 from sedd.results.generative import GenerativeGrid, GenerativeResult, JudgedTexts
 from sedd.results.record import Provenance
 from sedd.results.samples import Sample
+from sedd.results.weights import is_earlier
 from sedd.runtime.device import device_name
 from sedd.runtime.distributed import World
 from sedd.runtime.provenance import code_version, file_sha256, now
 
 
+class RealTexts:
+    """Real texts (R, L) that the judged texts are compared with; the judge reads them once."""
+
+    def __init__(self, texts: torch.Tensor):
+        self.sha256 = hashlib.sha256(texts.numpy().tobytes()).hexdigest()
+        self._texts = texts
+        self._features: np.ndarray | None = None
+
+    @classmethod
+    def open(cls, experiment: AnyExperiment) -> RealTexts | None:
+        """None if no MAUVE is asked for. Raises DataError if the split has too few texts."""
+        settings, split = experiment.generative.mauve, judged_reference_tokens(experiment)
+        if settings is None or split is None:
+            return None
+        length, count = text_length(experiment), settings.references
+        return cls(open_real_texts(*split, length, count, key="generative.mauve"))
+
+    def mauve(
+        self, judge: Judge, drawn: Sequence[Sequence[int]], experiment: AnyExperiment
+    ) -> float:
+        """The score of drawn texts, with as many clusters as mauve-text would choose."""
+        tokenizer = load_tokenizer(experiment.data.tokenizer)
+        size = experiment.generative.batch_size
+        if self._features is None:
+            real = self._texts.tolist()
+            self._features = features(judge, real, tokenizer, size, "real texts")
+        texts = features(judge, drawn, tokenizer, size, "samples")
+        buckets = min(len(self._features), len(texts)) // 10
+        return mauve_score(self._features, texts, buckets, measuring_seed(experiment))
+
+
 def check_drawn(experiment: AnyExperiment, step: int) -> None:
-    """Raise DataError, with the commands that draw them, if files of samples are missing or empty."""
-    missing = []
+    """Raise DataError, with the commands that draw them, if files of samples are missing, empty or
+    drawn with earlier weights, or if there are too few real texts to compare with.
+    """
+    missing, earlier = [], []
     for point in draw_settings(experiment):
         path = samples_file(experiment.name, step, *point)
-        if path.is_file():
-            read_drawn(path)
-        else:
+        if not path.is_file():
             missing.append(samples.command(experiment, step, point))
-    if missing:
-        raise DataError(
-            f"{experiment.name}: texts to judge are missing; draw them:\n  " + "\n  ".join(missing)
-        )
+        elif is_earlier(experiment.name, step, read_drawn(path)[0].provenance.checkpoint_sha256):
+            earlier.append(samples.command(experiment, step, point))
+    problems = [
+        f"{experiment.name}: texts to judge {what}; draw them:\n  " + "\n  ".join(commands)
+        for what, commands in (("are missing", missing), ("are of earlier weights", earlier))
+        if commands
+    ]
+    if problems:
+        raise DataError("\n".join(problems))
+    RealTexts.open(experiment)
 
 
 def judge_grid(
@@ -48,15 +100,20 @@ def judge_grid(
     """
     check_drawn(experiment, step)
     world = world or World(judge.device)
+    real = RealTexts.open(experiment)
     points = draw_settings(experiment)
     for point in points[world.rank :: world.size]:
         path = generative_file(experiment.name, step, judge.name, *point)
         drawn = samples_file(experiment.name, step, *point)
         result = generative.read_current(
-            path, judge.sha256, file_sha256(drawn), experiment.generative.convention
+            path,
+            judge.sha256,
+            file_sha256(drawn),
+            experiment.generative.convention,
+            real.sha256 if real else None,
         )
         if result is None:
-            result = judge_file(experiment, step, judge, point, drawn)
+            result = judge_file(experiment, step, judge, point, drawn, real)
             result.write(path)
         yield path, result
     world.all_gather(None)
@@ -72,22 +129,35 @@ def judge_grid(
 
 
 def judge_file(
-    experiment: AnyExperiment, step: int, judge: Judge, point: DrawSetting, path: Path
+    experiment: AnyExperiment,
+    step: int,
+    judge: Judge,
+    point: DrawSetting,
+    path: Path,
+    real: RealTexts | None = None,
 ) -> GenerativeResult:
     """The result of one file of samples."""
     drawn = read_drawn(path)
     tokenizer = load_tokenizer(experiment.data.tokenizer)
     tokens = [text.tokens for text in drawn]
+    if {text.provenance.tokenizer_sha256 for text in drawn} - {None, tokenizer.sha256}:
+        raise DataError(
+            f"{path}: drawn with another vocabulary than {tokenizer.name!r} has now; "
+            "restore the tokenizer's files, or train and draw again"
+        )
     if any(token >= tokenizer.vocab_size for text in tokens for token in text):
         raise DataError(
             f"{path}: holds tokens outside the vocabulary, such as masks; draw with sampling.denoise true"
         )
     first = drawn[0]
-    if "checkpoint_sha256" not in first.provenance:
+    checkpoints = {text.provenance.checkpoint_sha256 for text in drawn}
+    length = first.settings.get("length")
+    if None in checkpoints or len(checkpoints) > 1 or type(length) is not int:
         raise DataError(
-            f"{path}: its samples do not say which checkpoint wrote them; draw it again: sedd sample"
+            f"{path}: its samples must say which checkpoint wrote them, all the same one, and their "
+            "length; draw it again: sedd sample"
         )
-    drawing_seconds = first.provenance.get("seconds")
+    drawing_seconds = first.provenance.seconds
     start = time.perf_counter()
     judged = judge_texts(
         judge,
@@ -97,6 +167,7 @@ def judge_file(
         experiment.generative.batch_size,
         experiment.generative.convention,
     )
+    mauve = None if real is None else real.mauve(judge, tokens, experiment)
     seconds = time.perf_counter() - start
     sampler, steps, precision = point
     return GenerativeResult(
@@ -109,12 +180,14 @@ def judge_file(
         **judged.model_dump(),
         network_calls=mean_calls(drawn),
         seconds_per_text=drawing_seconds / len(drawn) if drawing_seconds is not None else None,
-        length=first.settings["length"],
+        mauve=mauve,
+        references_sha256=real.sha256 if real else None,
+        length=length,
         samples_sha256=file_sha256(path),
         provenance=Provenance(
             config_sha256=experiment.sha256(),
             identity_sha256=section_sha256(generative.KIND.identity(experiment)),
-            checkpoint_sha256=first.provenance["checkpoint_sha256"],
+            checkpoint_sha256=checkpoints.pop() or "",
             code_version=code_version(),
             seed=first.seed,
             device=device_name(judge.device),
@@ -136,17 +209,7 @@ def judge_any(path: Path, experiment: AnyExperiment, judge: Judge) -> JudgedText
 
     Raises DataError if the file is missing, malformed or empty.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    try:
-        texts = [json.loads(line)["text"] for line in lines] if path.suffix == ".jsonl" else lines
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{path}: must hold one JSON object a line, with a key `text`: {error}"
-        ) from error
-    if not texts:
-        raise DataError(f"{path}: holds no text")
+    texts = [document.text for document in read_texts([str(path)])]
     tokenizer = load_tokenizer(experiment.data.tokenizer)
     return judge_texts(
         judge,

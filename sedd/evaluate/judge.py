@@ -96,11 +96,11 @@ def open_judge(name: str, device: torch.device) -> Judge:
     source, step = look_up(name), None
     if isinstance(source, Experiment):
         if not OBJECTIVES[source.objective.type].left_to_right:
-            raise CheckpointError(f"{name}: {source.objective.type}; {CAUSAL}")
+            raise CheckpointError(f"{name}: has objective.type {source.objective.type}; {CAUSAL}")
         step = checkpoint_steps(source)[-1]
     model = open_language_model(source, step, device)
     if isinstance(model, CausalModel):
         return HubJudge(name, model)
     if isinstance(model, NetworkModel) and isinstance(model.objective, Autoregressive):
         return RunJudge(name, model)
-    raise CheckpointError(f"{name}: a diffusion; {CAUSAL}")
+    raise CheckpointError(f"{name}: is a diffusion model; {CAUSAL}")

@@ -2,8 +2,8 @@
 
 The bound of a sequence is the integral over t of its expected weighted loss (Lou et al. 2024). As
 in the paper's numbers, the prior term at t = 1 is left out; it is of the order of e^-sigma(1) nats
-per token. For an autoregressive model the likelihood is exact, and the standard error is that of
-the mean over sequences.
+per token. For an autoregressive model the likelihood is exact. The standard error is that of
+groups of neighboring sequences, see `sedd.results.standard_error`.
 
 Several processes share the batches of sequences. A killed measurement resumes: see
 `sedd.runtime.resumable`.
@@ -16,10 +16,13 @@ import math
 import torch
 
 from sedd.checkpoints.language_model import LanguageModel
+from sedd.config import measuring_seed
 from sedd.evaluate.measured_text import MeasuredText, open_text, unigram_baselines
 from sedd.paths import evaluation_file
 from sedd.results import perplexity
 from sedd.results.perplexity import PerplexityResult, UnigramBaseline
+from sedd.results.spelled import perplexity_of, product
+from sedd.results.standard_error import group_error, group_means
 from sedd.runtime.distributed import World
 from sedd.runtime.progress import progress
 from sedd.runtime.resumable import partial_folder, run_resumable
@@ -34,17 +37,17 @@ def measure(run: LanguageModel, dataset: str, world: World | None = None) -> Per
     """
     experiment, settings = run.experiment, run.experiment.evaluation
     text = open_text(experiment, dataset)
-    count, length = text.x0.shape
+    count, num_tokens = len(text.x0), int(text.own_tokens.sum())
     num_characters = text.num_characters
     # bits per character for one nat per token
-    bits = text.x0.numel() / num_characters / math.log(2)
+    bits = num_tokens / num_characters / math.log(2)
     baselines = unigram_baselines(experiment, text)
     world = world or World(run.device)
     nats, seconds = sequence_nats(run, text, world)
 
-    per_token = nats / length
-    mean = per_token.mean().item()
-    error = per_token.std().item() / math.sqrt(count) if count > 1 else 0.0
+    mean = nats.mean().item() / (num_tokens / count)
+    sums = nats.numpy(), text.own_tokens
+    error = group_error(*sums)
     unigram = {
         f"{name}_{unit}": baseline * factor
         for name, baseline in baselines.items()
@@ -61,17 +64,20 @@ def measure(run: LanguageModel, dataset: str, world: World | None = None) -> Per
         estimator="exact" if run.is_exact else settings.estimator,
         nats_per_token=mean,
         standard_error=error,
-        perplexity=math.exp(mean),
+        perplexity=perplexity_of(mean),
         bits_per_character=mean * bits,
-        bits_per_character_standard_error=error * bits,
+        bits_per_character_standard_error=product(error, bits),
+        group_nats_per_token=group_means(*sums).tolist(),
         num_sequences=count,
-        num_tokens=text.x0.numel(),
+        num_tokens=num_tokens,
         num_characters=num_characters,
         num_draws=1 if run.is_exact else settings.num_draws,
         unigram=UnigramBaseline(**unigram),
         tokens_sha256=text.tokens_sha256,
         num_processes=world.size,
-        provenance=run.provenance(perplexity.KIND.identity(experiment), experiment.seed, seconds),
+        provenance=run.provenance(
+            perplexity.KIND.identity(experiment), measuring_seed(experiment), seconds
+        ),
     )
 
 
@@ -86,7 +92,7 @@ def sequence_nats(
     batches = text.x0.split(experiment.evaluation.batch_size)
 
     def work(number: int) -> list[float]:
-        draws = generator(experiment.seed, "perplexity", number)
+        draws = generator(measuring_seed(experiment), "perplexity", number)
         return run.negative_log_likelihood(batches[number], draws).tolist()
 
     description = f"perplexity {experiment.name} on {text.dataset}"

@@ -22,7 +22,7 @@ from lm_eval.api.model import LM  # pyright: ignore[reportMissingImports]
 from lm_eval.api.registry import register_model  # pyright: ignore[reportMissingImports]
 
 from sedd.checkpoints.open import open_language_model
-from sedd.config import with_changes
+from sedd.config import measuring_seed, with_changes
 from sedd.evaluate.conditional import encode_pair
 from sedd.evaluate.own_text import blocks
 from sedd.evaluate.passages import Nats, Passage, passage_nats
@@ -61,7 +61,7 @@ class SeddModel(LM):
             changed = with_changes(model.experiment, {"evaluation.num_draws": num_draws})
             model = replace(model, experiment=changed)
         self.model = model
-        self.seed = model.experiment.seed if seed is None else seed
+        self.seed = measuring_seed(model.experiment) if seed is None else seed
 
     def loglikelihood(self, requests: Sequence[Any]) -> list[tuple[float, bool]]:
         """(log p(continuation | context), False) of each request.

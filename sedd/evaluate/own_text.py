@@ -11,13 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from sedd.checkpoints.language_model import LanguageModel
-from sedd.config import AnyExperiment
+from sedd.config import AnyExperiment, measuring_seed
 from sedd.data.encoding import Encoder
 from sedd.data.text_files import STDIN, Document, texts_sha256
 from sedd.data.tokenizers import Tokenizer, load_tokenizer
 from sedd.errors import DataError
 from sedd.evaluate.passages import Nats, Passage, passage_nats, repeats_and_draws
 from sedd.results.own_text import KEYS, DocumentNats, OwnTextResult
+from sedd.results.spelled import perplexity_of, product
+from sedd.results.standard_error import group_error, group_means, ratio_error
 from sedd.runtime.distributed import World
 from sedd.runtime.resumable import partial_folder
 
@@ -49,6 +51,11 @@ def encode_texts(
     """
     length, tokenizer = experiment.data.length, load_tokenizer(experiment.data.tokenizer)
     texts = [document.text for document in documents]
+    if experiment.data.blocks == "padded" and not per_document:
+        raise DataError(
+            f"{experiment.name}: its sequences are single documents (data.blocks padded), so that "
+            "documents cannot be packed; add --per-document"
+        )
     if per_document:
         token_ids = tokenizer.encode_batch(texts)
         windows = [blocks(tokens, length) for tokens in token_ids]
@@ -92,7 +99,7 @@ def measure_own_text(
     nats, seconds = passage_nats(
         model,
         [Passage(tokens, draws=index) for index, tokens in enumerate(text.sequences)],
-        seed=experiment.seed,
+        seed=measuring_seed(experiment),
         title=f"perplexity {experiment.name} on {', '.join(text.files)}",
         unit="sequence",
         world=world,
@@ -100,12 +107,13 @@ def measure_own_text(
         identity=identity,
     )
     documents = document_nats(text, nats)
-    units = [(one.nats, one.tokens, one.standard_error) for one in documents if one.tokens] or [
-        (one.nats, len(tokens), one.standard_error)
-        for one, tokens in zip(nats, text.sequences, strict=True)
+    units = [(one.nats, one.tokens) for one in documents if one.tokens] or [
+        (one.nats, len(tokens)) for one, tokens in zip(nats, text.sequences, strict=True)
     ]
-    mean, error = per_token(*(np.array(column) for column in zip(*units, strict=True)))
-    num_tokens, num_characters = sum(unit[1] for unit in units), sum(text.characters)
+    sums = np.array(units, dtype=np.float64).T
+    error = ratio_error(*sums) if documents else group_error(*sums)
+    mean = float(sums[0].sum() / sums[1].sum())
+    num_tokens, num_characters = sum(map(len, text.sequences)), sum(text.characters)
     bits = num_tokens / num_characters / math.log(2)
     draws = 1 if model.is_exact else math.prod(repeats_and_draws(experiment.evaluation.num_draws))
     result = OwnTextResult(
@@ -120,9 +128,10 @@ def measure_own_text(
         estimator="exact" if model.is_exact else experiment.evaluation.estimator,
         nats_per_token=mean,
         standard_error=error,
-        perplexity=math.exp(mean),
+        perplexity=perplexity_of(mean),
         bits_per_character=mean * bits,
-        bits_per_character_standard_error=error * bits,
+        bits_per_character_standard_error=product(error, bits),
+        group_nats_per_token=None if documents else group_means(*sums).tolist(),
         num_documents=len(text.documents),
         num_split=sum(count > 1 for count in text.counts or ()),
         num_sequences=len(text.sequences),
@@ -130,7 +139,7 @@ def measure_own_text(
         num_characters=num_characters,
         num_draws=draws,
         num_processes=world.size,
-        provenance=model.provenance(identity, experiment.seed, seconds),
+        provenance=model.provenance(identity, measuring_seed(experiment), seconds),
     )
     return result, documents
 
@@ -155,19 +164,6 @@ def document_nats(text: OwnText, nats: Sequence[Nats]) -> list[DocumentNats]:
         )
         at += count
     return results
-
-
-def per_token(nats: np.ndarray, tokens: np.ndarray, errors: np.ndarray) -> tuple[float, float]:
-    """Mean nats per token, and its standard error over sequences, from (N,) of each.
-
-    The error is that of a ratio of sums, to first order. A single sequence has only the error of
-    its own estimate, `errors`.
-    """
-    mean = nats.sum() / tokens.sum()
-    if len(nats) == 1:
-        return float(mean), float(errors[0] / tokens[0])
-    spread = (nats - mean * tokens).std(ddof=1) / tokens.mean()
-    return float(mean), float(spread / math.sqrt(len(nats)))
 
 
 def files_name(files: Sequence[str]) -> str:

@@ -29,9 +29,9 @@ REPEATS = 20
 
 @dataclass(frozen=True)
 class Passage:
-    """Tokens to score, of which the first `num_given` are given.
+    """Tokens to score, after `num_given` tokens of context.
 
-    draws: number of the random draws of a bound; passages of one number have the same.
+    draws: index of the random draws of a bound; passages with the same index share their draws.
     """
 
     tokens: Sequence[int]

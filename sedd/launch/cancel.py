@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -23,8 +25,9 @@ Print = Callable[[str], None]
 def cancel(run: str, print_line: Print) -> None:
     """Cancel the run's job and return after it has ended.
 
-    Raises JobError if the run has no job, if the job cannot be reached from this machine, or if it
-    does not end in time.
+    Raises JobError if the run has no job, if the job cannot be reached from this machine, if it
+    belongs to another account, or if it does not end in time. A job that was not cancelled is not
+    recorded as cancelled.
     """
     if not jobs_dir(run).is_dir() or (record := read_record(run)) is None:
         raise JobError(f"{run}: no job was submitted for this run; list all runs with: sedd status")
@@ -38,9 +41,14 @@ def cancel(run: str, print_line: Print) -> None:
             raise JobError(
                 f"{run}: job {record.job_id} cannot be reached and was not cancelled: {state.detail}; try again later"
             )
-        mark_cancelled(record)  # before the signal, so that no waiter resubmits the job
+        # marked before the lock is released, so that no waiter submits the job again
+        if record.executor == "slurm":
+            scancel(record.job_id)
+            mark_cancelled(record)
+        else:
+            check_ours(run, record)
+            mark_cancelled(record)
     if record.executor == "slurm":
-        scancel(record.job_id)
         wait_for_slurm(record)
     else:
         stop_processes(run, print_line)
@@ -55,6 +63,19 @@ def resume_hint(record: JobRecord) -> str:
         f"{saved}, and no file was removed. "
         f"Resume with: sedd train {record.run} --cluster {record.cluster}"
     )
+
+
+def check_ours(run: str, record: JobRecord) -> None:
+    """Raise JobError if this account may not signal the processes of a local job."""
+    try:
+        for process in job_processes(run):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, 0)
+    except PermissionError:
+        raise JobError(
+            f"{run}: job {record.job_id} belongs to another account and was not cancelled; "
+            "ask its owner"
+        ) from None
 
 
 def wait_for_slurm(record: JobRecord) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from sedd.errors import SeddError
 from sedd.launch.record import JobRecord
 from sedd.paths import jobs_dir
 from sedd.runtime.atomic import write_json
+from sedd.runtime.json_text import object_or_empty
 
 LOG_LINES = 25
 # errors of ranks that only lost a peer
@@ -45,11 +45,19 @@ def first_failure(record: JobRecord) -> Failure | None:
     failures = []
     for rank in range(record.num_tasks):
         with contextlib.suppress(FileNotFoundError):
-            text = failure_file(record.run, record.job_id, rank).read_text("utf-8")
-            content = json.loads(text)
-            failures.append(Failure(rank, content["user_error"], content["message"]))
+            text = failure_file(record.run, record.job_id, rank).read_bytes()
+            content = object_or_empty(text)
+            if isinstance(message := content.get("message"), str):
+                failures.append(Failure(rank, content.get("user_error") is True, message))
     causes = [one for one in failures if not any(text in one.message for text in PEER_LOSS)]
     return next((one for one in causes if one.is_user_error), causes[0] if causes else None)
+
+
+def exit_reason(state: str) -> str:
+    """Why a job ended that recorded no error. state: as Slurm has it; empty if that is unknown."""
+    if state == "OUT_OF_MEMORY":
+        return f"{state}: raise mem_gb in the cluster's file, or lower training.batch_size"
+    return state or "no error recorded: it was stopped, or killed, e.g. for lack of memory"
 
 
 def failed_rank(record: JobRecord) -> int:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -14,11 +15,11 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from sedd.config import Experiment
-from sedd.errors import SeddError
+from sedd.errors import JobError, SeddError
 from sedd.launch.failure import failure_file, write_failure
 from sedd.launch.record import read_record
 from sedd.paths import jobs_dir
-from sedd.runtime.memory import keep_freed_memory
+from sedd.runtime.memory import keep_freed_memory, out_of_memory
 
 PORTS = (10_000, 32_000)
 """range of ports for rank 0, below the ephemeral ports of operating systems"""
@@ -45,8 +46,8 @@ class TrainJob:
     """path of the JSON settings, as they were at submission"""
     threads: int
     """CPU threads per process"""
-    device: str | None
-    """None: the GPU of the process if there is one, otherwise the CPU"""
+    gpus: int | None
+    """GPUs per node that the job asked for; 0: train on the CPU; None: on a GPU if there is one"""
     visible_devices: str | None
     """CUDA_VISIBLE_DEVICES at submission; None: not set"""
     first: int | None = None
@@ -73,13 +74,14 @@ class TrainJob:
             self._train(environment)
         except TerminatedBeforeTraining as terminated:
             self.requeue_or_exit(environment, terminated.number)
-        except SeddError as error:
-            write_failure(failure, error)
-            print(f"sedd: {error}", file=sys.stderr, flush=True)
-            sys.exit(error.exit_code)
         except Exception as error:
-            write_failure(failure, error)
-            raise
+            lacked = out_of_memory(error)
+            known = JobError(lacked) if lacked else error
+            write_failure(failure, known)
+            if not isinstance(known, SeddError):
+                raise
+            print(f"sedd: {known}", file=sys.stderr, flush=True)
+            sys.exit(known.exit_code)
 
     def _set_environment(self, environment: Any) -> None:
         """Set the variables that torch reads on import, and torchrun's variables."""
@@ -109,15 +111,18 @@ class TrainJob:
     def _train(self, environment: Any) -> None:
         import torch
 
-        from sedd.runtime.device import choose_device
+        from sedd.runtime.device import choose_device, gpus_missing
         from sedd.train import Interrupted, train
 
         keep_freed_memory()
         torch.set_num_threads(self.threads)
+        if self.gpus and not torch.cuda.is_available():
+            raise JobError(gpus_missing(f"{self.run}: the job has {self.gpus} GPUs per node"))
+        device = choose_device("cpu" if self.gpus == 0 else None)
         experiment = Experiment.model_validate_json(Path(self.settings).read_text("utf-8"))
         try:
             for until in [None] if self.first is None else [self.first, None]:
-                train(experiment, until, choose_device(self.device))
+                train(experiment, until, device)
         except Interrupted as interrupted:
             self.requeue_or_exit(environment, interrupted.number)
 
@@ -128,12 +133,22 @@ class TrainJob:
                 # submitit's handler requeues the job and exits
                 handler = signal.getsignal(number)
                 assert callable(handler), "submitit installs its handler before the job starts"
-                handler(number, None)
+                try:
+                    handler(number, None)
+                except (OSError, subprocess.SubprocessError) as error:
+                    print(
+                        f"The job cannot requeue itself: {error}. Its state is saved; a waiting "
+                        "sedd train or snakemake submits the next job",
+                        flush=True,
+                    )
+                    sys.exit(128 + number)
             sys.exit(0)
         if environment.cluster == "slurm" and not self._is_cancelled(environment.job_id):
             # preempted: Slurm does not requeue a job that exits by itself
             print("Nothing left to save; waiting for Slurm to end the job", flush=True)
-            time.sleep(SLURM_EXIT_TIMEOUT_SECONDS)
+            deadline = time.monotonic() + SLURM_EXIT_TIMEOUT_SECONDS
+            while time.monotonic() < deadline and not self._is_cancelled(environment.job_id):
+                time.sleep(1)
         sys.exit(128 + number)
 
     def _is_cancelled(self, job_id: str) -> bool:

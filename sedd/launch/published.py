@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from sedd.config import Experiment, run_identity, section_sha256
+from sedd.data.split_folder import split_folder
 from sedd.data.token_folder import read_meta
-from sedd.paths import checkpoint_file, identity_file, kept_checkpoint_file, tokens_dir
+from sedd.paths import checkpoint_file, identity_file, kept_checkpoint_file
+from sedd.results.trained_identity import read_identity
 from sedd.runtime.publish import publish
 
 
@@ -18,7 +19,7 @@ def requested_identity(experiment: Experiment) -> tuple[str, dict[str, Any]]:
     CheckpointError if the initial weights do not exist.
     """
     data = experiment.data
-    meta = read_meta(tokens_dir(data.dataset, data.tokenizer, "train"))
+    meta = read_meta(split_folder(data.dataset, data.tokenizer, "train", with_text=False))
     settings = run_identity(experiment, meta["tokens_sha256"], _init_sha256(experiment))
     return section_sha256(settings), settings
 
@@ -33,11 +34,8 @@ def _init_sha256(experiment: Experiment) -> str | None:
 
 def recorded_identity(run: str) -> tuple[str, dict[str, Any]] | None:
     """Identity and settings of the trainer's folder, or None if there is no folder."""
-    try:
-        content = json.loads(identity_file(run).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    return content["identity"], content["settings"]
+    recorded = read_identity(identity_file(run))
+    return None if recorded is None else (recorded.identity, recorded.settings)
 
 
 def is_published(run: str, step: int, identity: str) -> bool:

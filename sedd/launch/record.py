@@ -7,16 +7,19 @@ written before the lock is released.
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import json
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import IO, Literal
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from sedd.errors import JobError
-from sedd.paths import job_file, job_log_file, jobs_dir, train_dir
+from sedd.paths import job_file, job_log_file, jobs_dir, numbered_files, train_dir
+from sedd.results.record import problems_of
 from sedd.runtime.atomic import write_json
+from sedd.runtime.lock import locked
 from sedd.runtime.provenance import now
 
 
@@ -25,7 +28,7 @@ class JobRecord:
     """Everything needed to find a job again from any process."""
 
     run: str
-    job_id: str
+    job_id: Annotated[str, Field(pattern="^[0-9]{1,18}$")]
     """Slurm job number, or process id of the local controller"""
     executor: Literal["local", "slurm"]
     cluster: str
@@ -36,14 +39,14 @@ class JobRecord:
     """hash of the settings and tokens that the job trains with"""
     settings: str
     """path of the settings file"""
-    num_tasks: int
+    num_tasks: Annotated[int, Field(ge=1, le=100_000)]
     """number of processes; each has its own log"""
     sent: str
     """UTC time of submission"""
     step_before: int
     """newest saved step of the run at submission"""
     cancelled: str | None = None
-    """UTC time of cancellation; set before the job is signaled"""
+    """UTC time of cancellation; set when Slurm has accepted it, or before a local job is signaled"""
 
     def __str__(self) -> str:
         executor = "Slurm" if self.executor == "slurm" else "local"
@@ -73,13 +76,19 @@ def read_record(run: str) -> JobRecord | None:
     """
     path = job_file(run)
     try:
-        return JobRecord(**json.loads(path.read_text(encoding="utf-8")))
+        record = TypeAdapter(JobRecord).validate_json(path.read_bytes())
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError) as error:
-        raise JobError(
-            f"{path}: not a job record: {error}; if no job trains this run, remove the file"
-        ) from error
+    except ValidationError as error:
+        raise _no_record(path, problems_of(error)) from error
+    if record.run != run:
+        raise _no_record(path, f"it is of the run {record.run!r}")
+    return record
+
+
+def _no_record(path: Path, what: str) -> JobError:
+    remedy = "if no job trains this run, remove the file"
+    return JobError(f"{path}: not a job record: {what}; {remedy}")
 
 
 def write_record(record: JobRecord) -> None:
@@ -87,21 +96,28 @@ def write_record(record: JobRecord) -> None:
 
 
 def mark_cancelled(record: JobRecord) -> None:
-    """Record that the job is being cancelled, so that no waiter resubmits it. Requires the lock."""
+    """Record that the job is cancelled, so that no waiter resubmits it. Requires the lock."""
     write_record(replace(record, cancelled=now()))
 
 
+def lock_file(run: str) -> Path:
+    return jobs_dir(run) / ".lock"
+
+
 @contextlib.contextmanager
-def job_lock(run: str) -> Iterator[IO[str]]:
-    """Hold the lock of the run's record. The kernel releases it when its last holder dies."""
-    path = jobs_dir(run) / ".lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield file
+def job_lock(run: str) -> Iterator[int | None]:
+    """Hold the lock of the run's record; see `sedd.runtime.lock.locked`."""
+
+    def wait(holder: str) -> None:
+        print(f"{run}: {holder} is submitting or cancelling its job; waiting", file=sys.stderr)
+
+    with locked(lock_file(run), wait) as descriptor:
+        yield descriptor
 
 
 def newest_saved_step(run: str) -> int:
     """Step of the newest state or checkpoint that the trainer has saved; 0 if there is none."""
-    files = [*train_dir(run).glob("state_*.pt"), *train_dir(run).glob("step_*.pt")]
-    return max((int(path.stem.split("_")[1]) for path in files), default=0)
+    return max(
+        (step for kind in ("state", "step") for step in numbered_files(train_dir(run), kind)),
+        default=0,
+    )

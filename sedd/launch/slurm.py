@@ -1,8 +1,12 @@
-"""Slurm jobs: query and cancel them with Slurm's own commands, with or without slurmdbd."""
+"""Slurm jobs: query and cancel them with Slurm's own commands, with or without slurmdbd.
+
+`submitter.py` submits them, and has the options of sbatch.
+"""
 
 from __future__ import annotations
 
 import getpass
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -23,6 +27,7 @@ UNREACHABLE_MESSAGES = (
     *("Zero Bytes were transmitted", "no answer in", "temporarily unable"),
 )
 ENDED_MESSAGES = ("Invalid job id", "already completing or completed")
+DENIED_MESSAGES = ("Access/permission denied",)
 TIMEOUT_SECONDS = 60
 
 
@@ -65,15 +70,40 @@ def _exit_state(job_id: str) -> str:
     return states[0] if result.returncode == 0 and states else ""
 
 
-def scancel(job_id: str) -> None:
-    """Cancel a job; do nothing if it has ended. Raises JobError with Slurm's message."""
+def was_preempted(job_id: str) -> bool | None:
+    """Whether Slurm preempted a job; None if it does not say so, e.g. of a job long ended."""
+    try:
+        result = _run("scontrol", "show", "job", "--oneliner", job_id)
+    except JobError:
+        return None
+    time = re.search(r"\bPreemptTime=(\S)", result.stdout)  # a time, or None
+    return time[1].isdecimal() if time else None
+
+
+def scancel(job_id: str, *, has_ended: bool = False) -> None:
+    """Cancel a job; do nothing if it has ended. Raises JobError with Slurm's message.
+
+    has_ended: the job may belong to another account, which alone could start it again.
+    """
     result = _run("scancel", job_id)
-    if result.returncode != 0 and not any(text in result.stderr for text in ENDED_MESSAGES):
+    harmless = (*ENDED_MESSAGES, *(DENIED_MESSAGES if has_ended else ()))
+    if result.returncode != 0 and not any(text in result.stderr for text in harmless):
         raise JobError(f"scancel {job_id}: {error_text(result.stderr)}")
 
 
 def job_name(run: str) -> str:
     return f"sedd-{run}"
+
+
+def plain(text: str) -> str:
+    """The text with `_` for whatever shells, sbatch and squeue may read in another way."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", text)
+
+
+def job_comment(rule: str, **words: str) -> str:
+    """Comment of a job: the project's folder, the rule, and what the job works on."""
+    words = {"project": Path.cwd().name, "rule": rule, **words}
+    return " ".join(f"{key}={plain(value)}" for key, value in words.items())
 
 
 def cancel_unrecorded_jobs(run: str) -> None:
@@ -91,6 +121,15 @@ def cancel_unrecorded_jobs(run: str) -> None:
         job_id, folder = line.strip().split("|", 1)
         if folder == str(Path.cwd()):  # another project may have a run with the same name
             scancel(job_id)
+
+
+def why_away() -> str | None:
+    """Why Slurm does not answer, or None if it does."""
+    try:
+        result = _run("squeue", "--noheader", "--jobs=1")
+    except JobError as error:
+        return str(error)
+    return error_text(result.stderr) if is_unreachable(result.stderr) else None
 
 
 def is_unreachable(message: str) -> bool:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
-import fcntl
-import json
+import math
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sedd.checkpoints.run_folder import steps_present
 from sedd.config import Experiment
+from sedd.config.file_names import run_folders
 from sedd.config.load_experiment import experiment_from
+from sedd.config.yaml.describe import guess_or_list
 from sedd.errors import ConfigError, JobError
-from sedd.launch.failure import first_failure
+from sedd.launch.failure import exit_reason, first_failure
 from sedd.launch.local import local_state
 from sedd.launch.record import JobRecord, JobState, newest_saved_step, read_record
 from sedd.launch.slurm import slurm_states
-from sedd.paths import RESULTS, checkpoint_file, metrics_file, run_dir
+from sedd.paths import checkpoint_file, metrics_file, run_dir
+from sedd.results.notes import notes
+from sedd.runtime.json_text import object_or_empty
+from sedd.runtime.lock import holder
 
 TAIL_BYTES = 1 << 16
 """bytes read from the end of a metrics file to find its newest line"""
@@ -46,6 +50,8 @@ class RunStatus:
     """step of the newest checkpoint"""
     log: str | None
     """log of rank 0; the logs of other ranks are in the same folder"""
+    notes: list[str]
+    """files and numbers that are not what they seem, see `sedd.results.notes`"""
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,7 @@ class TrainingProgress:
     """Newest training line of a run's metrics."""
 
     step: int
-    loss_nats_per_token: float
+    loss_nats_per_token: float | None
     tokens_per_second: float
     modified: float
     """modification time of the metrics file, in seconds since 1970"""
@@ -89,34 +95,42 @@ def read_progress(run: str) -> TrainingProgress | None:
     except FileNotFoundError:
         return None
     for line in reversed(lines):
-        try:
-            values = json.loads(line)
-        except ValueError:  # the first line of the tail may be cut
-            continue
-        if values.get("kind") == "train":
-            loss, rate = values["loss_nats_per_token"], values["tokens_per_second"]
-            return TrainingProgress(values["step"], loss, rate, modified)
+        values = object_or_empty(line)  # the first line of the tail may be cut
+        step, rate = values.get("step"), values.get("tokens_per_second")
+        loss = values.get("loss_nats_per_token")  # null for a step that was skipped
+        if (
+            values.get("kind") == "train"
+            and type(step) is int
+            and isinstance(loss, float | None)
+            and isinstance(rate, float)
+            and 0 < rate < math.inf
+        ):
+            return TrainingProgress(step, loss, rate, modified)
     return None
 
 
 def all_runs() -> list[str]:
     """Names of all runs that have a job, a training folder or a checkpoint."""
     subfolders = ("jobs", "train", "checkpoints")
-    return sorted(
-        path.name
-        for path in (RESULTS / "runs").glob("*")
-        if any((path / name).is_dir() for name in subfolders)
-    )
+    return [
+        folder.name
+        for folder in run_folders()
+        if any((folder / name).is_dir() for name in subfolders)
+    ]
+
+
+def check_runs(names: Sequence[str]) -> None:
+    """Raise JobError for all names without a run, each with the nearest run."""
+    runs = all_runs()
+    if missing := [name for name in names if name not in runs]:
+        lines = [f"{name}; {guess_or_list(name, runs)}" for name in missing]
+        raise JobError("no such run: " + "\n  ".join(lines))
 
 
 def run_statuses(names: Sequence[str] = ()) -> list[RunStatus]:
-    """Status of the named runs (default: all). Raises JobError listing names without a run."""
-    runs = all_runs()
-    if missing := [name for name in names if name not in runs]:
-        close = difflib.get_close_matches(missing[0], runs, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"runs: {', '.join(runs) or 'none'}"
-        raise JobError(f"no such run: {', '.join(missing)}; {hint}")
-    records = {run: read_record(run) for run in names or runs}
+    """Status of the named runs (default: all). Raises JobError as `check_runs`."""
+    check_runs(names)
+    records = {run: read_record(run) for run in names or all_runs()}
     states = job_states(record for record in records.values() if record is not None)
     return [run_status(run, record, states.get(run)) for run, record in records.items()]
 
@@ -142,6 +156,7 @@ def run_status(run: str, record: JobRecord | None, job: JobState | None) -> RunS
         else None,
         checkpoint=newest_checkpoint(run),
         log=str(record.log()) if record else None,
+        notes=notes(run),
     )
 
 
@@ -153,7 +168,7 @@ def summarize(
         if record.cancelled and job.phase != "unknown":
             return "stopping", "cancelled; saving its state"
         return job.phase, job.detail
-    if process := foreground_trainer(run):
+    if process := holder(run_dir(run) / ".train.lock"):
         return "running", f"without a job, process {process}"
     if steps is not None and checkpoint_file(run, steps).exists():
         return "done", ""
@@ -165,8 +180,9 @@ def summarize(
     failure = first_failure(record)
     if failure is None and exit_state == "COMPLETED":  # a job of an earlier, shorter training
         return "stopped", ""
-    reason = failure.message.splitlines()[0] if failure and failure.message else exit_state
-    return "failed", reason
+    if failure is not None and failure.message:
+        return "failed", failure.message.splitlines()[0]
+    return "failed", exit_reason(exit_state)
 
 
 def read_settings(run: str, record: JobRecord | None) -> Experiment | None:
@@ -179,19 +195,5 @@ def read_settings(run: str, record: JobRecord | None) -> Experiment | None:
     return None
 
 
-def foreground_trainer(run: str) -> str | None:
-    """Id of the process on this machine that holds the run's training lock, or None."""
-    try:
-        with (run_dir(run) / ".train.lock").open("r+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return file.read().strip() or "?"
-    except OSError:
-        pass
-    return None
-
-
 def newest_checkpoint(run: str) -> int | None:
-    files = (run_dir(run) / "checkpoints").glob("step_*.pt")
-    return max((int(path.stem.removeprefix("step_")) for path in files), default=None)
+    return max(steps_present(run_dir(run)), default=None)

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from sedd.config import (
     ClusterConfig,
@@ -23,7 +22,7 @@ from sedd.launch.record import JobRecord, job_lock, read_record
 from sedd.launch.slurm import cancel_unrecorded_jobs, scancel
 from sedd.launch.status import job_state
 from sedd.paths import cluster_file, job_file, jobs_dir
-from sedd.runtime.atomic import write_json
+from sedd.runtime.atomic import no_follow, write_json
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,8 @@ def ensure_job(experiment: Experiment, cluster: ClusterConfig, until: int | None
                 check_same_job(record, experiment, identity, until)
                 return LiveJob(record, is_new=False)
             if record.executor == "slurm":
-                scancel(record.job_id)  # a late requeue would be a second writer
+                # a late requeue would be a second writer
+                scancel(record.job_id, has_ended=True)
         if cluster.executor == "slurm" and shutil.which("squeue"):
             cancel_unrecorded_jobs(run)
         check_initial_weights(experiment)
@@ -93,7 +93,7 @@ def save_settings(experiment: Experiment) -> Path:
 
 
 def start_submitter(
-    run: str, cluster: ClusterConfig, settings: Path, identity: str, until: int, lock: IO[str]
+    run: str, cluster: ClusterConfig, settings: Path, identity: str, until: int, lock: int | None
 ) -> None:
     """Submit and record the job in a separate process that outlives this one. Requires the lock.
 
@@ -101,7 +101,9 @@ def start_submitter(
     """
     log = jobs_dir(run) / "submit.log"
     arguments = [run, cluster.name, str(settings), identity, str(until)]
-    with log.open("w") as file:  # the controller of a local job keeps writing to it
+    with open(
+        log, "w", opener=no_follow
+    ) as file:  # the controller of a local job keeps writing to it
         result = subprocess.run(
             [sys.executable, "-m", "sedd.launch.submitter", *arguments],
             stdin=subprocess.DEVNULL,
@@ -109,7 +111,7 @@ def start_submitter(
             stderr=file,
             text=True,
             start_new_session=True,
-            pass_fds=(lock.fileno(),),
+            pass_fds=() if lock is None else (lock,),
             check=False,
         )
     if result.returncode == SeddError.exit_code:

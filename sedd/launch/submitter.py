@@ -22,9 +22,10 @@ from sedd.config import ClusterConfig, load_cluster
 from sedd.errors import ConfigError, Problem, SeddError
 from sedd.launch.job import TrainJob
 from sedd.launch.local import submitit_folder
-from sedd.launch.record import JobRecord, newest_saved_step, write_record
-from sedd.launch.slurm import error_text, job_name
+from sedd.launch.record import JobRecord, lock_file, newest_saved_step, write_record
+from sedd.launch.slurm import error_text, job_comment, job_name
 from sedd.paths import cluster_file, jobs_dir, kept_checkpoint_file
+from sedd.runtime.lock import adopt
 from sedd.runtime.provenance import now
 
 MAX_INTERRUPTIONS = 100_000
@@ -48,7 +49,7 @@ def submit(run: str, cluster: ClusterConfig, settings: Path, identity: str, unti
         run=run,
         settings=str(settings),
         threads=cluster.cpus_per_task,
-        device="cpu" if cluster.gpus_per_node == 0 else None,
+        gpus=cluster.num_gpus,
         visible_devices=os.environ.get("CUDA_VISIBLE_DEVICES"),
         first=until if is_past else None,
     )
@@ -93,12 +94,13 @@ def slurm_executor(cluster: ClusterConfig, run: str) -> submitit.Executor:
     except RuntimeError as error:
         what = f"is slurm, but {str(error)[0].lower()}{str(error)[1:]}"
         raise ConfigError(str(cluster_file(cluster.name)), [Problem("executor", what)]) from None
-    extra = {key: value for key, value in cluster.extra.items() if value is not False}
     executor.update_parameters(
         job_name=job_name(run),
+        comment=job_comment("train", run=run),
         nodes=cluster.nodes,
         ntasks_per_node=cluster.tasks_per_node,
         gpus_per_node=cluster.gpus_per_node or None,
+        gres=cluster.gres,
         cpus_per_task=cluster.cpus_per_task,
         mem=f"{cluster.mem_gb}GB",
         time=cluster.minutes,
@@ -113,7 +115,7 @@ def slurm_executor(cluster: ClusterConfig, run: str) -> submitit.Executor:
         # end the whole job when one rank is killed, instead of leaving the others waiting for it;
         # since Slurm 22.05 srun no longer inherits cpus-per-task from the job
         srun_args=["--kill-on-bad-exit=1", f"--cpus-per-task={cluster.cpus_per_task}"],
-        additional_parameters={"requeue": True, **extra},
+        additional_parameters={"requeue": True, **cluster.options},
     )
     return executor
 
@@ -130,6 +132,7 @@ def remove_old_job_files(run: str) -> None:
 
 def main(arguments: list[str]) -> int:
     run, cluster, settings, identity, until = arguments
+    adopt(lock_file(run))
     # stdout carries only our error message; the output of Slurm or a controller goes to the log
     with os.fdopen(os.dup(sys.stdout.fileno()), "w") as stdout:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

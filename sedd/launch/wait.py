@@ -8,7 +8,7 @@ import time
 
 from sedd.config import ClusterConfig, Experiment, checkpoint_steps
 from sedd.errors import ConfigError, JobError, Problem
-from sedd.launch.failure import first_failure, log_tail
+from sedd.launch.failure import exit_reason, first_failure, log_tail
 from sedd.launch.published import is_published, requested_identity
 from sedd.launch.record import JobRecord, JobState, newest_saved_step, read_record
 from sedd.launch.slurm import is_unreachable
@@ -129,7 +129,7 @@ class Waiter:
         failure = first_failure(record)
         if failure is not None and failure.is_user_error:
             raise JobError(f"{run}: job {record.job_id} failed:\n{failure.message}")
-        reason = f" ({ended.detail})" if ended.detail else ""
+        reason = f" ({exit_reason(ended.detail)})" if failure is None else ""
         if fruitless >= MAX_FRUITLESS_JOBS:
             raise JobError(
                 f"{run}: {fruitless} jobs in a row ended without saving a new state; "

@@ -22,8 +22,8 @@ class KeyValueCache:
         end = self.filled + count
         if batch != self.batch or end > self.length:
             raise ValueError(
-                f"a cache of {self.batch} x {self.length} tokens cannot take {batch} x {count} "
-                f"after {self.filled}"
+                f"the cache holds {self.filled} of {self.length} positions for {self.batch} sequences; "
+                f"it cannot take {count} more for {batch}"
             )
         return slice(self.filled, end)
 

@@ -40,7 +40,8 @@ class Autoregressive(Objective):
     def loss(
         self, model: DiffusionTransformer, batch: Corrupted, draws: torch.Generator | None
     ) -> Tensor:
-        nats = causal_cross_entropy(model, batch.x0, self.vocab_size)
+        padding = self.padding(batch.x0)
+        nats = causal_cross_entropy(model, batch.x0, self.vocab_size, padding=padding)
         return batch.weight.to(nats.dtype) * nats
 
     @torch.no_grad()
@@ -56,14 +57,15 @@ class Autoregressive(Objective):
 
         given: a prefix of each sequence, else ValueError.
         """
-        return causal_cross_entropy(model, x0, self.vocab_size, given).double()
+        padding = self.padding(x0)
+        return causal_cross_entropy(model, x0, self.vocab_size, given, padding).double()
 
     def check_clamp(self, given: Tensor) -> None:
         """Raise ValueError unless `given` is a prefix, the same for all texts of a batch."""
         rows = given.reshape(-1, given.shape[-1])
         check_prefix(rows)
         if bool((rows != rows[0]).any()):
-            raise ValueError("the prefixes of a batch must have one length")
+            raise ValueError("the prefixes of a batch must have the same length")
 
     def sample(
         self,

@@ -64,6 +64,8 @@ class D3PM(Diffusion):
     ) -> Corrupted:
         """States after steps `index` (B,). weight: (B,) weight in a mean over steps."""
         num_steps = self.grid.num_steps
+        if (padding := self.padding(x0)) is not None:
+            given = padding if given is None else given | padding
         xt = corrupt_rest(self.graph, x0, self.grid.levels(index)[1], generator, given)
         t = index.double() / num_steps
         return Corrupted(x0, xt, t, self.grid.sigma_at(index), weight * num_steps)
@@ -84,7 +86,14 @@ class D3PM(Diffusion):
     ) -> Tensor:
         index = self.grid.index(batch.t)
         nats = d3pm_divergence(
-            model, self.graph, self.grid, index, batch.xt, batch.x0, cross_entropy
+            model,
+            self.graph,
+            self.grid,
+            index,
+            batch.xt,
+            batch.x0,
+            cross_entropy,
+            self.padding(batch.x0),
         )
         return batch.weight.to(nats.dtype) * nats
 

@@ -10,7 +10,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
-from sedd.diffusion import Graph, Noise, ScoreFunction
+from sedd.diffusion import Graph, Noise, ScoreFunction, corrupt_rest
 from sedd.model import DiffusionTransformer
 from sedd.objective.objective import Clamp, Corrupted, Drawing, NetworkKind, Objective, OnStep
 from sedd.registry import SAMPLERS
@@ -32,7 +32,7 @@ class Diffusion(Objective):
         self, x0: Tensor, t: Tensor, weight: Tensor, generator: torch.Generator | None
     ) -> Corrupted:
         sigma, dsigma = self.noise(t)
-        xt = self.graph.sample_transition(x0, sigma, generator)
+        xt = corrupt_rest(self.graph, x0, sigma, generator, self.padding(x0))
         return Corrupted(x0, xt, t, sigma, weight * dsigma)
 
     @abstractmethod

@@ -59,4 +59,5 @@ class LambdaDCE(Diffusion):
             generator=generator,
             loss=denoising_cross_entropy,
             given=given,
+            padding=self.padding(x0),
         )

@@ -106,9 +106,22 @@ class Objective(ABC):
     """
 
     is_exact: ClassVar[bool] = False
+    pad: int | None = None
+    """token that fills a sequence after its own tokens: it is never corrupted, and has no loss and
+    no likelihood; None: all tokens are a sequence's own"""
 
     def __init__(self, vocab_size: int):
         self.vocab_size = vocab_size
+
+    def padding(self, x0: Tensor) -> Tensor | None:
+        """Where x0 (B, L) is padding; None for an objective without."""
+        return None if self.pad is None else x0 == self.pad
+
+    def own_tokens(self, x0: Tensor) -> Tensor:
+        """Number of own tokens of each sequence: (B,) float64."""
+        padding = self.padding(x0)
+        own = torch.ones_like(x0, dtype=torch.bool) if padding is None else ~padding
+        return own.sum(1).double()
 
     @property
     @abstractmethod

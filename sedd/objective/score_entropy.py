@@ -66,7 +66,14 @@ class ScoreEntropy(Diffusion):
     ) -> Tensor:
         if draws is None or self.vocabulary is None:
             return weighted_score_entropy(
-                model, self.graph, batch.sigma, batch.weight, batch.xt, batch.x0, self.fused
+                model,
+                self.graph,
+                batch.sigma,
+                batch.weight,
+                batch.xt,
+                batch.x0,
+                self.fused,
+                self.padding(batch.x0),
             )
         assert isinstance(self.graph, Absorb)
         drawn = VocabularyDraw.draw(self.vocabulary.law, self.vocabulary.count, draws)
@@ -94,4 +101,5 @@ class ScoreEntropy(Diffusion):
             generator=generator,
             fused=self.fused,
             given=given,
+            padding=self.padding(x0),
         )

@@ -33,5 +33,9 @@ DETOKENIZERS = Registry(
             description="LAMBADA",
             implementation="sedd.data.detokenize:lambada",
         ),
+        "scientific_papers": DetokenizerInfo(
+            description="papers from arXiv and PubMed",
+            implementation="sedd.data.detokenize:scientific_papers",
+        ),
     },
 )

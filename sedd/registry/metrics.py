@@ -39,7 +39,7 @@ METRICS = Registry(
             implementation="sedd.report.table.metrics:bits_per_character",
             result="perplexity",
             column_key="dataset",
-            error_over="sequences and times",
+            error_over="ten groups of neighboring sequences, and over times",
             decimals=3,
         ),
         "perplexity": MetricInfo(
@@ -47,7 +47,7 @@ METRICS = Registry(
             implementation="sedd.report.table.metrics:perplexity_per_token",
             result="perplexity",
             column_key="dataset",
-            error_over="sequences and times",
+            error_over="ten groups of neighboring sequences, and over times",
         ),
         "generative_perplexity": MetricInfo(
             description="generative perplexity",

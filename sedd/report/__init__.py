@@ -7,7 +7,7 @@ second.
 from collections.abc import Sequence
 from pathlib import Path
 
-from sedd.config import Experiment
+from sedd.config import Experiment, SweepConfig
 from sedd.report.table.fill import make_table
 from sedd.report.table.terminal import render_text
 from sedd.report.table.write import write_table
@@ -20,6 +20,7 @@ __all__ = [
     "write_figures",
     "write_index_page",
     "write_report",
+    "write_sweep",
     "write_table",
 ]
 
@@ -50,6 +51,13 @@ def write_comparison(experiments: Sequence[Experiment], out: Path) -> Path:
     from sedd.report.page.compare_page import write_comparison as write
 
     return write(experiments, out)
+
+
+def write_sweep(sweep: SweepConfig) -> list[Path]:
+    """Write the page of a sweep and its numbers; see sedd.report.page.sweep_page."""
+    from sedd.report.page.sweep_page import write_sweep as write
+
+    return write(sweep)
 
 
 def write_index_page(experiments: Sequence[str], tables: Sequence[str], out: Path) -> Path:

@@ -15,7 +15,9 @@ from sedd.config import (
     training_identity,
 )
 from sedd.config.identity import WEIGHTS
+from sedd.config.values import NAME
 from sedd.paths import experiment_file
+from sedd.results import fetched
 
 PATH = "results/runs/{experiment}/checkpoints/step_{step}.pt"
 KEYS = WEIGHTS
@@ -31,11 +33,12 @@ def identity(subject: AnyExperiment) -> Identity:
 
 
 def files(subject: AnyExperiment, step: int | None = None) -> list[str]:
-    """The checkpoint of a run, by default its last; none for a pretrained model, which has no file
-    here.
+    """The checkpoint of a run, by default its last. For a pretrained model, which has no file here,
+    the records of what is fetched from the hub.
     """
     if not isinstance(subject, Experiment):
-        return []
+        model = fetched.files_of_model(subject.pretrained)
+        return [*model, *fetched.files_of_tokenizer(subject.data.tokenizer)]
     step = measured_steps(subject)[-1] if step is None else step
     return [PATH.format(experiment=subject.name, step=step)]
 
@@ -46,7 +49,9 @@ def files_of_job(subject: AnyExperiment, wildcards: Any) -> list[str]:
 
 
 def files_of_source(source: str | None) -> list[str]:
-    """The checkpoint of this project that `training.init` names; none for other models."""
+    """The checkpoint of this project that `training.init` names, or the record of a model of the
+    hub; none for other models.
+    """
     if source is None:
         return []
     path = Path(source)
@@ -55,7 +60,8 @@ def files_of_source(source: str | None) -> list[str]:
 
 
 def files_of_model(name: str) -> list[str]:
-    """The last checkpoint of the experiment `name`; none for another name, which is a pretrained
-    model.
+    """The last checkpoint of the experiment `name`. For another name, which is a pretrained model,
+    the record of what is fetched from the hub.
     """
-    return files(load_subject(name)) if experiment_file(name).is_file() else []
+    is_experiment = NAME.fullmatch(name) and experiment_file(name).is_file()
+    return files(load_subject(name)) if is_experiment else fetched.files_of_model(name)

@@ -4,7 +4,6 @@ trainer's folder.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -12,8 +11,10 @@ import pandas as pd
 from sedd.config import Experiment, run_identity
 from sedd.errors import DataError
 from sedd.paths import curves_dir, identity_file, metrics_file
-from sedd.results.metrics import read_metrics
+from sedd.results.metrics import TEXTS, read_metrics
+from sedd.results.trained_identity import read_identity
 from sedd.runtime.atomic import write_text
+from sedd.runtime.csv_text import csv_text
 
 PATH = "results/runs/{experiment}/curves/{kind}.csv"
 # kinds of lines in a run's metrics; start: the machine on which training started or resumed
@@ -46,7 +47,7 @@ def write_curves(experiment: Experiment) -> list[Path]:
     for kind, path in files.items():
         lines = metrics.loc[metrics["kind"] == kind].drop(columns="kind")
         lines = lines.dropna(axis="columns", how="all")  # columns of other kinds
-        write_text(path, lines.to_csv(index=False, lineterminator="\n"))
+        write_text(path, csv_text(lines))
     return list(files.values())
 
 
@@ -64,17 +65,18 @@ def run_metrics(experiment: Experiment) -> pd.DataFrame:
 
 def trained_here(experiment: Experiment) -> bool:
     """Whether the trainer's folder belongs to these settings."""
-    try:
-        settings = json.loads(identity_file(experiment.name).read_text())["settings"]
-    except FileNotFoundError:
+    if (recorded := read_identity(identity_file(experiment.name))) is None:
         return False
-    hashes = settings["tokens_sha256"], settings.get("init_sha256")
+    settings = recorded.settings
+    hashes = settings.get("tokens_sha256", ""), settings.get("init_sha256")
     return settings == run_identity(experiment, *hashes)
 
 
 def _read(path: Path, kind: str) -> pd.DataFrame:
     try:
-        return pd.read_csv(path).astype({"step": int}).assign(kind=kind)
+        lines = pd.read_csv(path, dtype=dict.fromkeys(TEXTS, str))
+        numbers = dict.fromkeys(lines.columns.difference(TEXTS), float)
+        return lines.astype(numbers).astype({"step": int}).assign(kind=kind)
     except (ValueError, KeyError) as error:  # what pandas raises on parsing is a ValueError
         what = f"malformed: {error}; take it from where the run was trained"
         raise DataError(f"{path}: {what}") from error

@@ -11,13 +11,16 @@ from sedd.config import (
     Keys,
     checkpoint_steps,
     measured_steps,
-    reference_dataset,
+    reference_tokens,
 )
 from sedd.config.experiment import Experiment
+from sedd.config.sections.generative import LEAST_TEXTS
 from sedd.paths import mauve_file, run_dir
 from sedd.results import checkpoint, tokens
 from sedd.results.kind import Job, Kind
 from sedd.results.record import Measurement, parse
+from sedd.results.spelled import spell
+from sedd.results.weights import has_earlier_weights
 
 PATH = "results/runs/{experiment}/eval/step_{step}/mauve/{task}.json"
 
@@ -26,10 +29,11 @@ class MauveResult(Measurement):
     """The MAUVE score of one task.
 
     standard_error: over the scores of the first samples, the second samples, and so on; None for
-        one sample a text.
+        one sample per text.
     """
 
     LOCATION: ClassVar = ("experiment", "step", "task")
+    TOO_FEW: ClassVar = f"fewer than {LEAST_TEXTS} texts"
 
     task: str
     mauve: float
@@ -51,8 +55,16 @@ class MauveResult(Measurement):
     top_p: float | None
 
     @property
+    def has_enough_texts(self) -> bool:
+        """Whether the score is shown: that of fewer texts says little."""
+        return self.num_references >= LEAST_TEXTS
+
+    @property
     def judge(self) -> str:
         return self.featurizer
+
+    def judged_by(self) -> tuple[str, str]:
+        return self.featurizer, self.featurizer_sha256
 
     def what(self) -> str:
         return (
@@ -61,8 +73,10 @@ class MauveResult(Measurement):
         )
 
     def summary(self) -> str:
-        error = "" if self.standard_error is None else f" ± {self.standard_error:.3f}"
-        return f"MAUVE {self.mauve:.3f}{error}, {self.num_references} real texts"
+        if not self.has_enough_texts:
+            return f"MAUVE is not shown: {self.num_references} real texts, {self.TOO_FEW}"
+        score = spell(self.mauve, self.standard_error, ".3f")
+        return f"MAUVE {score}, {self.num_references} real texts"
 
 
 def read(experiment: str, step: int, task: str) -> MauveResult | None:
@@ -77,12 +91,15 @@ def read(experiment: str, step: int, task: str) -> MauveResult | None:
 
 
 def read_all(experiment: Experiment) -> list[MauveResult]:
-    """By checkpoint and task. Raises DataError for a malformed file."""
-    return [
+    """By checkpoint and task; results of earlier weights are left out. Raises DataError for a
+    malformed file.
+    """
+    results = [
         parse(MauveResult, path.read_bytes(), f"{path}")
         for step in checkpoint_steps(experiment)
         for path in sorted(run_dir(experiment.name).glob(f"eval/step_{step}/mauve/*.json"))
     ]
+    return [result for result in results if not has_earlier_weights(result)]
 
 
 def _jobs(subject: AnyExperiment) -> list[Job]:
@@ -94,10 +111,9 @@ def _jobs(subject: AnyExperiment) -> list[Job]:
 
 def _inputs(subject: AnyExperiment, wildcards: Any) -> list[str]:
     """The weights of the measured model, the real texts, and the weights of the featurizer."""
-    real = reference_dataset(subject) or "", subject.data.tokenizer, subject.mauve.split
     return [
         *checkpoint.files_of_job(subject, wildcards),
-        *tokens.files(*real),
+        *tokens.files(*reference_tokens(subject)),
         *checkpoint.files_of_model(subject.mauve.featurizer),
     ]
 
@@ -107,7 +123,8 @@ KIND = Kind(
     position=5,
     outputs=(PATH,),
     keys=Keys(
-        include=("seed", "data", "sampling", "mauve"), exclude=("mauve.tasks", "sampling.count")
+        include=("seed", "evaluation.seed", "data", "sampling", "mauve"),
+        exclude=("mauve.tasks", "sampling.count", "sampling.infill"),
     ),
     targets=("mauve.tasks",),
     jobs=_jobs,

@@ -16,6 +16,8 @@ import pandas as pd
 from sedd.errors import DataError
 
 LINES_PER_CHUNK = 50_000
+LARGEST = 1e300  # any number is below it
+TEXTS = ("kind", "device", "created", "code_version")  # all other values are numbers
 POINTS = 1500  # of a thinned curve; more than the pixels of a page
 
 
@@ -45,9 +47,14 @@ def _records(lines: Iterable[bytes], path: Path, start: int) -> list[dict[str, A
     for number, line in enumerate(lines, start):
         try:
             record = json.loads(line)
-            if type(record["step"]) is not int or type(record["kind"]) is not str:
-                raise ValueError("`step` must be an integer and `kind` a text")
-        except (ValueError, KeyError, TypeError) as error:
+            if (
+                not (type(record["step"]) is int and 0 <= record["step"] < 2**63)
+                or type(record["kind"]) is not str
+            ):
+                raise ValueError("`step` must be an integer and `kind` must be text")
+            if wrong := [key for key, value in record.items() if not _fits(key, value)]:
+                raise ValueError(f"a wrong type, or no finite number: {', '.join(wrong)}")
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             what = f"missing key {error}" if isinstance(error, KeyError) else error
             raise DataError(
                 f"{path}, line {number}: malformed: {what}; remove the line, or train the run again"
@@ -56,15 +63,25 @@ def _records(lines: Iterable[bytes], path: Path, start: int) -> list[dict[str, A
     return records
 
 
-def curve(metrics: pd.DataFrame, kind: str, *columns: str) -> pd.DataFrame:
-    """The column `step` and those named in `columns`, of the lines that have all of them.
+def _fits(key: str, value: Any) -> bool:
+    """Whether a line can have this value. A number that was not finite is null, or NaN in old logs."""
+    if key in TEXTS:
+        return isinstance(value, str) and value.isprintable()
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value is None or (is_number and (value != value or abs(value) < LARGEST))
 
+
+def curve(metrics: pd.DataFrame, kind: str, *columns: str) -> pd.DataFrame:
+    """The column `step` and those named in `columns`, of the lines that have the first of them.
+
+    A line without one of the other columns has NaN there.
     A longer curve is thinned to at most POINTS means over equal intervals of steps.
     """
     names = ["step", *columns]
-    if not set(names) <= set(metrics.columns):
+    if columns[0] not in metrics:
         return pd.DataFrame({name: [] for name in names}, dtype=float)
-    lines_of_kind = metrics.loc[metrics["kind"] == kind, names].dropna()
+    of_kind = metrics.loc[metrics["kind"] == kind].reindex(columns=names)
+    lines_of_kind = of_kind.dropna(subset=names[:2]).astype(dict.fromkeys(columns, float))
     if len(lines_of_kind) <= POINTS:
         return lines_of_kind.reset_index(drop=True)
     edges = np.linspace(lines_of_kind["step"].min(), lines_of_kind["step"].max(), POINTS + 1)[1:-1]

@@ -1,10 +1,9 @@
-"""Likelihoods of a user's own texts, of which no dataset is configured."""
+"""Likelihoods of a user's own texts, which need no configured dataset."""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -13,6 +12,7 @@ from sedd.config import Keys
 from sedd.results.perplexity import Likelihood
 from sedd.results.record import Record
 from sedd.runtime.atomic import write_text
+from sedd.runtime.json_text import json_text
 
 # the settings that a result depends on, besides the texts
 KEYS = Keys(
@@ -76,7 +76,7 @@ class DocumentNats(Record):
 def write_documents(path: Path, documents: Sequence[DocumentNats]) -> list[Path]:
     """Write the documents beside `path`, as JSON lines and as CSV without the texts."""
     rows = [document.model_dump() for document in documents]
-    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    lines = "".join(json_text(row, ensure_ascii=False) + "\n" for row in rows)
     table = io.StringIO()
     columns = [name for name in DocumentNats.model_fields if name != "text"]
     writer = csv.DictWriter(table, columns, extrasaction="ignore", lineterminator="\n")

@@ -18,6 +18,7 @@ from sedd.paths import evaluation_file
 from sedd.results import checkpoint, tokens
 from sedd.results.kind import Job, Kind
 from sedd.results.record import Measurement, Record
+from sedd.results.spelled import product, spell
 
 PATH = "results/runs/{experiment}/eval/step_{step}/{dataset}.json"
 # which texts are measured, at which checkpoints
@@ -48,36 +49,40 @@ class UnigramBaseline(Record):
 
 
 class Likelihood(Measurement):
-    """The likelihood of texts, with its standard error over sequences and times.
+    """The likelihood of texts, with its standard error over texts and times.
 
-    bound: the perplexity is an upper bound.
+    bound: the perplexity is an upper bound. perplexity: None if it is too large for a float.
+    standard_error: over groups of neighboring sequences, or over documents that are scored one by
+        one; None for a single sequence or document.
+    group_nats_per_token: of each group, in text order. None in records that take sequences as
+        independent, and for documents that are scored one by one.
     """
 
     tokenizer: str
     bound: bool
     estimator: str
     nats_per_token: float
-    standard_error: float = Field(ge=0)
-    perplexity: float = Field(gt=0)
+    standard_error: float | None = Field(ge=0)
+    perplexity: float | None = Field(gt=0)
     bits_per_character: float
-    bits_per_character_standard_error: float = Field(ge=0)
+    bits_per_character_standard_error: float | None = Field(ge=0)
     num_sequences: int
     num_tokens: int
     num_characters: int
     num_draws: int
     num_processes: int
+    group_nats_per_token: list[float] | None = None
 
     @property
-    def perplexity_standard_error(self) -> float:
+    def perplexity_standard_error(self) -> float | None:
         """To first order: d exp(x) = exp(x) dx."""
-        return self.perplexity * self.standard_error
+        return product(self.perplexity, self.standard_error)
 
     def summary(self) -> str:
         sign = "<= " if self.bound else ""
-        return (
-            f"perplexity {sign}{self.perplexity:.2f}, {sign}{self.bits_per_character:.3f} bits per character "
-            f"(± {self.bits_per_character_standard_error:.3f})"
-        )
+        bits = spell(self.bits_per_character, self.bits_per_character_standard_error, ".3f")
+        perplexity = spell(self.perplexity, None, nats=self.nats_per_token)
+        return f"perplexity {sign}{perplexity}, {sign}{bits} bits per character"
 
 
 class PerplexityResult(Likelihood):
@@ -135,7 +140,10 @@ KIND = Kind(
     rule="perplexity",
     position=3,
     outputs=(PATH,),
-    keys=Keys(include=("seed", "data.tokenizer", "data.length", "evaluation"), exclude=TARGETS),
+    keys=Keys(
+        include=("seed", "data.tokenizer", "data.length", "data.blocks", "evaluation"),
+        exclude=TARGETS,
+    ),
     targets=TARGETS,
     jobs=_jobs,
     inputs=_inputs,

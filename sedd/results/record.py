@@ -29,6 +29,7 @@ class Provenance(Record):
     config_sha256: hash of all settings. identity_sha256: hash of the settings that the result
         depends on.
     seconds: of computing, over all processes; None: not recorded.
+    tokenizer_sha256: of the model's vocabulary; None: unknown.
     """
 
     config_sha256: str
@@ -39,6 +40,7 @@ class Provenance(Record):
     device: str
     created: str
     seconds: float | None = None
+    tokenizer_sha256: str | None = None
 
 
 class Measurement(Record):
@@ -61,11 +63,15 @@ class Measurement(Record):
         """The result in one line."""
         raise NotImplementedError
 
+    def judged_by(self) -> tuple[str, str] | None:
+        """The name of the model that judged the texts, and the hash of its weights."""
+        return None
+
     @classmethod
     def read(cls, path: Path, again: str, **location: Any) -> Self | None:
         """The record at `path`, or None if there is no such file.
 
-        location: the values that the path stands for. again: the command that makes the file.
+        location: the values that the path contains. again: the command that makes the file.
         Raises DataError if the file is malformed, or holds the result of another location.
         """
         if not path.is_file():
@@ -74,7 +80,7 @@ class Measurement(Record):
         content = {key: getattr(record, key) for key in cls.LOCATION}
         if content != location:
             raise DataError(
-                f"{path}: holds the result of {_spell(content)}, but its path is that of {_spell(location)}; "
+                f"{path}: holds the result of {_spell(content)}, but its path is for {_spell(location)}; "
                 f"measure again: {again}"
             )
         return record
@@ -83,30 +89,47 @@ class Measurement(Record):
 R = TypeVar("R", bound=BaseModel)
 
 
-def parse(kind: type[R], content: bytes, where: str) -> R:
+def parse(
+    kind: type[R], content: bytes, where: str, remedy: str = "delete the file and make it again"
+) -> R:
     """A record from JSON. Raises DataError that names `where` and every problem."""
     try:
         return kind.model_validate_json(content)
     except ValidationError as error:
-        what = "; ".join(
-            f"{'.'.join(map(str, problem['loc'])) or 'content'}: {problem['msg']}"
-            for problem in error.errors(include_url=False)
-        )
-        raise DataError(f"{where}: malformed: {what}; delete the file and make it again") from error
+        raise DataError(f"{where}: malformed: {problems_of(error)}; {remedy}") from error
 
 
-def is_current(path: Path, identity: Identity, checkpoint_sha256: str) -> bool:
-    """Whether a JSON file, or the first line of a JSONL file, was made with these settings and
-    weights.
+def problems_of(error: ValidationError) -> str:
+    """Every problem of a content, with its key."""
+    return "; ".join(
+        f"{'.'.join(map(str, problem['loc'])) or 'content'}: {problem['msg']}"
+        for problem in error.errors(include_url=False)
+    )
+
+
+def is_current(
+    path: Path, identity: Identity, checkpoint_sha256: str, tokenizer_sha256: str | None = None
+) -> bool:
+    """Whether a JSON file, or the first line of a JSONL file, was made with these settings, weights
+    and vocabulary. tokenizer_sha256: None: not compared, as in a file that does not record it.
     """
+    provenance = read_provenance(path)
+    recorded = provenance.get("tokenizer_sha256")
+    if None not in (tokenizer_sha256, recorded) and recorded != tokenizer_sha256:
+        return False
+    made_with = provenance.get("identity_sha256"), provenance.get("checkpoint_sha256")
+    return made_with == (section_sha256(identity), checkpoint_sha256)
+
+
+def read_provenance(path: Path) -> dict[str, Any]:
+    """The provenance in a JSON file, or in the first line of a JSONL file; empty if it has none."""
     try:
         with path.open("rb") as file:
             content = json.loads(file.readline() if path.suffix == ".jsonl" else file.read())
         provenance = content["about"]["provenance"] if "about" in content else content["provenance"]
-        made_with = provenance["identity_sha256"], provenance["checkpoint_sha256"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    return made_with == (section_sha256(identity), checkpoint_sha256)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return {}
+    return provenance if isinstance(provenance, dict) else {}
 
 
 def _spell(location: dict[str, Any]) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import itertools
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, model_validator
 
 from sedd.config import (
     AnyExperiment,
@@ -28,31 +28,54 @@ from sedd.paths import run_dir, samples_file
 from sedd.results import checkpoint
 from sedd.results.kind import Job, Kind
 from sedd.results.record import parse
+from sedd.results.weights import earlier_files
+from sedd.runtime.json_text import json_text
 
 PATH = "results/runs/{experiment}/samples/step_{step}/{sampler}_{steps}{draws}.jsonl"
 # in the path
 TARGETS = ("sampling.sampler", "sampling.steps", "sampling.precision")
 
 
+class Drawing(BaseModel):
+    """Provenance of a sample, as far as readers need it; None: not recorded.
+
+    seconds: of drawing all texts of the file.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, allow_inf_nan=False)
+
+    checkpoint_sha256: str | None = None
+    tokenizer_sha256: str | None = None
+    seconds: NonNegativeFloat | None = None
+
+
 class Sample(BaseModel):
     """A text with the number of its tokens that were a prefix or a suffix.
 
-    network_calls: that drawing it took; None: not recorded. `provenance.seconds` is the time of
-        drawing all texts of the file.
+    network_calls: that drawing it took; None: not recorded.
     Other keys are allowed: a file of samples may come from elsewhere.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, allow_inf_nan=False)
 
-    index: int
+    index: NonNegativeInt
     text: str
-    tokens: list[int]
-    prefix_tokens: int = 0
-    suffix_tokens: int = 0
-    network_calls: int | None = None
+    tokens: list[NonNegativeInt]
+    prefix_tokens: NonNegativeInt = 0
+    suffix_tokens: NonNegativeInt = 0
+    network_calls: NonNegativeInt | None = None
     settings: dict[str, Any]
     seed: int
-    provenance: dict[str, Any] = {}
+    provenance: Drawing = Drawing()
+
+    @model_validator(mode="after")
+    def _given_tokens_are_within_the_text(self) -> Sample:
+        given = self.prefix_tokens + self.suffix_tokens
+        if given > len(self.tokens):
+            raise ValueError(
+                f"a text of {len(self.tokens)} tokens cannot have {given} given tokens"
+            )
+        return self
 
 
 def own_drawing(subject: AnyExperiment) -> DrawSetting:
@@ -60,22 +83,39 @@ def own_drawing(subject: AnyExperiment) -> DrawSetting:
     return subject.sampling.sampler, sampling_steps(subject), subject.sampling.precision
 
 
-def read(path: Path) -> list[Sample]:
-    """One sample per line. Raises DataError that names the first malformed line."""
-    with path.open("rb") as file:
-        return [
-            parse(Sample, line, f"{path}, line {number}") for number, line in enumerate(file, 1)
-        ]
+def read(path: Path, most: int | None = None) -> list[Sample]:
+    """One sample per line, `most` at most. Raises DataError if the file cannot be read, which names the
+    first malformed line.
+    """
+    try:
+        with path.open("rb") as file:
+            lines = list(itertools.islice(file, most))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    return [parse(Sample, line, f"{path}, line {number}") for number, line in enumerate(lines, 1)]
+
+
+def check_holds_samples(path: Path) -> None:
+    """Raise DataError if a file, which new samples would replace, holds something else."""
+    if path.is_file() and path.stat().st_size:
+        try:
+            read(path, 1)
+        except DataError:
+            raise DataError(
+                f"{path}: exists, and holds no samples; name another file, or remove this one"
+            ) from None
 
 
 def read_all(experiment: Experiment) -> dict[tuple[int, Path], list[Sample]]:
-    """The samples of a run, by step and file; steps of earlier settings are left out. Raises
-    DataError.
+    """The samples of a run, by step and file; steps of earlier settings and texts of earlier weights
+    are left out. Raises DataError.
     """
     files = run_dir(experiment.name).glob("samples/step_*/*.jsonl")
     by_step = {(_step(path.parent), path): path for path in files}
-    steps = checkpoint_steps(experiment)
-    return {key: read(path) for key, path in by_step.items() if key[0] in steps}
+    steps, earlier = checkpoint_steps(experiment), earlier_files(experiment.name)
+    return {
+        key: read(path) for key, path in by_step.items() if key[0] in steps and path not in earlier
+    }
 
 
 def file_of(subject: AnyExperiment, step: int, drawn: DrawSetting | None = None) -> str:
@@ -95,7 +135,7 @@ def command(subject: AnyExperiment, step: int, drawn: DrawSetting) -> str:
 def sampler_words(subject: AnyExperiment, label: str) -> list[str]:
     """The words of a command that choose the sampler with this label."""
     point = sampler_at(subject, label)
-    given = [f"{key}={json.dumps(value).strip(chr(34))}" for key, value in _options(point.given())]
+    given = [f"{key}={json_text(value).strip(chr(34))}" for key, value in _options(point.given())]
     return ["--sampler", point.sampler, *(word for one in given for word in ("--option", one))]
 
 
@@ -144,7 +184,10 @@ KIND = Kind(
     rule="sample",
     position=1,
     outputs=(PATH,),
-    keys=Keys(include=("seed", "data.tokenizer", "data.length", "sampling"), exclude=TARGETS),
+    keys=Keys(
+        include=("seed", "evaluation.seed", "data.tokenizer", "data.length", "sampling"),
+        exclude=(*TARGETS, "sampling.infill"),
+    ),
     targets=TARGETS,
     jobs=_jobs,
     inputs=checkpoint.files_of_job,

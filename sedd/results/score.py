@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -10,7 +9,9 @@ from typing import ClassVar
 from pydantic import Field
 
 from sedd.results.record import Measurement, Record
+from sedd.results.spelled import spell
 from sedd.runtime.atomic import write_text
+from sedd.runtime.json_text import json_text
 
 
 class PairScore(Record):
@@ -49,12 +50,15 @@ class ChoiceScore(Record):
 
 
 class Pairs(Record):
-    """Means over the continuations of a file. standard_error: over continuations and draws."""
+    """Means over the continuations of a file.
+
+    standard_error: over continuations and draws; None for a single continuation.
+    """
 
     num_pairs: int
     num_tokens: int
     nats_per_token: float
-    standard_error: float = Field(ge=0)
+    standard_error: float | None = Field(ge=0)
 
 
 class Accuracy(Record):
@@ -101,8 +105,8 @@ class ScoreResult(Measurement):
         sign, parts = "<= " if self.bound else "", []
         if pairs := self.pairs:
             parts.append(
-                f"{pairs.num_pairs:,} continuations, {sign}{pairs.nats_per_token:.3f} nats per token "
-                f"(± {pairs.standard_error:.3f})"
+                f"{pairs.num_pairs:,} continuations, "
+                f"{sign}{spell(pairs.nats_per_token, pairs.standard_error, '.3f')} nats per token"
             )
         if choices := self.choices:
             close = (
@@ -112,17 +116,14 @@ class ScoreResult(Measurement):
             )
             parts.append(
                 f"{choices.num_questions:,} questions, "
-                f"accuracy {share(choices.accuracy, choices.standard_error)}, normalized by length "
-                f"{share(choices.normalized, choices.normalized_standard_error)}{close}"
+                f"accuracy {spell(choices.accuracy, choices.standard_error, '.3f')}, "
+                "normalized by length "
+                f"{spell(choices.normalized, choices.normalized_standard_error, '.3f')}{close}"
             )
         return "; ".join(parts)
 
 
-def share(value: float, error: float | None) -> str:
-    return f"{value:.3f}" + ("" if error is None else f" (± {error:.3f})")
-
-
 def write_scores(path: Path, scores: Sequence[PairScore | ChoiceScore]) -> None:
-    """Write one JSON object a line."""
-    lines = (json.dumps(score.model_dump()) + "\n" for score in scores)
+    """Write one JSON object per line."""
+    lines = (json_text(score.model_dump()) + "\n" for score in scores)
     write_text(path, "".join(lines))

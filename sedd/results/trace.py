@@ -7,7 +7,6 @@ position and the index of a piece. A piece is the text of a token; None is the m
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from sedd.errors import DataError
 from sedd.results import checkpoint, samples
 from sedd.results.kind import Job, Kind
 from sedd.runtime.atomic import write_text
+from sedd.runtime.json_text import json_text
 
 PATH = "results/runs/{experiment}/samples/step_{step}/trace_{sampler}_{steps}.json"
 # in the path
@@ -56,7 +56,7 @@ DARK = (
 class About(BaseModel):
     """The text of a trace and the settings that drew it.
 
-    parts: first position and number of tokens of each given text that is no prefix and no suffix.
+    parts: first position and number of tokens of each given text that is neither prefix nor suffix.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
@@ -92,12 +92,15 @@ class Trace(BaseModel):
             raise ValueError("the first frame must have every position, in order")
         for start, size in self.about.parts:
             if start < 0 or size < 1 or start + size > length:
-                raise ValueError(f"({start}, {size}) is no part of a text of {length} tokens")
+                raise ValueError(
+                    f"a given text of {size} tokens at position {start} is not within the {length} tokens"
+                )
         for frame in self.frames:
             for position, piece in frame:
                 if not (0 <= position < length and 0 <= piece < len(self.pieces)):
                     raise ValueError(
-                        f"({position}, {piece}) is not a position and a piece of this text"
+                        f"a frame has position {position} and piece {piece}, but the text has "
+                        f"{length} positions and {len(self.pieces)} pieces"
                     )
         return self
 
@@ -165,15 +168,17 @@ def build_trace(
 def write_trace(trace: Trace, path: Path) -> None:
     """Write a trace as JSON, one frame per line."""
     head = {"about": trace.about.model_dump(exclude_defaults=True), "pieces": trace.pieces}
-    text = json.dumps(head, ensure_ascii=False, allow_nan=False)[:-1]
-    frames = ",\n".join(json.dumps(frame, separators=(",", ":")) for frame in trace.frames)
+    text = json_text(head, ensure_ascii=False)[:-1]
+    frames = ",\n".join(json_text(frame, separators=(",", ":")) for frame in trace.frames)
     write_text(path, f'{text}, "frames": [\n{frames}\n]}}\n')
 
 
 def read_trace(path: Path) -> Trace:
-    """Read a trace. Raises DataError if the file is not one."""
+    """Read a trace. Raises DataError if the file cannot be read, or is not one."""
     try:
         return Trace.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         where = ".".join(map(str, problem["loc"])) or "content"
@@ -200,9 +205,9 @@ KIND = Kind(
     position=2,
     outputs=(PATH, PATH.replace(".json", ".gif")),
     keys=Keys(
-        include=("seed", "data.tokenizer", "data.length", "sampling"),
+        include=("seed", "evaluation.seed", "data.tokenizer", "data.length", "sampling"),
         # a trace is one text, whatever `count` and `batch_size` say
-        exclude=(*TARGETS, "sampling.count", "sampling.batch_size"),
+        exclude=(*TARGETS, "sampling.count", "sampling.batch_size", "sampling.infill"),
     ),
     targets=TARGETS,
     jobs=_jobs,

@@ -13,6 +13,7 @@ EXTRAS = {
     "PIL": "report",
     "jinja2": "report",
     "datasets": "hub",
+    "pyarrow": "hub",
     "transformers": "evaluate",
     "mauve": "mauve",
     "faiss": "mauve",

@@ -10,6 +10,8 @@ from typing import Protocol
 
 from tqdm import tqdm
 
+from sedd.runtime.printable import printable, unfiltered
+
 SECONDS_BETWEEN_LINES = 10.0
 
 
@@ -33,7 +35,9 @@ class _Bar:
         self._bar.update(n)
 
     def note(self, **values: str) -> None:
-        self._bar.set_postfix(values, refresh=False)
+        self._bar.set_postfix(
+            {key: printable(value) for key, value in values.items()}, refresh=False
+        )
 
 
 class _Lines:
@@ -79,7 +83,8 @@ def progress(
     """
     if sys.stderr.isatty():
         with tqdm(
-            desc=description,
+            desc=printable(description),
+            file=unfiltered(sys.stderr),
             total=total,
             unit=f" {unit}",
             initial=int(initial),

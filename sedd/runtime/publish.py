@@ -14,6 +14,16 @@ def hash_file(path: Path) -> Path:
     return path.with_name(f"{path.name}.sha256")
 
 
+def recorded_sha256(path: Path) -> str | None:
+    """The hash that the file beside a checkpoint records; None without one.
+
+    A damaged record, which may not be text, gives a text that is not a hash.
+    """
+    if not (record := hash_file(path)).is_file():
+        return None
+    return b"".join(record.read_bytes().split()[:1])[:64].decode(errors="replace")
+
+
 def publish(source: Path, target: Path) -> None:
     """Hard-link a checkpoint and its hash file to their public paths.
 

@@ -1,23 +1,34 @@
 """Resumable work in batches, distributed over ranks.
 
-Each rank appends one JSON line per finished batch to its own file. The folder name contains a hash
-of everything that the values depend on. After a kill, an incomplete last line is dropped and its
-batch is computed again. The work function must seed its random numbers by batch number; the result
-then depends neither on the number of ranks nor on interruptions.
+Each rank appends one line per finished batch to its own file: a checksum and JSON. The folder name
+contains a hash of everything that the values depend on, and a hash of the code. A line that a kill
+left incomplete, or that was damaged since, is dropped and its batch is computed again. The work
+function must seed its random numbers by batch number; the result then depends neither on the number
+of ranks nor on interruptions.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
+import sys
 import time
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sedd.errors import DataError
+from sedd.runtime.atomic import naming, no_follow, write_text
 from sedd.runtime.distributed import World
+from sedd.runtime.json_text import json_text
+from sedd.runtime.lock import locked
+from sedd.runtime.provenance import code_sha256
+
+CHECKSUM = 9  # characters of a line's checksum and the space after it
 
 
 @dataclass(frozen=True)
@@ -64,36 +75,52 @@ class BatchStore:
     """Finished batches of one computation.
 
     folder: used by this computation only. identity: everything that the values depend on; batches
-    with another identity are removed.
+    with another identity, or of another version of the code, are removed.
     """
 
     def __init__(self, folder: Path, identity: Mapping[str, Any], rank: int = 0):
-        text = json.dumps(identity, sort_keys=True)
+        text = json_text(identity, sort_keys=True)
         self._parent = folder
-        self.folder = folder / hashlib.sha256(text.encode()).hexdigest()[:16]
+        self._settings = hashlib.sha256(text.encode()).hexdigest()[:16]
+        self.folder = folder / f"{self._settings}-{code_sha256()[:16]}"
         self._file = self.folder / f"{rank}.jsonl"
 
     def open(self) -> dict[int, FinishedBatch]:
-        """Read finished batches, by number. Called by one rank, before any rank adds a batch."""
-        if self._parent.is_dir():
-            for other in self._parent.iterdir():
-                if other != self.folder:
-                    shutil.rmtree(other)
+        """Read finished batches, by number. Called by one rank, before any rank adds a batch.
+
+        Raises DataError if a link stands where the folder should be.
+        """
+        _refuse_link(self._parent)
+        for other in self._parent.iterdir() if self._parent.is_dir() else ():
+            if other != self.folder:
+                self._remove(other)
         self.folder.mkdir(parents=True, exist_ok=True)
         batches = {}
         for path in sorted(self.folder.glob("*.jsonl")):
-            *lines, incomplete = path.read_text(encoding="utf-8").split("\n")
-            if incomplete:
-                path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-            for line in lines:
-                content = json.loads(line)
+            lines = path.read_bytes().splitlines(keepends=True)
+            intact = [line for line in lines if _is_intact(line)]
+            if intact != lines:
+                write_text(path, b"".join(intact).decode())
+            for line in intact:
+                content = json.loads(line[CHECKSUM:-1])
                 batches[content["batch"]] = FinishedBatch(content["values"], content["seconds"])
         return batches
 
     def add(self, number: int, batch: FinishedBatch) -> None:
-        line = json.dumps({"batch": number, "values": batch.values, "seconds": batch.seconds})
-        with self._file.open("a", encoding="utf-8") as file:
+        text = json_text({"batch": number, "values": batch.values, "seconds": batch.seconds})
+        line = f"{_checksum(text.encode())} {text}"
+        with naming(self._file), open(self._file, "a", encoding="utf-8", opener=no_follow) as file:
             file.write(f"{line}\n")
+
+    def _remove(self, other: Path) -> None:
+        """Remove batches that must not be mixed with those of this computation."""
+        is_code = other.name.startswith(self._settings)
+        what = "another version of the code" if is_code else "other settings or inputs"
+        print(f"{self._parent}: dropping finished batches of {what}", file=sys.stderr)
+        if other.is_dir() and not other.is_symlink():
+            shutil.rmtree(other)
+        else:
+            other.unlink()
 
 
 def partial_folder(result: Path) -> Path:
@@ -101,6 +128,33 @@ def partial_folder(result: Path) -> Path:
     return result.with_name(f".{result.stem}.parts")
 
 
-def remove_partial(result: Path) -> None:
-    """Remove the finished batches; call after `result` is written."""
-    shutil.rmtree(partial_folder(result), ignore_errors=True)
+@contextlib.contextmanager
+def only_writer(result: Path, world: World) -> Iterator[None]:
+    """Work on the file `result` and its finished batches alone; wait for another process to finish.
+
+    Write the result inside. The finished batches are removed at the end, but kept on an error.
+    """
+    if not world.is_first:
+        yield
+        return
+
+    def wait(holder: str) -> None:
+        print(f"{result}: {holder} is working on it; waiting", file=sys.stderr, flush=True)
+
+    with locked(result.with_name(f".{result.stem}.lock"), wait, keep=False):
+        yield
+        shutil.rmtree(partial_folder(result), ignore_errors=True)
+
+
+def _refuse_link(folder: Path) -> None:
+    if folder.is_symlink():
+        raise DataError(f"{folder}: is a link; finished batches are kept in a folder: remove it")
+
+
+def _checksum(text: bytes) -> str:
+    return f"{zlib.crc32(text):08x}"
+
+
+def _is_intact(line: bytes) -> bool:
+    """Whether a line is whole and as it was written."""
+    return line[:CHECKSUM].decode(errors="replace") == f"{_checksum(line[CHECKSUM:-1])} "

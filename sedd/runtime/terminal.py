@@ -10,6 +10,8 @@ from rich.box import HORIZONTALS
 from rich.console import Console
 from rich.table import Table
 
+from sedd.runtime.printable import printable
+
 
 def terminal_width() -> int:
     """Width in characters: COLUMNS if set, otherwise the terminal's, otherwise 100."""
@@ -33,10 +35,10 @@ def text_table(
     table = Table(box=HORIZONTALS, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for number, heading in enumerate(headings):
         justify = "left" if number < num_labels else "right"
-        table.add_column(heading, justify=justify, overflow="fold")
+        table.add_column(printable(heading), justify=justify, overflow="fold")
     for section in sections:
         for row in section:
-            table.add_row(*row)
+            table.add_row(*map(printable, row))
         table.add_section()
     text = StringIO()
     # no markup: a cell may hold brackets

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from sedd.config import AnyExperiment, text_length
+from sedd.config.template import Blank, parse_template
 from sedd.data.tokenizers import Tokenizer
 from sedd.errors import DataError
 from sedd.objective.objective import Clamp
 from sedd.registry import SAMPLERS
-from sedd.sampling.template import Blank, parse_template
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Prompts of the user: one JSON object a line, or the same as Python values.
+"""Prompts of the user: one JSON object per line, or the same as Python values.
 
 {"prefix": "the river ", "suffix": " in france", "count": 2}
 {"template": "The [20] of France", "seed": 7}
@@ -98,7 +98,7 @@ def _requests(
         raise DataError(_listed(source, problems))
     if not requests:
         raise DataError(
-            f"{source}: holds no prompt; write one JSON object a line, such as "
+            f"{source}: holds no prompt; write one JSON object per line, such as "
             '{"prefix": "the river "} or {"template": "The [20] of France"}'
         )
     return requests
@@ -119,6 +119,8 @@ def _parse_json(line: bytes) -> PromptLine:
         raise DataError(f"not valid JSON: {error.msg} at character {error.colno}") from error
     except RecursionError as error:
         raise DataError("not a prompt: JSON with too many levels") from error
+    except ValueError as error:  # an integer of thousands of digits
+        raise DataError(f"not valid JSON: {error}") from error
 
 
 def _parse_value(value: Any) -> PromptLine:
@@ -135,7 +137,7 @@ def _parse_value(value: Any) -> PromptLine:
         raise DataError("; ".join(map(_problem, error.errors(include_url=False)))) from error
     for text in (line.prefix, line.suffix, line.template or ""):
         if any("\ud800" <= symbol <= "\udfff" for symbol in text):
-            raise DataError("holds half of a surrogate pair, which is no character")
+            raise DataError("holds half of a surrogate pair, which is not a character")
     return line
 
 

@@ -6,6 +6,7 @@ from typing import cast
 
 import torch
 
+from sedd.checkpoints.language_model import padded_clamp
 from sedd.checkpoints.load_model import LoadedModel
 from sedd.checkpoints.official import LENGTH, TOKENIZER
 from sedd.data.tokenizers import load_tokenizer
@@ -34,7 +35,8 @@ def sample_text(
     """Sample `count` texts of `length` tokens, freely or between a prefix and a suffix.
 
     loaded: what `load_model` returned, or another tuple of network, graph and noise.
-    length, tokenizer: None: those of the loaded model; for a plain tuple, 1024 tokens of gpt2.
+    length, tokenizer: None: those of the loaded model; for a plain tuple, 1024 tokens of gpt2. A
+        run with data.blocks padded draws a shorter text with the padding of its training after it.
     tokenizer: gpt2, text8, a hub id or a folder.
     steps, sampler, top_p: as in `sedd.objective.Drawing`. Runs on the network's device, in bfloat16
         on a GPU.
@@ -46,20 +48,26 @@ def sample_text(
         length, tokenizer = length or loaded.length, tokenizer or loaded.tokenizer_name
     length, tokenizer = length or LENGTH, tokenizer or TOKENIZER
     words = load_tokenizer(tokenizer)
-    if words.vocab_size != graph.vocab_size:
+    trained_in = loaded.tokenizer_sha256 if isinstance(loaded, LoadedModel) else None
+    if words.vocab_size != graph.vocab_size or trained_in not in (None, words.sha256):
         raise DataError(
-            f"the model has {graph.vocab_size:,} tokens and the tokenizer {tokenizer!r} {words.vocab_size:,}: "
-            "it was trained with another; name that one, tokenizer=..."
+            f"the tokenizer {tokenizer!r} ({words.vocab_size:,} tokens) has another vocabulary than "
+            f"the model ({graph.vocab_size:,} tokens); pass the model's own with tokenizer=..."
         )
     assert isinstance(network, SplitNetwork), "load_model returns no other"
     device = network.vocabulary_layer()[0].device
+    clamp, whole = Prompt.encode(words, prefix, suffix).clamp(length), length
+    padded_length = loaded.padded_length if isinstance(loaded, LoadedModel) else None
+    if padded_length is not None and length < padded_length:  # as in training
+        whole = padded_length
+        clamp = padded_clamp(clamp, length, whole, words.separator_id)
     with autocast("auto", device):
         x = ScoreEntropy(graph, noise).sample(
             cast(DiffusionTransformer, network),
-            (count, length),
+            (count, whole),
             Drawing(sampler, steps, top_p=top_p),
-            clamp=Prompt.encode(words, prefix, suffix).clamp(length),
+            clamp=clamp,
             generator=torch.Generator().manual_seed(seed),
             device=device,
         )
-    return [words.decode(tokens) for tokens in x.tolist()]
+    return [words.decode(tokens) for tokens in x[:, :length].tolist()]

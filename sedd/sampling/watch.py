@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 from rich.console import Console
@@ -9,7 +10,7 @@ from rich.live import Live
 from rich.text import Text
 
 from sedd.results.trace import LIGHT, Palette
-from sedd.runtime.printable import printable
+from sedd.runtime.printable import printable, unfiltered
 
 MASK = "▁"
 FRAME_SECONDS = 0.04  # slow enough to see the steps of a small model
@@ -24,9 +25,11 @@ class Watch(Live):
 
     def __init__(self, title: str, steps: int):
         super().__init__(
-            console=Console(highlight=False), auto_refresh=False, vertical_overflow="visible"
+            console=Console(file=unfiltered(sys.stdout), highlight=False),
+            auto_refresh=False,
+            vertical_overflow="visible",
         )
-        self._title, self._palette, self._steps = title, Palette(steps), steps
+        self._title, self._palette, self._steps = printable(title), Palette(steps), steps
         self._appeared: list[int] = []
         self._tokens: list[str | None] = []
         self._step = -1

@@ -2,48 +2,50 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
 from sedd.checkpoints.initial import init_sha256
 from sedd.config import Experiment, differences, run_identity, section_sha256
+from sedd.data.split_folder import split_folder
 from sedd.data.token_folder import read_meta
-from sedd.errors import CheckpointError, ConfigError, Problem
+from sedd.errors import CheckpointError, ConfigError, DataError, Problem
 from sedd.paths import (
     identity_file,
     kept_checkpoint_file,
     metrics_file,
-    tokens_dir,
+    numbered_files,
     train_dir,
 )
+from sedd.results.trained_identity import read_identity
 from sedd.runtime.atomic import replacing, write_text
+from sedd.runtime.json_text import object_or_empty
 from sedd.runtime.publish import hash_file
 from sedd.train.saver import state_file, state_steps
-from sedd.train.train_folder import open_folder, training_lock
+from sedd.train.train_folder import check_same_vocabulary, open_folder, training_lock
 
 
 def continue_run(experiment: Experiment) -> None:
     """Copy the newest state of the run `experiment.base`, with its checkpoints and metrics.
 
-    The training then goes on from there. Its weights are those of one long training, bit for bit,
-    because both runs have the same settings: only the number of steps may differ. Does nothing if
-    the new run has a state already.
+    The training then resumes from this state. The weights equal those of one long training, bit
+    for bit, because both runs have the same settings: only the number of steps may differ. Does
+    nothing if the new run has a state already.
     Raises ConfigError for other settings, and CheckpointError if the run has no state.
     """
     base, run, data = experiment.base, experiment.name, experiment.data
     assert base is not None, "the caller asks for a name"
-    tokens_sha256 = read_meta(tokens_dir(data.dataset, data.tokenizer, "train"))["tokens_sha256"]
-    hashes = tokens_sha256, init_sha256(experiment)
+    meta = read_meta(split_folder(data.dataset, data.tokenizer, "train", with_text=False))
+    hashes = meta["tokens_sha256"], init_sha256(experiment)
     settings = run_identity(experiment, *hashes)
     steps = state_steps(train_dir(base))
-    if not steps or not identity_file(base).is_file():
+    recorded = read_identity(identity_file(base))
+    if not steps or recorded is None:
         raise CheckpointError(
-            f"{train_dir(base)}: the run {base!r} has no state to go on from; train it with: sedd train {base}"
+            f"{train_dir(base)}: the run {base!r} has no state to resume from; train it with: sedd train {base}"
         )
-    recorded = json.loads(identity_file(base).read_text(encoding="utf-8"))
-    if recorded["identity"] != section_sha256(settings):
-        changed = "; ".join(differences(recorded["settings"], settings))
+    if recorded.identity != section_sha256(settings):
+        changed = "; ".join(differences(recorded.settings, settings))
         what = (
             f"needs the settings of {base} but for training.steps, with training.decay_fraction 0; "
             f"these differ (then -> now): {changed}; to begin a new training with its weights: "
@@ -55,18 +57,42 @@ def continue_run(experiment: Experiment) -> None:
             f"must be above {steps[-1]}, which {base} has reached; got {experiment.training.steps}"
         )
         raise ConfigError("command line", [Problem("training.steps", what)])
+    logged = metrics_until(metrics_file(base), steps[-1])
     with training_lock(run):
-        folder, _ = open_folder(experiment, *hashes)
+        vocabulary = meta["tokenizer_sha256"]
+        check_same_vocabulary(train_dir(base), vocabulary)
+        folder, _ = open_folder(experiment, *hashes, tokenizer_sha256=vocabulary)
         if state_steps(folder):
             return
-        for path in train_dir(base).glob("step_*.pt"):
-            step = int(path.stem.removeprefix("step_"))
+        for step, path in numbered_files(train_dir(base), "step").items():
             if step <= steps[-1]:
                 copy(path, kept_checkpoint_file(run, step))
-        lines = metrics_file(base).read_text(encoding="utf-8").splitlines(keepends=True)
-        until = [line for line in lines if json.loads(line)["step"] <= steps[-1]]
-        write_text(metrics_file(run), "".join(until))
+        write_text(metrics_file(run), logged)
         copy(state_file(train_dir(base), steps[-1]), state_file(folder, steps[-1]))
+
+
+def metrics_until(path: Path, step: int) -> str:
+    """The lines of a run's metrics up to a step; a last line without a newline is left out.
+
+    Raises DataError for a damaged file, and CheckpointError for a missing one: the curves of the
+    new run would begin in the middle.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")[:-1]
+    except FileNotFoundError:
+        raise CheckpointError(
+            f"{path}: missing; it begins the curves of the new run: restore the file, or create an "
+            "empty one to continue without them"
+        ) from None
+    kept = []
+    for number, line in enumerate(lines, 1):
+        logged = object_or_empty(line).get("step")
+        if type(logged) is not int:
+            what = "malformed: no JSON object with an integer `step`; remove the line"
+            raise DataError(f"{path}, line {number}: {what}")
+        if logged <= step:
+            kept.append(line.decode() + "\n")
+    return "".join(kept)
 
 
 def copy(source: Path, target: Path) -> None:

@@ -15,16 +15,20 @@ from sedd.checkpoints import run_checkpoint as checkpoint
 from sedd.checkpoints.build import build_objective
 from sedd.checkpoints.initial import init_sha256, initial_weights
 from sedd.config import Experiment, checkpoint_steps, write_resolved
-from sedd.data.dataset import TokenBlocks, shuffled_indices, unigram_counts
+from sedd.config.sections.data import Data
+from sedd.data.dataset import AnyBlocks, open_blocks, shuffled_indices
+from sedd.data.token_folder import token_counts
 from sedd.diffusion import Absorb, score_shift
-from sedd.errors import ConfigError, Problem
+from sedd.errors import ConfigError, DataError, Problem
 from sedd.model import ExponentialMovingAverage
 from sedd.objective import Objective, ScoreEntropy
-from sedd.paths import checkpoint_file, kept_checkpoint_file, run_dir, tokens_dir
-from sedd.runtime.device import autocast
+from sedd.paths import checkpoint_file, kept_checkpoint_file, run_dir
+from sedd.runtime.device import autocast, check_precision
 from sedd.runtime.distributed import World, warm_up_ddp_buckets, world
 from sedd.runtime.publish import publish
 from sedd.runtime.seeds import generator
+from sedd.train.gradient_check import GradientCheck
+from sedd.train.memory_need import check_memory
 from sedd.train.recorder import Recorder
 from sedd.train.saver import load_newest_state, state_file
 from sedd.train.signals import Interrupted, note_stop_signals
@@ -54,9 +58,9 @@ def train(
             what = f"must be the step of a checkpoint: {allowed}; got {until}"
             raise ConfigError("command line", [Problem("--until", what)])
         steps = steps[: steps.index(until) + 1]
+    check_precision(experiment.training.precision, device)
     run, data = experiment.name, experiment.data
-    blocks = TokenBlocks(tokens_dir(data.dataset, data.tokenizer, "train"), data.length)
-    held_out = TokenBlocks(tokens_dir(data.dataset, data.tokenizer, "validation"), data.length)
+    blocks, held_out = training_blocks(data)
     with (
         world(device) as ranks,
         convert_write_errors(run_dir(run)),
@@ -66,7 +70,9 @@ def train(
         if ranks.is_first:
             stack.enter_context(training_lock(run))
             hashes = blocks.meta["tokens_sha256"], init_sha256(experiment)
-            folder, identity = open_folder(experiment, *hashes)
+            folder, identity = open_folder(
+                experiment, *hashes, tokenizer_sha256=blocks.meta["tokenizer_sha256"]
+            )
             write_resolved(experiment, run_dir(run) / "config.yaml")
         folder, identity = ranks.broadcast((folder, identity))
         if not ranks.broadcast(kept_checkpoint_file(run, steps[-1]).exists()):
@@ -77,13 +83,27 @@ def train(
                 publish(kept, checkpoint_file(run, step))
 
 
+def training_blocks(data: Data) -> tuple[AnyBlocks, AnyBlocks]:
+    """The training and the validation split. Raises DataError unless they share a vocabulary."""
+    blocks, held_out = (
+        open_blocks(data.dataset, data.tokenizer, split, data.length, data.blocks, with_text=False)
+        for split in ("train", "validation")
+    )
+    if blocks.meta["tokenizer_sha256"] != held_out.meta["tokenizer_sha256"]:
+        raise DataError(
+            f"{held_out.folder}: made with another vocabulary than {blocks.folder}; tokenize again: "
+            f"sedd tokenize --dataset {data.dataset} --tokenizer {data.tokenizer}"
+        )
+    return blocks, held_out
+
+
 @dataclass
 class Trainer:
     """One run on one rank: its data, its folder, and the process group."""
 
     experiment: Experiment
-    blocks: TokenBlocks
-    held_out: TokenBlocks
+    blocks: AnyBlocks
+    held_out: AnyBlocks
     folder: Path
     identity: str
     world: World
@@ -91,8 +111,11 @@ class Trainer:
     def run(self, steps: list[int]) -> None:
         """Train to the last of `steps`; save and publish a checkpoint at each of them."""
         experiment, training, world = self.experiment, self.experiment.training, self.world
-        counts = unigram_counts(self.blocks.folder)
-        objective = build_objective(experiment, self.blocks.meta["vocab_size"], counts)
+        counts = token_counts(self.blocks.folder)
+        meta = self.blocks.meta
+        objective = build_objective(
+            experiment, meta["vocab_size"], counts, separator_id=meta["separator_id"]
+        )
         state = self.start(steps[-1], objective)
         loss = world.wrap(TrainingLoss(state.model, objective))
         if world.size > 1:
@@ -101,25 +124,36 @@ class Trainer:
         with contextlib.ExitStack() as stack:
             stop = stack.enter_context(note_stop_signals())
             recorder = self.recorder(state, steps[-1], stack)
+            size = sum(one.numel() for one in state.model.parameters())
+            recorder.announce(size, self.blocks.meta["num_tokens"])
             if state.step in steps and not self.has_checkpoint(state.step):
                 recorder.save(state, public=True)  # the checkpoint was lost, its state was not
             if state.step == 0 and training.init:
                 recorder.log_validation(0, *validate(state, experiment, objective, fixed, world))
             clock = Clock(state.step)
+            gradients = GradientCheck(experiment, self.folder, recorder.finish_write)
             while state.step < steps[-1]:
                 x0 = self.batch(state.step)
                 result = train_step(state, experiment, objective, loss, x0, world)
+                gradients.add(state.step, result)
+                logs = state.step % training.log_every == 0
+                validates = (
+                    state.step % training.validate_every == 0 or state.step == training.steps
+                )
+                if logs or validates or gradients.is_due:
+                    recorder.log_skipped(gradients.check(state), state.num_skipped)
                 recorder.count_step()
-                if state.step % training.log_every == 0:
+                if logs:
                     total = world.all_sum(result.loss_nats_per_token)
                     recorder.log_step(state.step, total, result, clock.lap(state.step), x0.numel())
-                if state.step % training.validate_every == 0 or state.step == training.steps:
+                if validates:
                     with clock.paused():
                         nats, error = validate(state, experiment, objective, fixed, world)
                     recorder.log_validation(state.step, nats, error)
                 number = world.all_max(stop.number)
                 public = state.step in steps
                 if public or number or state.step % training.save_every == 0:
+                    gradients.check(state)
                     with clock.paused():
                         recorder.save(state, public=public)
                 if number:
@@ -127,8 +161,10 @@ class Trainer:
 
     def start(self, until: int, objective: Objective) -> TrainState:
         """Load the newest state up to step `until`, or create a fresh one."""
-        vocab_size = self.blocks.meta["vocab_size"]
-        state = TrainState.fresh(self.experiment, vocab_size, self.world.device)
+        meta, device = self.blocks.meta, self.world.device
+        check_memory(self.experiment, meta["vocab_size"], device)
+        state = TrainState.fresh(self.experiment, meta["vocab_size"], device)
+        state.tokenizer_sha256 = meta["tokenizer_sha256"]
         content = None
         if self.world.is_first:  # rank 0 selects the newest intact state
             content = load_newest_state(self.folder, self.identity, until)

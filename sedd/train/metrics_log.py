@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
 
+from sedd.runtime.atomic import no_follow
+from sedd.runtime.json_text import finite_or_none, json_text
 from sedd.train.wandb_log import WandbLog
 
 
@@ -21,14 +22,21 @@ class MetricsLog:
         """step: the newest completed step. wandb: also receives every line."""
         self._wandb = wandb
         folder.mkdir(parents=True, exist_ok=True)
-        drop_incomplete_line(folder / "metrics.jsonl")
-        self._lines = (folder / "metrics.jsonl").open("a", encoding="utf-8")
+        path = folder / "metrics.jsonl"
+        drop_incomplete_line(path)
+        self._lines = open(path, "a", encoding="utf-8", opener=no_follow)  # noqa: SIM115
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
 
     def write(self, step: int, kind: str, **values: float | str) -> None:
-        """Append a line. Numbers are also plotted in TensorBoard."""
-        self._lines.write(json.dumps({"step": step, "kind": kind, **values}) + "\n")
+        """Append a line. Numbers are also plotted in TensorBoard.
+
+        A number that is not finite is null in the line, and missing elsewhere: JSON has none, and a
+        curve has a gap there.
+        """
+        line = {"step": step, "kind": kind, **values}
+        self._lines.write(json_text({key: finite_or_none(one) for key, one in line.items()}) + "\n")
         self._lines.flush()
+        values = {name: one for name, one in values.items() if finite_or_none(one) is not None}
         for name, value in values.items():
             if not isinstance(value, str):
                 self._board.add_scalar(f"{kind}/{name}", value, step)
@@ -46,5 +54,5 @@ def drop_incomplete_line(path: Path) -> None:
         return
     content = path.read_bytes()
     if content and not content.endswith(b"\n"):
-        with path.open("rb+") as file:
+        with open(path, "rb+", opener=no_follow) as file:
             file.truncate(content.rfind(b"\n") + 1)

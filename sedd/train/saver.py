@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from sedd.checkpoints import run_checkpoint as checkpoint
-from sedd.errors import CheckpointError
-from sedd.paths import checkpoint_file, kept_checkpoint_file, train_dir
+from sedd.checkpoints.content import check_weights, infinite_part
+from sedd.errors import CheckpointError, TrainingError
+from sedd.paths import checkpoint_file, kept_checkpoint_file, numbered_files, train_dir
 from sedd.runtime.publish import hash_file, publish
 from sedd.train.signals import Interrupted
 from sedd.train.state import RESUME_KEYS
@@ -33,7 +34,7 @@ def state_file(folder: Path, step: int) -> Path:
 
 def state_steps(folder: Path) -> list[int]:
     """Steps of the states in a trainer's folder, in ascending order."""
-    return sorted(int(path.stem.removeprefix("state_")) for path in folder.glob("state_*.pt"))
+    return list(numbered_files(folder, "state"))
 
 
 def load_newest_state(folder: Path, identity: str, until: int) -> dict[str, Any] | None:
@@ -45,6 +46,7 @@ def load_newest_state(folder: Path, identity: str, until: int) -> dict[str, Any]
         path = state_file(folder, step)
         try:
             content = checkpoint.load(path)
+            check_weights(content, path)
         except CheckpointError as error:
             print(f"{error}\nusing the previous state", file=sys.stderr)
             continue
@@ -103,7 +105,7 @@ class Saver:
             self.wait()
             raise
         except BaseException:
-            with contextlib.suppress(CheckpointError):
+            with contextlib.suppress(CheckpointError, TrainingError):
                 self.wait()
             raise
         else:
@@ -115,9 +117,14 @@ class Saver:
         self, state: dict[str, Any], public: bool, blocked: float
     ) -> tuple[int, float, float]:
         start, step = time.perf_counter(), state["step"]
+        if (part := infinite_part(state)) is not None:
+            raise TrainingError(
+                f"{self._run}: step {step}: {part} is not finite, so step {step} was not saved. Lower "
+                "training.lr; the same command resumes from the newest state"
+            )
         if public:
             kept = kept_checkpoint_file(self._run, step)
-            checkpoint.save({key: state[key] for key in checkpoint.KEYS}, kept)
+            checkpoint.save(checkpoint.without_resume_keys(state), kept)
             publish(kept, checkpoint_file(self._run, step))
         checkpoint.save(state, state_file(self._folder, step))
         self._remove_old_states(step)

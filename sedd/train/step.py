@@ -52,6 +52,7 @@ class StepResult:
     """Metrics of one optimizer step. The tensors are scalars on the device.
 
     loss_nats_per_token: of this rank; the sum over ranks is the mean over the global batch.
+    grad_norm: before clipping; the same on all ranks, and not finite if the loss of any rank is not.
     """
 
     loss_nats_per_token: Tensor
@@ -130,17 +131,34 @@ def train_step(
             with autocast(training.precision, world.device):
                 nats = loss(micro_batch.corrupted, draws)
             mean = nats.sum() * scale
-            mean.backward()
+            # upstream gradient: 1, or NaN if the loss is not finite. The gradients of all ranks are
+            # then NaN, so that their norm tells every rank the same.
+            mean.backward(gradient=mean.detach() * 0 + 1)
         total += mean.detach() / world.size
 
     norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), training.grad_clip)
     rate = learning_rate(experiment, step)
     for group in state.optimizer.param_groups:
         group["lr"] = rate
-    state.optimizer.step()
-    state.ema.update(state.model)
+    # the update that follows a read would otherwise be queued on a GPU while it still computes
+    if reads_every_norm(training, world) and not math.isfinite(norm.item()):
+        state.num_skipped += 1
+    else:
+        state.optimizer.step()
+        state.ema.update(state.model)
     state.step += 1
-    return StepResult(loss_nats_per_token=total / x0.shape[1], grad_norm=norm, lr=rate)
+    # with padding, the mean over the global batch of the own tokens of a sequence
+    length = x0.shape[1] if objective.pad is None else objective.own_tokens(x0).mean().item()
+    return StepResult(loss_nats_per_token=total / length, grad_norm=norm, lr=rate)
+
+
+def reads_every_norm(training: Training, world: World) -> bool:
+    """Whether the host reads the gradient norm before each update.
+
+    This is free on a CPU, and synchronizes with a GPU. There, without steps to skip, a bad update is
+    noticed afterwards, but before its weights are measured, logged or saved: see `GradientCheck`.
+    """
+    return world.device.type == "cpu" or training.skip_nonfinite > 0
 
 
 def gradient_sync(loss: LossModule, is_last: bool) -> contextlib.AbstractContextManager[None]:

@@ -9,10 +9,6 @@ it runs. Files that must survive are therefore kept in this folder and hard-link
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
-import json
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,53 +16,44 @@ from pathlib import Path
 from sedd.config import Experiment, run_identity, section_sha256
 from sedd.errors import CheckpointError
 from sedd.paths import identity_file, run_dir, train_dir
-from sedd.runtime.atomic import write_json
-
-WRITE_ERRORS = frozenset(
-    {
-        *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS),
-        *(errno.EACCES, errno.EPERM, errno.EIO),
-    }
-)
+from sedd.results.trained_identity import read_identity
+from sedd.runtime.atomic import WRITE_ERRORS, write_json
+from sedd.runtime.lock import locked
 
 
 @contextlib.contextmanager
 def training_lock(run: str) -> Iterator[None]:
-    """Hold the run's training lock; wait while another process trains the run.
+    """Hold the run's training lock; wait while another process trains the run."""
 
-    The kernel releases the lock when its holder dies for any reason.
-    """
-    path = run_dir(run) / ".train.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            process = file.read().strip()
-            print(f"{run}: process {process} is training this run; waiting", file=sys.stderr)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+    def wait(holder: str) -> None:
+        print(f"{run}: {holder} is training this run; waiting", file=sys.stderr, flush=True)
+
+    with locked(run_dir(run) / ".train.lock", wait):
         yield
 
 
 def open_folder(
-    experiment: Experiment, tokens_sha256: str, init_sha256: str | None = None
+    experiment: Experiment,
+    tokens_sha256: str,
+    init_sha256: str | None = None,
+    tokenizer_sha256: str | None = None,
 ) -> tuple[Path, str]:
     """Return the folder for these settings, tokens and initial weights, and the hash of the three.
     Requires the training lock.
 
     A folder with other settings is renamed to `train.HASH`; it is restored when they return.
+    tokenizer_sha256: hash of the vocabulary; None: unknown. Raises CheckpointError if the folder
+        records another one, whose tokens happen to be the same.
     """
     settings = run_identity(experiment, tokens_sha256, init_sha256)
     identity = section_sha256(settings)
     run = experiment.name
     folder, file = train_dir(run), identity_file(run)
     if folder.exists():
-        recorded = json.loads(file.read_text())["identity"] if file.exists() else "unknown"
+        found = read_identity(file)
+        recorded = found.identity if found else "unknown"
         if recorded == identity:
+            check_same_vocabulary(folder, tokenizer_sha256)
             return folder, identity
         # before the rename: a kill in between must not leave old checkpoints beside a new folder
         for public in (run_dir(run) / "checkpoints").glob("step_*.pt*"):
@@ -75,11 +62,25 @@ def open_folder(
         print(f"{run}: the settings changed; training from the beginning", file=sys.stderr)
     earlier = folder.with_name(f"train.{identity[:12]}")
     if earlier.exists():
+        check_same_vocabulary(earlier, tokenizer_sha256)
         earlier.rename(folder)
         return folder, identity
     folder.mkdir(parents=True)
-    write_json(file, {"identity": identity, "settings": settings})
+    vocabulary = {} if tokenizer_sha256 is None else {"tokenizer_sha256": tokenizer_sha256}
+    write_json(file, {"identity": identity, "settings": settings, **vocabulary})
     return folder, identity
+
+
+def check_same_vocabulary(folder: Path, tokenizer_sha256: str | None) -> None:
+    """Raise CheckpointError if a trainer's folder records another vocabulary."""
+    found = read_identity(folder / "identity.json")
+    recorded = found.tokenizer_sha256 if found else None
+    if None not in (recorded, tokenizer_sha256) and recorded != tokenizer_sha256:
+        raise CheckpointError(
+            f"{folder}: the run was trained with another vocabulary (hash {str(recorded)[:12]}) than the "
+            f"tokenizer has now (hash {str(tokenizer_sha256)[:12]}); restore the tokenizer's files, "
+            "or remove the folder to train from the beginning"
+        )
 
 
 def unused_name(folder: Path, identity: str) -> Path:

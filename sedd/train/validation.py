@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import math
-
+import numpy as np
 import torch
 
 from sedd.config import Experiment
-from sedd.data.dataset import TokenBlocks
+from sedd.data.dataset import AnyBlocks
 from sedd.objective import Corrupted, Objective
+from sedd.results.standard_error import group_error
 from sedd.runtime.device import autocast
 from sedd.runtime.distributed import World
 from sedd.runtime.seeds import generator
 from sedd.train.state import TrainState
 
 
-def validation_set(experiment: Experiment, blocks: TokenBlocks, objective: Objective) -> Corrupted:
+def validation_set(experiment: Experiment, blocks: AnyBlocks, objective: Objective) -> Corrupted:
     """N evenly spaced sequences of the split, each corrupted at its own time.
 
     The times are the midpoints of N equal strata of [time_eps, 1].
@@ -33,8 +33,9 @@ def validation_set(experiment: Experiment, blocks: TokenBlocks, objective: Objec
 @torch.no_grad()
 def validate(
     state: TrainState, experiment: Experiment, objective: Objective, batch: Corrupted, world: World
-) -> tuple[float, float]:
-    """Likelihood bound with EMA weights in nats per token, and its standard error over sequences.
+) -> tuple[float, float | None]:
+    """Likelihood bound with EMA weights in nats per token, and its standard error over
+    groups of neighboring sequences (None for one sequence).
 
     batch: from `validation_set`; its rows are distributed over ranks.
     """
@@ -48,6 +49,10 @@ def validate(
             micro_batch = local[start : start + size].to(world.device)
             with autocast(training.precision, world.device):
                 losses.append(objective.bound(state.model, micro_batch).cpu())
-    nats = world.gather_rows(torch.cat(losses)).double() / batch.x0.shape[1]
-    error = nats.std() / math.sqrt(len(nats)) if len(nats) > 1 else torch.tensor(0.0)
-    return nats.mean().item(), error.item()
+    nats = world.gather_rows(torch.cat(losses)).double().numpy()
+    if objective.pad is not None:
+        own = objective.own_tokens(batch.x0).numpy()
+        return float(nats.sum() / own.sum()), group_error(nats, own)
+    nats = nats / batch.x0.shape[1]
+    error = group_error(nats, np.ones(len(nats)))
+    return float(nats.mean()), error

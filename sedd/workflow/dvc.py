@@ -29,6 +29,8 @@ HEAD = """\
 #   dvc metrics diff, dvc params diff, dvc plots diff      what differs between two commits
 """
 
+FETCHING, FETCHED = ("fetch_texts", "fetch_repository"), "results/fetched/"
+
 
 def dvc_yaml(config: Path = DEFAULT) -> str:
     """The content of dvc.yaml for the build of a configuration file. Raises SeddError."""
@@ -58,7 +60,9 @@ def _entry(build: Build, stage: Stage, kept: Mapping[str, str], config: Path) ->
         words += ["--configfile", str(config)]
     if stage.experiments:
         words += ["--config", f"experiments=[{','.join(stage.experiments)}]"]
-    words += ["--allowed-rules", *stage.rules, "--", *stage.targets]
+        words += ["sweeps=[]"] if build.sweeps else []
+    fetching = [rule for rule in FETCHING if build.jobs(rule)]
+    words += ["--allowed-rules", *fetching, *stage.rules, "--", *stage.targets]
     entry: dict[str, Any] = {"cmd": shlex.join(words)}
     if deps := _deps(build, stage, kept):
         entry["deps"] = deps
@@ -69,8 +73,10 @@ def _entry(build: Build, stage: Stage, kept: Mapping[str, str], config: Path) ->
     ]
     for kind in ("outs", "metrics", "plots"):
         if files := getattr(stage, kind):
+            # persist: Snakemake decides what is made again. Otherwise DVC would first remove every
+            # out of a stage, also finished results, and also beside a running Snakemake.
             entry[kind] = [
-                {path: _inline(options)} if options else path for path, options in files.items()
+                {path: _inline({**options, "persist": True})} for path, options in files.items()
             ]
     return entry
 
@@ -85,6 +91,8 @@ def _deps(build: Build, stage: Stage, kept: Mapping[str, str]) -> list[str]:
             if not any(_keeps(out, job.outputs[0]) for out in stage.kept):
                 continue
             for path in job.inputs:
+                if path.startswith(FETCHED):  # made by every stage that needs it
+                    continue
                 out = next((one for one in kept if _keeps(one, path)), path)
                 if kept.get(out) != stage.name:
                     deps[out] = None

@@ -17,21 +17,25 @@ from sedd.config import (
     Experiment,
     evaluated_steps,
     load_dataset,
+    load_sweep,
     measured_steps,
     needed_tokens,
     training_tokens,
 )
+from sedd.data.parts import files_of_split
 from sedd.paths import (
     comparison_file,
     figure_stem,
     figures_dir,
     folder_name,
     index_page_file,
+    name_of_folder,
     report_file,
+    sweep_stem,
     table_stem,
 )
 from sedd.registry import METRICS
-from sedd.results import checkpoint, curves, samples, tokens
+from sedd.results import checkpoint, curves, fetched, samples, tokens, vocabulary
 from sedd.results.kind import Job, Kind
 from sedd.results.kinds import KINDS
 
@@ -54,7 +58,7 @@ class Rule:
     build_jobs: Callable[[Build], list[Job]] = lambda build: []
 
 
-# tokenize, train, curves
+# fetch, vocabulary, tokenize, train, curves
 
 
 def _tokenize_jobs(subject: AnyExperiment) -> list[Job]:
@@ -62,6 +66,12 @@ def _tokenize_jobs(subject: AnyExperiment) -> list[Job]:
         {"dataset": dataset, "tokenizer": folder_name(tokenizer), "split": split}
         for dataset, tokenizer, split in needed_tokens(subject)
     ]
+
+
+def _tokenize_settings(build: Build, wildcards: Any) -> Any:
+    identity = tokens.identity(load_dataset(wildcards.dataset))
+    declared = vocabulary.declaration(name_of_folder(wildcards.tokenizer))
+    return {**identity, **{f"tokenizer.{key}": value for key, value in declared.items()}}
 
 
 def _train_jobs(subject: AnyExperiment) -> list[Job]:
@@ -103,8 +113,13 @@ def _figure_jobs(build: Build) -> list[Job]:
 
 
 def _table_inputs(build: Build, wildcards: Any) -> list[str]:
-    """Every number of the table's metric: a table takes those that it has rows for."""
-    return build.targets(METRICS[build.tables[wildcards.table].metric].result)
+    """Every number of the table's metric: a table takes those that it has rows for. Of the runs of
+    a sweep, only those with a row.
+    """
+    table = build.tables[wildcards.table]
+    kind, rows = METRICS[table.metric].result, table.experiments()
+    names = [one for one in build.experiments if one in rows or one in build.project.experiments]
+    return list(dict.fromkeys(path for name in names for path in build.files_of(kind, name)))
 
 
 def _page_jobs(build: Build) -> list[Job]:
@@ -123,6 +138,7 @@ def _page_inputs(build: Build, wildcards: Any) -> list[str]:
         *results["generative"],
         *results["mauve"],
         *(path for path in build.files_of("trace", name) if path.endswith(".json")),
+        *build.files_of("infill", name),
     ]
 
 
@@ -130,10 +146,34 @@ def _one_page(build: Build) -> list[Job]:
     return [{}] if build.project.reports else []
 
 
+def _comparison_jobs(build: Build) -> list[Job]:
+    return _one_page(build) if build.compared else []
+
+
 def _comparison_inputs(build: Build, wildcards: Any) -> list[str]:
+    return _compared_files(build, build.compared)
+
+
+def _sweep_jobs(build: Build) -> list[Job]:
+    return [{"sweep": name} for name in build.sweeps] if build.project.reports else []
+
+
+def _sweep_inputs(build: Build, wildcards: Any) -> list[str]:
+    members = load_sweep(wildcards.sweep).members()
+    return _compared_files(build, [member.name for member in members])
+
+
+def _sweep_settings(build: Build, wildcards: Any) -> Any:
+    """The sweep, and its base: the page shows what differs."""
+    sweep = load_sweep(wildcards.sweep)
+    return [sweep.model_dump(mode="json"), build.subject(sweep.base).model_dump(mode="json")]
+
+
+def _compared_files(build: Build, names: list[str]) -> list[str]:
+    """What a comparison of these runs reads."""
     return [
         path
-        for name in build.trained
+        for name in names
         for rule in ("curves", "perplexity")
         for path in build.files_of(rule, name)
     ]
@@ -157,11 +197,36 @@ def _none(build: Build, wildcards: Any) -> None:
 
 
 RULES: dict[str, Rule] = {
+    "fetch_texts": Rule(
+        jobs=fetched.texts_jobs,
+        outputs=(fetched.TEXTS_PATH,),
+        inputs=lambda build, wildcards: [],
+        settings=lambda build, wildcards: load_dataset(wildcards.dataset).source.model_dump(
+            mode="json"
+        ),
+    ),
+    "fetch_repository": Rule(
+        jobs=fetched.repository_jobs,
+        outputs=(fetched.REPOSITORY_PATH,),
+        inputs=lambda build, wildcards: [],
+        settings=_none,
+    ),
+    "vocabulary": Rule(
+        jobs=lambda subject: vocabulary.jobs([subject.data.tokenizer]),
+        outputs=tuple(f"{vocabulary.PATH}/{name}.json" for name in ("tokenizer", "meta")),
+        inputs=lambda build, wildcards: vocabulary.inputs(wildcards.tokenizer),
+        settings=lambda build, wildcards: vocabulary.identity(wildcards.tokenizer),
+    ),
     "tokenize": Rule(
         jobs=_tokenize_jobs,
         outputs=(f"{tokens.PATH}/tokens.bin", f"{tokens.PATH}/meta.json"),
-        inputs=lambda build, wildcards: [],
-        settings=lambda build, wildcards: tokens.identity(load_dataset(wildcards.dataset)),
+        inputs=lambda build, wildcards: [
+            *fetched.files_of_texts(wildcards.dataset, wildcards.split),
+            *fetched.files_of_tokenizer(name_of_folder(wildcards.tokenizer)),
+            *map(str, files_of_split(load_dataset(wildcards.dataset), wildcards.split)),
+            *vocabulary.files(name_of_folder(wildcards.tokenizer)),
+        ],
+        settings=_tokenize_settings,
     ),
     "train": Rule(
         jobs=_train_jobs,
@@ -205,12 +270,18 @@ RULES: dict[str, Rule] = {
         settings=_page_settings,
     ),
     "compare": Rule(
-        build_jobs=_one_page,
+        build_jobs=_comparison_jobs,
         outputs=(str(comparison_file()),),
         inputs=_comparison_inputs,
         settings=lambda build, wildcards: [
-            one.model_dump(mode="json") for one in build.trained.values()
+            build.trained[name].model_dump(mode="json") for name in build.compared
         ],
+    ),
+    "sweep": Rule(
+        build_jobs=_sweep_jobs,
+        outputs=tuple(f"{sweep_stem('{sweep}')}.{form}" for form in ("html", "csv", "md")),
+        inputs=_sweep_inputs,
+        settings=_sweep_settings,
     ),
     "overview": Rule(
         build_jobs=_one_page,

@@ -10,17 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from sedd.config import Experiment, Keys
+from sedd.config.definition import defining_files, read
 from sedd.config.yaml.source import read_source
 from sedd.paths import (
     dataset_file,
-    experiment_file,
     figures_dir,
     model_file,
+    name_of_folder,
     report_file,
     run_dir,
+    sweep_file,
     table_file,
+    tokenizer_file,
 )
-from sedd.results import checkpoint, tokens
+from sedd.results import checkpoint, tokens, vocabulary
 from sedd.results.kinds import KINDS
 from sedd.workflow.build import Build
 
@@ -53,8 +56,26 @@ class Stage:
 
 def stages(build: Build, config: Path) -> Iterator[Stage]:
     """Every stage of the build that `config` describes, in the order of dvc.yaml."""
+    for job in build.jobs("vocabulary"):
+        name = job.wildcards.tokenizer
+        text = vocabulary.learned_from(name)
+        assert text is not None, "a job learns its vocabulary"
+        yield Stage(
+            name=_stage_name("vocabulary", name),
+            rules=("vocabulary",),
+            targets=[job.outputs[0]],
+            params=[
+                _params(tokenizer_file(name), [vocabulary.LEARNED]),
+                _params(dataset_file(text), [tokens.KEYS]),
+            ],
+            outs=_cached([str(Path(job.outputs[0]).parent)]),
+        )
     splits: dict[str, list[str]] = {}
+    declared: dict[str, dict[str, Params]] = {}
     for job in build.jobs("tokenize"):
+        if vocabulary.declaration(name := name_of_folder(job.wildcards.tokenizer)):
+            params = _params(tokenizer_file(name), [vocabulary.DECLARED])
+            declared.setdefault(job.wildcards.dataset, {})[name] = params
         folders = splits.setdefault(job.wildcards.dataset, [])
         folders.append(str(Path(job.outputs[0]).parent))
     for dataset, folders in splits.items():
@@ -62,7 +83,10 @@ def stages(build: Build, config: Path) -> Iterator[Stage]:
             name=_stage_name("data", dataset),
             rules=("tokenize",),
             targets=[f"{folder}/meta.json" for folder in folders],
-            params=[_params(dataset_file(dataset), [tokens.KEYS])],
+            params=[
+                _params(dataset_file(dataset), [tokens.KEYS]),
+                *declared.get(dataset, {}).values(),
+            ],
             outs=_cached(folders),
         )
     for name in build.trained:
@@ -75,19 +99,26 @@ def stages(build: Build, config: Path) -> Iterator[Stage]:
             name=_stage_name("report", name),
             rules=("report", "figures"),
             targets=[str(page), str(figures)],
-            params=[{str(experiment_file(name)): None}, *_preset(name)],
-            outs={str(page): {}, str(figures): {}},
-            metrics={str(page.with_suffix(".json")): {"cache": False}},
+            params=[*({str(file): None} for file in defining_files(name)), *_preset(name)],
+            outs=_cached([str(page), str(figures)]),
+            metrics=_cached([str(page.with_suffix(".json"))]),
         )
     if build.tables:
-        files = build.targets("tables")
-        small = [path for path in files if Path(path).suffix in (".md", ".csv", ".tex")]
         yield Stage(
             name="tables",
             rules=("tables", "table", "figure"),
             targets=["tables"],
             params=[{str(table_file(name)): None} for name in build.tables],
-            outs={path: {"cache": False} if path in small else {} for path in files},
+            outs=_cached(build.targets("tables")),
+        )
+    for job in build.jobs("sweep"):
+        name = job.wildcards.sweep
+        yield Stage(
+            name=_stage_name("sweep", name),
+            rules=("sweep",),
+            targets=[job.outputs[0]],
+            params=[{str(sweep_file(name)): None}],
+            outs=_cached(job.outputs),
         )
     if build.project.reports:
         pages = [*build.targets("compare"), *build.targets("overview")]
@@ -97,8 +128,13 @@ def stages(build: Build, config: Path) -> Iterator[Stage]:
             rules=("compare", "overview"),
             targets=pages,
             params=[
-                _params(config, [Keys(("experiments", "tables"))]),
-                *({str(experiment_file(name)): None} for name in build.trained),
+                _params(config, [Keys(("experiments", "sweeps", "tables"))]),
+                *(
+                    {str(file): None}
+                    for file in dict.fromkeys(
+                        file for name in build.trained for file in defining_files(name)
+                    )
+                ),
                 *presets.values(),
             ],
             outs=_cached(pages),
@@ -114,7 +150,7 @@ def _train_stage(build: Build, name: str) -> Stage:
         rules=("checkpoints", "train", "curves"),
         targets=["checkpoints"],
         experiments=[name],
-        params=[_params(experiment_file(name), keys), *_preset(name)],
+        params=[*_params_of(name, keys), *_preset(name)],
         outs=_cached([str(run_dir(name) / "checkpoints"), start]),
         plots={train: axes, validation: axes},
     )
@@ -132,14 +168,20 @@ def _evaluate_stage(build: Build, name: str) -> Stage:
         rules=("evaluations", *KINDS),
         targets=["evaluations"],
         experiments=[name],
-        params=[_params(experiment_file(name), keys)],
+        params=_params_of(name, keys),
         outs=_cached(sorted(str(folder).format(experiment=name) for folder in folders)),
     )
 
 
 def _cached(paths: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Outs without options: DVC keeps them in its cache, and git ignores them."""
+    """Outs that DVC keeps in its cache, and git ignores."""
     return {path: {} for path in paths}
+
+
+def _params_of(name: str, choices: list[Keys]) -> list[Params]:
+    """The keys that the choices cover, in each file that an experiment is defined in."""
+    swept = Keys(("base", "grid", "seeds"))
+    return [_params(file, [*choices, swept]) for file in defining_files(name)]
 
 
 def _params(path: Path, choices: list[Keys]) -> Params:
@@ -173,7 +215,7 @@ def _covers_all(choices: list[Keys], key: str) -> bool:
 
 def _preset(name: str) -> list[Params]:
     """The preset that an experiment's network is made from, as a file that a stage depends on."""
-    model = read_source(experiment_file(name)).values.get("model")
+    model = read(name).values.get("model")
     preset = model.get("preset") if isinstance(model, Mapping) else model
     return [{str(model_file(preset)): None}] if isinstance(preset, str) else []
 

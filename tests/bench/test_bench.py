@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.project import ROOT
 from typer.testing import CliRunner
 
 from sedd.bench import BenchOptions, benchmark, render, run_bench
@@ -242,7 +243,7 @@ def test_the_verb_prints_a_table_and_writes_the_same_numbers_as_json():
     said = CliRunner().invoke(app, [*words.split(), "--plain", "--json", "speed.json"]).stdout
     measured = json.loads(Path("speed.json").read_text())
     assert said.strip() == render(measured)
-    for title in ("ms a step", "steps/s", "tokens/s", "peak memory"):
+    for title in ("ms per step", "steps/s", "tokens/s", "peak memory"):
         assert title in said
     assert measured["settings"]["vocab"] == 50
     assert measured["torch"] == torch.__version__
@@ -259,3 +260,14 @@ def test_the_index_has_a_row_for_each_measurement_of_both_paths(tmp_path):
     assert f"{both['plain_to_fast']['time']:.2f}" in row
     assert row.count("|") == 15
     assert "| sample" not in index(tmp_path)
+
+
+def test_the_index_ends_with_the_other_pages(tmp_path):
+    for name in ("b", "README", "a"):
+        (tmp_path / f"{name}.md").write_text(f"## {name}\n")
+    assert index(tmp_path).endswith("|\n\n## a\n\n## b\n")
+
+
+def test_the_index_of_the_repository_is_current():
+    folder = ROOT / "results/benchmarks"
+    assert (folder / "README.md").read_text() == index(folder)

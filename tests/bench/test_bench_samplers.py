@@ -40,7 +40,7 @@ def test_samplers_are_compared_with_the_default_one_by_the_cost_of_a_network_cal
         ("sample --sampler ouler", "--sampler ouler: Input should be"),
         ("sample --graph uniform --sampler first_hitting", "first_hitting fills masks"),
         ("train --sampler euler", "use it with `sedd bench sample`"),
-        ("sample --plain --sampler euler", "without --plain"),
+        ("sample --plain --sampler euler", "without --plain, --compile"),
     ],
 )
 def test_a_comparison_that_cannot_be_made_is_refused(words: str, message: str) -> None:

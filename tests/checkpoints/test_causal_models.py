@@ -12,13 +12,14 @@ import pytest
 import torch
 from helpers.causal_model import LETTERS, causal_model
 from helpers.corpus import tokenize_corpus
-from helpers.project import command
+from helpers.project import invoke
+from scipy import stats
 
 from sedd.checkpoints.causal import cache_argument
 from sedd.config import load_experiment, load_subject
 from sedd.data.token_folder import open_tokens
 from sedd.errors import CheckpointError, ConfigError, DataError
-from sedd.evaluate import draw_samples, measure, open_run, with_sampling
+from sedd.evaluate import draw_samples, measure, open_language_model, with_sampling
 from sedd.paths import evaluation_file, tokens_dir
 
 pytest.importorskip("transformers")
@@ -49,7 +50,7 @@ def draw(run, count: int, seed: int, prefix: str = "", suffix: str = "", **asked
 
 
 def opened(*overrides: str):
-    return open_run(load_subject("known", overrides, writes=False), device="cpu")
+    return open_language_model(load_subject("known", overrides, writes=False), device="cpu")
 
 
 def test_the_perplexity_of_a_model_with_a_known_law_is_what_counting_gives(known):
@@ -59,8 +60,11 @@ def test_the_perplexity_of_a_model_with_a_known_law_is_what_counting_gives(known
     nats = -np.array(LAW)[whole].reshape(-1, 32)
     assert result.nats_per_token == pytest.approx(nats.mean(), rel=1e-6)
     assert result.perplexity == pytest.approx(math.exp(nats.mean()), rel=1e-6)
-    error = nats.mean(1).std(ddof=1) / math.sqrt(len(nats))
-    assert result.standard_error == pytest.approx(error, rel=1e-5)
+    groups = np.array([group.sum() for group in np.array_split(nats, 10)])
+    sizes = np.array([group.size for group in np.array_split(nats, 10)])
+    spread = (groups - nats.mean() * sizes).std(ddof=1) * math.sqrt(10) / sizes.sum()
+    error = spread * stats.t.ppf(0.97725, 9) / 2  # Student's factor for ten groups of neighbors
+    assert result.standard_error == pytest.approx(error, rel=1e-3)
     assert (result.bound, result.estimator, result.num_tokens) == (
         False,
         "exact",
@@ -144,14 +148,14 @@ def test_what_does_not_fit_is_told(known):
     with pytest.raises(CheckpointError, match="reads 32 tokens at once"):
         opened("data.length=64")
     with pytest.raises(CheckpointError, match="no checkpoint of step 7"):
-        open_run(load_subject("known"), 7, "cpu")
+        open_language_model(load_subject("known"), 7, "cpu")
     with pytest.raises(ConfigError, match="is a pretrained model"):
         load_experiment("known")
 
 
 def test_weights_that_cannot_be_read_are_told_in_one_line(known):
     (known / "models/known/model.safetensors").write_bytes(b"not weights")
-    result = command(known, "sedd", "perplexity", "known", check=False)
+    result = invoke("perplexity", "known", check=False)
     assert result.returncode == 2
     assert "cannot be loaded as a causal language model" in result.stderr
     assert "Traceback" not in result.stderr
@@ -166,15 +170,33 @@ def test_a_published_diffusion_is_measured_as_a_run_is(corpus):
     Path("config/experiments/golden.yaml").write_text(text + "  \n")
     experiment = load_subject("golden", ["evaluation.num_draws=2"], writes=False)
     if size != 27:
-        with pytest.raises(CheckpointError, match=f"a network of {size} tokens"):
-            open_run(experiment, device="cpu")
+        with pytest.raises(CheckpointError, match=f"its network has {size} tokens"):
+            open_language_model(experiment, device="cpu")
         return
-    result = measure(open_run(experiment, device="cpu"), "corpus")
+    result = measure(open_language_model(experiment, device="cpu"), "corpus")
     assert result.bound is True
 
 
 def test_the_verb_measures_a_pretrained_model_with_its_provenance(known):
-    command(known, "sedd", "perplexity", "known")
+    invoke("perplexity", "known")
     written = json.loads(evaluation_file("known", 0, "corpus").read_text())
     assert len(written["provenance"]["checkpoint_sha256"]) == 64
     assert written["unigram"]["train_nats_per_token"] is None
+
+
+@pytest.mark.parametrize("model_type", ["gpt2", "unheard_of"])
+def test_code_in_a_folder_is_neither_run_nor_asked_about(known, monkeypatch, model_type):
+    folder = known / "models/known"
+    config = json.loads((folder / "config.json").read_text())
+    auto_map = {"AutoConfig": "theirs.Config", "AutoModelForCausalLM": "theirs.Model"}
+    (folder / "config.json").write_text(
+        json.dumps(config | {"model_type": model_type, "auto_map": auto_map})
+    )
+    (folder / "theirs.py").write_text("open('ran', 'w').close()")
+    monkeypatch.setattr("builtins.input", lambda *words: pytest.fail(f"asked: {words}"))
+    if model_type == "gpt2":  # a class of the library
+        opened()
+    else:
+        with pytest.raises(CheckpointError, match=r"models/known.* cannot be loaded"):
+            opened()
+    assert not Path("ran").exists()

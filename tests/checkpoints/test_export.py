@@ -6,16 +6,18 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.project import command
+from helpers.project import invoke
+from helpers.untrained_run import untrained_run
 from safetensors.torch import load_file
 
+import sedd
 from sedd import load_model
 from sedd.checkpoints import run_checkpoint as checkpoint
 from sedd.checkpoints.export import export
 from sedd.checkpoints.export.folder import FILES
 from sedd.config import load_experiment
 from sedd.errors import CheckpointError
-from sedd.evaluate import measure, open_run
+from sedd.evaluate import measure, open_language_model
 from sedd.paths import checkpoint_file, evaluation_file
 from sedd.runtime.atomic import write_json
 from sedd.train import train
@@ -172,11 +174,11 @@ def test_a_trained_run_is_published_with_its_numbers_and_licence():
     ]
     experiment = load_experiment("smoke_absorb", overrides, rename="mine")
     train(experiment)
-    run = open_run(experiment, device="cpu")
+    run = open_language_model(experiment, device="cpu")
     result = measure(run, "corpus")
     result.write(evaluation_file("mine", 2, "corpus"))
 
-    said = command(Path.cwd(), "sedd", "export", "results/runs/mine", "out").stdout
+    said = invoke("export", "results/runs/mine", "out").stdout
     assert re.search(r"out: mine, step 2, with numbers on corpus", said)
     card = Path("out/README.md").read_text()
     assert f"{result.bits_per_character:.3f} ± " in card
@@ -193,7 +195,7 @@ def test_a_trained_run_is_published_with_its_numbers_and_licence():
     content = result.model_dump(mode="json")
     content["provenance"]["checkpoint_sha256"] = "0" * 64
     write_json(evaluation_file("mine", 2, "corpus"), content)
-    said = command(Path.cwd(), "sedd", "export", "mine", "out", "--force")
+    said = invoke("export", "mine", "out", "--force")
     assert "left out: corpus" in said.stderr
     assert "Not measured." in Path("out/README.md").read_text()
 
@@ -205,3 +207,13 @@ def test_a_trained_run_is_published_with_its_numbers_and_licence():
             for folder in ("out", "earlier")
         )
     )
+
+
+def test_a_vocabulary_of_the_project_goes_with_the_model(project: Path, tmp_path: Path):
+    untrained_run("smoke_absorb", rename="mine", overrides=["data.tokenizer=bytes"])
+    here = sedd.open_model("mine")
+    export("mine", tmp_path / "out")
+    Path("config/tokenizers/bytes.yaml").unlink()
+    there = sedd.open_model(tmp_path / "out")
+    assert there.tokenizer.sha256 == here.tokenizer.sha256
+    assert there.tokenizer.encode_batch(["Zürich"]) == here.tokenizer.encode_batch(["Zürich"])

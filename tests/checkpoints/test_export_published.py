@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from helpers.project import invoke
 from helpers.published_model import GOLDEN, published_model
+from helpers.word_vocabulary import word_vocabulary
 
 import sedd
 from sedd.checkpoints.export import export
 from sedd.checkpoints.official import load_official, read_configuration
-from sedd.errors import CheckpointError
+from sedd.errors import CheckpointError, DataError
 
 
 def assert_same_network(one: Path, other: Path) -> None:
@@ -67,3 +69,19 @@ def test_other_families_keep_their_form(kind, tmp_path):
     assert read_configuration(tmp_path / "out/config.json") == read_configuration(
         source / "config.json"
     )
+
+
+def test_a_file_that_a_hostile_folder_links_to_is_not_published(tmp_path: Path) -> None:
+    source = tmp_path / "model"
+    shutil.copytree(GOLDEN / "mdlm/hub", source)
+    (tmp_path / "secret").write_text("a key")
+    (source / "tokenizer.json").symlink_to(tmp_path / "secret")
+    with pytest.raises(DataError, match=r"tokenizer\.json cannot be read"):
+        export(str(source), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    word_vocabulary(tmp_path / "words", "[UNK]", "<|endoftext|>", *map(str, range(35)))
+    (source / "tokenizer.json").unlink()  # the hub's cache holds links too
+    (source / "tokenizer.json").symlink_to(tmp_path / "words/tokenizer.json")
+    export(str(source), tmp_path / "out")
+    copy = (tmp_path / "out/tokenizer.json").read_text()
+    assert copy == (tmp_path / "words/tokenizer.json").read_text()

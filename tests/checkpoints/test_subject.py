@@ -22,6 +22,7 @@ from helpers.untrained_run import untrained_run
 from sedd.checkpoints.subject import find_subject
 from sedd.config import Experiment, Pretrained, load_subject
 from sedd.config.experiment import Sampling
+from sedd.config.lookup import measured_by
 from sedd.errors import CheckpointError, ConfigError
 
 RUN = "results/runs/smoke_absorb"
@@ -232,7 +233,7 @@ def test_an_unknown_name_is_refused_without_torch_with_the_nearest_name(project:
     assert len(lines) == 6
     for line in lines:
         assert line.startswith("sedd: 'tiny_absorbb' is not a model: no experiment config/exp")
-        assert "and the hub has none" in line
+        assert "and no model from the hub (" in line
         assert line.endswith("; did you mean 'tiny_absorb'?")
 
 
@@ -297,3 +298,8 @@ def test_a_checkpoint_that_is_no_model_of_an_experiment_raises_checkpoint_error(
         find_subject(f"{OFFICIAL}/checkpoints-meta/checkpoint.pth")
     with pytest.raises(ConfigError, match="must be letters"):
         find_subject("models/golden", rename="..")
+
+
+def test_an_experiment_that_is_a_link_that_leads_nowhere_measures_no_model(project):
+    (project / "config/experiments/a_lost_one.yaml").symlink_to("nowhere")
+    assert measured_by("louaaron/sedd-small") == "sedd_small_published"

@@ -7,12 +7,15 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from helpers.experiment_file import shipped_yaml
 from helpers.project import ROOT, command, invoke
 
 from sedd.cli import app
+from sedd.cli.groups import HEADINGS
+from sedd.cli.options import complete_name
 from sedd.runtime.extras import EXTRAS
 
-VERBS = [str(verb.callback.__name__) for verb in app.registered_commands]
+VERBS = [str(verb.name) for verb in app.registered_commands]
 
 
 def test_help_has_one_sentence_for_every_verb():
@@ -25,6 +28,72 @@ def test_help_has_one_sentence_for_every_verb():
 def test_help_of_each_verb_has_an_example(verb):
     said = invoke(verb, "--help").stdout
     assert re.search(rf"Examples?: sedd {verb} ", said)
+
+
+def test_help_puts_every_verb_into_one_group():
+    said = invoke("--help").stdout
+    verbs = [
+        line.split()[0] for line in said[said.index("Data:") :].splitlines() if line[:2] == "  "
+    ]
+    assert sorted(verbs) == sorted([*VERBS, "bench", "config", "data"])
+    headings = re.findall(r"^(\w.*):$", said, re.MULTILINE)
+    assert headings == ["Options", *HEADINGS.values()]
+
+
+def test_the_version_is_that_of_the_package():
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert invoke("--version").stdout.strip() == f"sedd {declared}"
+
+
+def test_the_list_has_every_file_of_the_configuration_and_every_run(project):
+    Path("results/runs/mine/checkpoints").mkdir(parents=True)
+    Path("results/runs/mine/checkpoints/step_1200.pt").touch()
+    Path("config/tables/broken.yaml").write_text("title: [\n")
+    said = invoke("list").stdout
+    for path in Path("config").glob("*/*.yaml"):
+        assert re.search(rf"^{path.stem} ", said, re.MULTILINE), path
+    assert "newest checkpoint: step 1,200" in said
+    assert "cannot be read: sedd config check config/tables/broken.yaml" in said
+    assert "datasets" not in invoke("list", "runs", "tables").stdout.split()
+    refused = invoke("list", "things", check=False)
+    assert (refused.returncode, "must be experiments, sweeps" in refused.stderr) == (2, True)
+
+
+def test_a_folder_without_configuration_is_said_to_be_no_project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    said = command(tmp_path, "sedd", "train", "tiny_absorb", check=False)
+    assert said.returncode == 2
+    assert said.stderr.endswith("it has no config/; to make one: sedd init DIR\n")
+    assert "none" in invoke("list", "experiments").stdout
+
+
+def test_init_makes_a_project_and_replaces_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "try: cd mine && sedd build" in invoke("init", "mine").stdout
+    made = Path("mine")
+    for name in (
+        "Snakefile",
+        ".gitignore",
+        "dvc.yaml",
+        "config/smoke.yaml",
+        "workflow/rules/data.smk",
+    ):
+        assert (made / name).read_bytes() == (ROOT / name).read_bytes()
+        assert not (made / name).is_symlink()
+    assert (made / "slurm/config.yaml").is_file()
+    monkeypatch.chdir(made)
+    files = [str(path.relative_to(ROOT)) for path in shipped_yaml()]  # not a user's own
+    assert "no problems" in invoke("config", "check", *files).stdout
+    again = invoke("init", ".", check=False)
+    assert again.returncode == 2
+    assert (
+        "Snakefile, config, dvc.yaml, .dvcignore, .gitignore, workflow, default, slurm already"
+        in again.stderr
+    )
+
+
+def test_names_of_experiments_are_completed(project):
+    assert complete_name("tiny_d3pm_") == ["tiny_d3pm_absorb", "tiny_d3pm_uniform"]
 
 
 def test_help_needs_no_torch():
@@ -81,12 +150,6 @@ def test_an_unknown_experiment_is_rejected_with_the_nearest_name(project):
     result = command(project, "sedd", "train", "tiny_absorbb", check=False)
     assert result.returncode == 2
     assert "did you mean 'tiny_absorb'" in result.stderr
-
-
-def test_training_without_tokens_names_the_verb_that_writes_them(project):
-    result = invoke("train", "smoke_absorb", check=False)
-    assert result.returncode == 2
-    assert "sedd tokenize" in result.stderr
 
 
 def test_tokenize_requires_either_an_experiment_or_a_data_set(project):
@@ -172,7 +235,7 @@ def test_without_the_extras_models_open_and_verbs_name_the_missing_extra(project
         timeout=300,
     )
     assert result.returncode == 0, result.stderr
-    assert "Commands:" in result.stdout
+    assert "Data:" in result.stdout
     assert "files, no problems" in result.stdout
     message = (
         r"sedd: the library `\w+` is not installed; to install it: pip install 'sedd\[(\w+)\]'"

@@ -105,7 +105,7 @@ def test_a_refusal_is_one_line(hub, repository, token, message, asked):
     ("words", "message"),
     [
         ((), "give a folder DIR for the export, or --push OWNER/NAME"),
-        (("out", "--private"), "--private belongs to --push"),
+        (("out", "--private"), "--private needs --push"),
         (("--push", "x"), "--push x: must be OWNER/NAME, such as me/x"),
         (("--push", "me/x/y"), "--push me/x/y: Repo id must"),
     ],
@@ -122,5 +122,5 @@ def test_an_unreachable_hub_is_named_before_anything_is_written(tmp_path):
     environment = writer_environment("http://127.0.0.1:9", tmp_path, TOKEN)
     done = sedd_command(environment, "export", "smoke_lambda_dce", "out", "--push", "me/x")
     assert done.returncode == 2
-    assert "the hub http://127.0.0.1:9 is unreachable" in done.stderr
+    assert "--push me/x on http://127.0.0.1:9: unreachable (" in done.stderr
     assert not Path("out").exists()

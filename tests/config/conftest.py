@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from helpers.experiment_file import SHIPPED
+from helpers.experiment_file import copy_config
 
 from sedd.config import load_experiment
 from sedd.errors import ConfigError
@@ -14,7 +13,7 @@ from sedd.errors import ConfigError
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Temporary project folder with the shipped configuration; it is the current folder."""
-    shutil.copytree(SHIPPED, tmp_path / "config")
+    copy_config(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -62,7 +62,7 @@ def test_a_batch_not_divisible_by_the_devices_of_the_cluster_is_reported(here: P
     replace("config/cluster/slurm.yaml", "gpus_per_node: 1", "gpus_per_node: 3")
     lines = problems()
     assert lines["config/config.yaml"][0].startswith(
-        "experiments[0]: tiny_absorb_bpe: training.batch_size: must be divisible by training.accum 1"
+        "experiments[0]: tiny_wiki: training.batch_size: must be divisible by training.accum 1"
         " on 3 devices, 3 micro-batches, e.g. 30 or 33; got 32; the cluster is 'slurm'"
     )
     assert lines.keys() == {"config/config.yaml", "config/paper.yaml"}
@@ -111,7 +111,6 @@ def test_a_missing_file_is_reported(here: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "key"),
     [
-        ("{type: hub, repo: a/b}", "{type: file, files: {train: x.txt}}", "format.type"),
         ("{type: rows}", "{type: text}", "format.type"),
         ("{type: named, train: train}", "{type: hash}", "splits.part"),
         (

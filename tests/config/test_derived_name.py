@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from sedd.checkpoints.default_settings import own_tokenizer
 from sedd.config.file_names import derived_name
+from sedd.config.sections.data import PretrainedData
 from sedd.config.values import NAME
 
 HUB_ID = st.from_regex(r"[A-Za-z0-9][\w.-]{0,120}(/[A-Za-z0-9][\w.-]{0,120})?", fullmatch=True)
@@ -19,6 +21,7 @@ HUB_ID = st.from_regex(r"[A-Za-z0-9][\w.-]{0,120}(/[A-Za-z0-9][\w.-]{0,120})?", 
         ("louaaron/sedd-small", "louaaron--sedd-small"),
         ("./exp_local/owt/2024.03.01/120000", "exp_local--owt--2024.03.01--120000"),
         ("/data/runs/x/checkpoints/step_400.pt", "data--runs--x--checkpoints--step_400"),
+        ("/data/here/../runs/x", "data--runs--x"),
     ],
 )
 def test_a_double_dash_stands_for_a_slash(source: str, name: str) -> None:
@@ -28,6 +31,13 @@ def test_a_double_dash_stands_for_a_slash(source: str, name: str) -> None:
 @given(st.text(min_size=1))
 def test_every_source_has_a_valid_name(source: str) -> None:
     assert NAME.fullmatch(derived_name(source))
+
+
+@example("/data/here/../runs/x")
+@given(st.text("ab./-_ é", min_size=1))
+def test_the_tokenizer_of_every_source_has_a_valid_name(source: str) -> None:
+    name = own_tokenizer(source)
+    assert PretrainedData(tokenizer=name, length=1).tokenizer == name
 
 
 @given(HUB_ID, HUB_ID)

@@ -13,8 +13,10 @@ from sedd.config import (
     with_changes,
     with_drawing,
 )
+from sedd.config.check import check_project
 from sedd.config.sections.sampling import Sampling
 from sedd.errors import ConfigError
+from sedd.paths import experiment_file
 from sedd.registry import SAMPLERS
 from sedd.results.samples import sampler_words
 
@@ -140,3 +142,37 @@ def test_samplers_that_do_not_fit_the_graph_are_left_out() -> None:
 def test_an_unknown_label_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ConfigError, match=r"has no sampler 'euler_9'; known: euler_0\.5, analytic"):
         sampler_at(subject("{sampler: euler, temperature: 0.5}"), "euler_9")
+
+
+@pytest.mark.parametrize(
+    ("point", "precisions", "what"),
+    [
+        ("analytic", "[float64, float32]", None),
+        ("{sampler: analytic, temperature: 0.5}", "[float64]", None),
+        ("{sampler: analytic, temperature: 0.5}", "[float64, float32]", "sampling.temperature"),
+        ("{sampler: euler, top_k: 3}", "[float32]", "sampling.top_k"),
+        ("{sampler: analytic, temperature: 0}", "[float64]", "sampling.temperature must be above"),
+        ("{sampler: remask, remask: {schedule: loop}}", "[float64]", None),
+        (
+            "{sampler: remask, remask: {schedule: loop, t_on: 0.1, t_off: 0.5}}",
+            "[float64]",
+            "sampling.remask.t_on",
+        ),
+    ],
+)
+def test_a_point_that_cannot_be_drawn_is_found_by_the_check(point, precisions, what) -> None:
+    path = experiment_file("grid")
+    text = experiment_file("smoke_absorb").read_text()
+    begin, end = text.index("generative:"), text.index("\n", text.index("generative:"))
+    grid = (
+        f"generative: {{steps: [4, 8], judge: smoke_autoregressive, samplers: [{point}], "
+        f"precisions: {precisions}}}"
+    )
+    path.write_text(text[:begin] + grid + text[end:])
+    errors = check_project([path])
+    assert len(errors) == (what is not None)
+    if what is not None:
+        (problem,) = errors[0].problems
+        assert problem.where == "generative.samplers"
+        assert what in problem.what
+        assert problem.line == text[:begin].count("\n") + 1

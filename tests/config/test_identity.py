@@ -86,6 +86,7 @@ WEIGHTS_CHANGE = [
     "objective.type=lambda_dce",
 ]
 WEIGHTS_STAY = [
+    "training.skip_nonfinite=3",
     "description=another",
     "training.checkpoint_every=500",
     "training.save_every=10",

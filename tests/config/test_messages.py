@@ -116,7 +116,11 @@ TRAINING = "training: {steps: 100, warmup_steps: 10, checkpoint_every: 50}"
             "evaluation: {datasets: [wiki, wikki]}\ndescription: for a test",
             "evaluation.datasets[1]: there is no config/datasets/wikki.yaml; did you mean 'wiki'?",
         ),
-        ("description", "base: x\ndescription", "base: unknown key; it is set by overrides"),
+        (
+            "description",
+            "overrides: [x]\ndescription",
+            "overrides: unknown key; it is set by overrides",
+        ),
         ("description", "name: x\ndescription", "name: unknown key; the name is the file's own"),
     ],
 )

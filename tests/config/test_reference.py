@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.experiment_file import GOOD, SHIPPED
+from helpers.experiment_file import GOOD, SHIPPED, shipped_yaml
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
@@ -16,11 +16,13 @@ from sedd.config.reference import COMMAND, reference_files
 from sedd.config.schema import KINDS, file_schema, model_schema
 
 ROOT = SHIPPED.parent
-SHIPPED_FILES = sorted(SHIPPED.rglob("*.yaml"))
+SHIPPED_FILES = shipped_yaml()
 KIND_OF_FOLDER = {
     "experiments": "experiment",
+    "sweeps": "sweep",
     "model": "model",
     "datasets": "dataset",
+    "tokenizers": "tokenizer",
     "tables": "table",
     "cluster": "cluster",
     "config": "build",
@@ -83,7 +85,7 @@ def test_the_schema_accepts_valid_experiments(old: str, new: str) -> None:
     [
         ("description: for a test\n", ""),
         ("description", "name: x\ndescription"),
-        ("description", "base: x\ndescription"),
+        ("description", "base: x\nshiny: 1\ndescription"),
         ("steps: 100", "stepps: 100"),
         ("steps: 100", "steps: 0"),
         ("steps: 100", 'steps: "100"'),
@@ -118,7 +120,8 @@ def test_every_key_has_a_meaning() -> None:
 
 def test_schemas_do_not_have_the_keys_of_the_loader() -> None:
     schemas = {kind.name: file_schema(kind) for kind in KINDS}
-    for branch in ("then", "else"):
-        assert not {"name", "base", "overrides"} & set(schemas["experiment"][branch]["properties"])
+    whole = schemas["experiment"]
+    for branch in (whole["then"], whole["else"]["then"], whole["else"]["else"]):
+        assert not {"name", "overrides"} & set(branch["properties"])
     assert "name" not in schemas["dataset"]["properties"]
     assert "name" in schemas["dataset"]["$defs"]["HubSource"]["properties"]

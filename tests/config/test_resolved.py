@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from helpers.experiment_file import SHIPPED
+from helpers.experiment_file import shipped_names
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
@@ -13,7 +13,7 @@ from sedd.config import Experiment, load_experiment, load_subject, resolved_yaml
 from sedd.config.load_experiment import experiment_from
 from sedd.paths import run_dir
 
-EXPERIMENTS = sorted(path.stem for path in (SHIPPED / "experiments").glob("*.yaml"))
+EXPERIMENTS = shipped_names("experiments")
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from helpers.experiment_file import SHIPPED
+from helpers.experiment_file import SHIPPED, shipped_names, shipped_yaml
 
 from sedd.config import (
     check_project,
@@ -16,8 +16,8 @@ from sedd.config import (
     needed_tokens,
 )
 
-EXPERIMENTS = sorted(path.stem for path in (SHIPPED / "experiments").glob("*.yaml"))
-BUILDS = sorted(SHIPPED.glob("*.yaml"))
+EXPERIMENTS = shipped_names("experiments")
+BUILDS = [path for path in shipped_yaml() if path.parent == SHIPPED]
 
 
 def test_every_shipped_file_is_valid(here: Path) -> None:

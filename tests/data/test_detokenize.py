@@ -54,6 +54,12 @@ LAMBADA = [
     ("\nplain text", "\nplain text"),
     ("don’t", "\ndon’t"),
 ]
+PAPERS = [
+    (
+        'we study the model @xmath0 ( see fig . 1 ) , \n and find " order " .',
+        'we study the model @xmath0 (see fig. 1),\nand find "order".',
+    ),
+]
 CASES = [
     (name, *case)
     for name, cases in {
@@ -61,6 +67,7 @@ CASES = [
         "ptb": PENN_TREEBANK,
         "lm1b": LM1B,
         "lambada": LAMBADA,
+        "scientific_papers": PAPERS,
     }.items()
     for case in cases
 ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from sedd.config.dataset import Format
+from sedd.data import readers
 from sedd.data.readers import read_documents
 from sedd.errors import DataError
 
@@ -103,7 +106,7 @@ def test_missing_files_and_bytes_that_are_not_utf8_are_errors(tmp_path: Path):
     with pytest.raises(DataError, match=r"t\.txt: not UTF-8 text"):
         read(path, type="text")
     (tmp_path / "t.txt.gz").write_bytes(b"plain")
-    with pytest.raises(DataError, match="not valid text: Not a gzipped file"):
+    with pytest.raises(DataError, match="is not gzip, as its name says"):
         read(tmp_path / "t.txt.gz", type="text")
 
 
@@ -116,3 +119,67 @@ def test_lines_are_read_as_a_stream(tmp_path: Path):
     assert next(stream) == "text 0 0"
     with pytest.raises(DataError, match="not valid jsonl"):
         list(stream)
+
+
+def zipped(content: bytes, *, cut: int = 0, flip: int | None = None) -> bytes:
+    packed = bytearray(gzip.compress(content, mtime=0))
+    if flip is not None:
+        packed[flip] ^= 0xFF
+    return bytes(packed[: len(packed) - cut])
+
+
+DEEP = b"[" * 100_000
+DIGITS = b'{"text": ' + b"9" * 5000 + b"}"
+HOSTILE = [
+    ("t.jsonl", DEEP, "line 1: not valid JSON: it has too many levels"),
+    ("t.json", DEEP, "not valid json: it has too many levels"),
+    ("t.jsonl", b'{"text": "a"}\n' + DIGITS, "line 2: not valid JSON: Exceeds the limit"),
+    ("t.json", DIGITS, "not valid json: Exceeds the limit"),
+    ("t.jsonl", b'{"text": "caf\xe9"}', "not UTF-8 text"),
+    ("t.json", b'{"text": "caf\xe9"}', "not UTF-8 text"),
+    ("t.jsonl.gz", zipped(b'{"text": "a"}\n' * 999, cut=20), "Compressed file ended"),
+    ("t.jsonl.gz", zipped(b'{"text": "a"}\n' * 999, flip=15), "not valid jsonl"),
+    ("t.jsonl.gz", zipped(b'{"text": "a"}\n' * 999, flip=-6), "CRC check failed"),
+    ("t.txt.gz", zipped(b"word " * 10**6), "line 1: has more than 1,000 characters; split"),
+    ("t.jsonl.gz", zipped(b'"' + b"a" * 10**6 + b'"'), "line 1: has more than 1,000 characters"),
+    ("t.json.gz", zipped(b'["' + b"a" * 10**6 + b'"]'), "has more than 2,000 characters; write"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "message"), HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_files_are_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes, message: str
+):
+    if "more than" in message:  # a bomb: far larger than what is read of it
+        monkeypatch.setattr(readers, "MAX_CHARACTERS", 1000)
+        monkeypatch.setattr(readers, "MAX_JSON_CHARACTERS", 2000)
+    path = tmp_path / name
+    path.write_bytes(content)
+    form = {"json": "json", "jsonl": "jsonl", "txt": "text"}[name.split(".")[1]]
+    field = {"field": "text"} if form == "jsonl" and b"a" * 9 not in content else {}
+    with pytest.raises(DataError, match=rf"^[^\n]*{re.escape(message)}[^\n]*$"):
+        read(path, type=form, **field)
+
+
+@pytest.mark.parametrize("document", ["paragraph", "file"])
+def test_documents_of_many_lines_are_bounded_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, document: str
+):
+    path = written(tmp_path, "t.txt", "some words\n" * 100)
+    assert len(read(path, type="text", document=document)) == 1
+    monkeypatch.setattr(readers, "MAX_CHARACTERS", 1000)
+    with pytest.raises(DataError, match=r"a document: has more than 1,000 characters"):
+        read(path, type="text", document=document)
+
+
+def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(readers, "MAX_CHARACTERS", 10_000)
+    path = tmp_path / "t.txt.gz"
+    path.write_bytes(zipped(bytes(5 * 10**7)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="has more than 10,000"):
+            read(path, type="text")
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()

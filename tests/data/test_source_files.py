@@ -14,6 +14,7 @@ from helpers.text_examples import local
 from ruamel.yaml import YAML
 
 from sedd.config.dataset import DatasetConfig
+from sedd.data import network
 from sedd.data.sources import SPLITS, documents, source_sha256
 from sedd.errors import DataError
 
@@ -22,7 +23,7 @@ TEXT = {"type": "text"}
 
 
 def shipped(name: str, **source: Any) -> DatasetConfig:
-    """A data set of the project, with some of its source's values replaced."""
+    """A dataset of the project, with some of its source's values replaced."""
     values = YAML(typ="safe", pure=True).load(SHIPPED / f"{name}.yaml")
     values["source"].update(source)
     return DatasetConfig.model_validate({"name": name, **values})
@@ -163,11 +164,16 @@ def test_a_new_hash_in_the_configuration_downloads_again(web: Web):
     ]
 
 
-def test_interrupted_and_failed_downloads_are_errors(web: Web, tmp_path: Path):
+def test_interrupted_and_failed_downloads_are_errors(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(network, "WAITS", (0.01, 0.02))
     web.announced = 100
-    with pytest.raises(DataError, match="download stopped after 8 of 100 bytes"):
+    with pytest.raises(DataError, match="download failed: stopped after 8 of 100 bytes"):
         documents(web.dataset(None), "train")
-    with pytest.raises(DataError, match="download failed: HTTP Error 404"):
+    assert web.visits == 3
+    assert "stopped after 8 of 100 bytes; trying again in 0.02 s" in capsys.readouterr().err
+    with pytest.raises(DataError, match=r"download failed: not found \(HTTP Error 404"):
         documents(web.dataset(None, f"{web.url}x"), "train")
     assert downloads(tmp_path) == []
     with pytest.raises(DataError, match=r"download failed: .*refused"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from helpers.text_examples import TEXTS, json_lines, local
 
-from sedd.config.dataset import HashSplits
+from sedd.config.dataset import HashSplits, LastSplits
 from sedd.data.sources import SPLITS, documents, hashed_split, source_sha256
 from sedd.errors import DataError
 
@@ -73,3 +73,27 @@ def test_missing_and_unknown_splits_are_errors(tmp_path: Path):
         documents(dataset, "test")
     with pytest.raises(DataError, match=r"unknown split 'valid'; allowed: train, validation, test"):
         documents(dataset, "valid")
+
+
+def test_the_last_documents_are_held_out_in_the_order_of_the_source(tmp_path: Path):
+    texts = [*TEXTS[:5], " ", *TEXTS[5:9]]
+    dataset = json_lines(tmp_path, texts, splits={"type": "last", "validation": 4, "test": 2})
+    assert isinstance(dataset.splits, LastSplits)
+    assert dataset.available_splits() == list(SPLITS)
+    assert [list(documents(dataset, split)) for split in SPLITS] == [
+        TEXTS[:4],
+        TEXTS[4:7],
+        TEXTS[7:9],
+    ]
+    # MDLM measures the validation split, with a separator for the empty row too
+    assert list(documents(dataset, "mdlm")) == texts[4:8]
+    without = json_lines(tmp_path, texts, splits={"type": "last", "validation": 10})
+    with pytest.raises(DataError, match=r"10 documents, of which .* take 10; lower these"):
+        documents(without, "train")
+    with pytest.raises(DataError, match="no test split"):
+        documents(without, "test")
+
+
+def test_mdlm_measures_the_test_split_where_there_is_no_validation(tmp_path: Path):
+    dataset = json_lines(tmp_path, TEXTS[:3], splits={"type": "named", "test": "all"})
+    assert list(documents(dataset, "mdlm")) == TEXTS[:3]

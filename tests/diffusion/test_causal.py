@@ -111,7 +111,7 @@ def test_a_full_cache_takes_no_more():
     model, x = network(), torch.zeros(2, 1, dtype=torch.long)
     caches = model.new_caches(2, 1)
     model.features(x, None, None, caches)
-    with pytest.raises(ValueError, match="a cache of 2 x 1 tokens cannot take"):
+    with pytest.raises(ValueError, match="the cache holds 1 of 1 positions for 2 sequences"):
         model.features(x, None, None, caches)
 
 

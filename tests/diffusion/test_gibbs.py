@@ -15,7 +15,11 @@ from torch import Tensor
 from sedd.diffusion import Absorb, Geometric, LogLinear, ScoreFunction, Uniform, sample
 from sedd.diffusion.fast import score_tables
 from sedd.diffusion.fast.score_tables import ScoreTables
-from sedd.diffusion.gibbs import GibbsCorrector, sample_gibbs
+from sedd.diffusion.gibbs import sample_gibbs
+from sedd.diffusion.gibbs_corrector import GibbsCorrector
+from sedd.diffusion.randomness import GroupedGenerator
+from sedd.diffusion.samplers import sample_analytic, sample_euler
+from sedd.diffusion.trapezoidal import sample_trapezoidal
 
 FALSE_ALARM = 1e-6
 GRAPH, LENGTH = Uniform(3), 3
@@ -83,17 +87,20 @@ def test_many_calls_keep_draws_of_the_noisy_law_or_not(data, num_positions):
     assert (value > FALSE_ALARM) == (num_positions == 1)
 
 
-def law_of_free_tokens(data: Data, steps: int, corrector_calls: int) -> Tensor:
+def law_of_free_tokens(data: Data, steps: int, corrector_calls: int, kind="analytic") -> Tensor:
     """Law (S,) of texts whose first token is clamped, by enumeration of the sampler's steps."""
     clamped = torch.tensor([True, False, False])
     stay = torch.nn.functional.one_hot(TEXTS, 3).double()
     noise = Geometric(1e-4, 8.0)
-    sigma = noise(torch.linspace(1.0, 1e-5, steps + 1, dtype=torch.float64))[0]
+    sigma, rate = noise(torch.linspace(1.0, 1e-5, steps + 1, dtype=torch.float64))
     law = (TEXTS[:, 0] == 1).double() / 9
     for k in range(steps + 1):
         length = sigma[k] - sigma[k + 1] if k < steps else sigma[k]
+        if k < steps and kind == "euler":
+            length = (1 - 1e-5) / steps * rate[k]
         log_score = data.log_score(TEXTS, sigma[k : k + 1])
-        probs = GRAPH.analytic_step_probs(log_score, TEXTS, length.expand(len(TEXTS)))
+        step = kind if k < steps else "denoise"
+        probs = GRAPH.step_probs(step, log_score, TEXTS, length.expand(len(TEXTS)))
         law = law @ text_transition(torch.where(clamped[:, None], stay, probs), TEXTS)
         if k < steps:
             call = call_transition(data.log_score(TEXTS, sigma[k + 1 : k + 2]), [1, 2])
@@ -107,10 +114,13 @@ def conditional(data: Data) -> Tensor:
     return law / law.sum()
 
 
-def test_clamped_tokens_condition_the_rest_as_steps_grow_and_without_corrector_they_do_not(data):
+@pytest.mark.parametrize("kind", ["analytic", "euler"])
+def test_clamped_tokens_condition_the_rest_as_steps_grow_and_without_corrector_they_do_not(
+    data, kind
+):
     errors = {
         calls: [
-            total_variation(law_of_free_tokens(data, steps, calls), conditional(data))
+            total_variation(law_of_free_tokens(data, steps, calls, kind), conditional(data))
             for steps in (32, 128)
         ]
         for calls in (0, 1)
@@ -121,18 +131,51 @@ def test_clamped_tokens_condition_the_rest_as_steps_grow_and_without_corrector_t
     assert errors[0][1] > 0.9 * errors[0][0]  # more steps do not help
 
 
-def test_drawn_texts_around_a_clamped_token_follow_the_conditional_law(data):
-    """The same sizes by draws; without corrector the law is another."""
-    noise, settings = Geometric(1e-4, 8.0), {"clamp": CLAMP, "generator": generator()}
-    right = conditional(data)[9:18]
+def p_value_of_clamped(data: Data, sampler=sample, **options) -> float:
+    """Of texts around a clamped token, by 48 steps, under the law of the data given this token."""
+    x = sampler(
+        data.log_score, GRAPH, Geometric(1e-4, 8.0), (6000, LENGTH), 48, clamp=CLAMP,
+        generator=generator(), **options,
+    )  # fmt: skip
+    assert (x[:, 0] == 1).all()
+    counts = torch.bincount(data.index(x) - 9, minlength=9).double()
+    return chi_square(counts, conditional(data)[9:18])
 
-    def p_value(x: Tensor) -> float:
-        assert (x[:, 0] == 1).all()
-        return chi_square(torch.bincount(data.index(x) - 9, minlength=9).double(), right)
 
-    shape = (6000, LENGTH)
-    assert p_value(sample_gibbs(data.log_score, GRAPH, noise, shape, 48, **settings)) > FALSE_ALARM
-    assert p_value(sample(data.log_score, GRAPH, noise, shape, 48, **settings)) < FALSE_ALARM
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("sampler", [sample_analytic, sample_euler, sample_trapezoidal])
+def test_every_sampler_draws_texts_around_a_clamped_token_by_the_conditional_law(
+    data, sampler, fused
+):
+    assert p_value_of_clamped(data, sampler, fused=fused) > FALSE_ALARM
+
+
+def test_gibbs_draws_texts_around_a_clamped_token_by_the_conditional_law(data):
+    assert p_value_of_clamped(data, sample_gibbs) > FALSE_ALARM
+
+
+def test_steps_without_corrector_draw_another_law(data):
+    assert p_value_of_clamped(data, corrector=lambda x, free, sigma: None) < FALSE_ALARM
+
+
+@pytest.mark.parametrize("sampler", [sample_analytic, sample_euler, sample_trapezoidal])
+def test_texts_without_clamped_tokens_take_no_corrector(sampler):
+    """Alone, and beside clamped ones: the same texts and the same number of network calls."""
+    network, drawn = LinearNetwork(GRAPH, 4), []
+    given = torch.tensor([[True] + [False] * 3] * 2 + [[False] * 4] * 3)
+    for sizes, clamped in (([3], None), ([2, 3], given)):
+        size = sum(sizes)
+        groups = GroupedGenerator([generator(count) for count in sizes], sizes)
+        calls = torch.zeros(size, dtype=torch.int64)
+        clamp = None if clamped is None else (torch.zeros(4, dtype=torch.int64), clamped)
+        x = sampler(
+            network, GRAPH, Geometric(), (size, 4), 6, clamp=clamp, generator=groups, calls=calls
+        )
+        drawn.append((x[-3:], calls[-3:]))
+        if clamped is not None:
+            assert (calls[:2] == calls[-3:][:2] + 6).all()
+    assert torch.equal(drawn[0][0], drawn[1][0])
+    assert torch.equal(drawn[0][1], drawn[1][1])
 
 
 def test_a_call_redraws_free_positions_only_each_as_often(data):

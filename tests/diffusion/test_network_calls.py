@@ -60,7 +60,8 @@ def test_on_a_graph_without_a_mask_every_step_calls_for_every_free_text() -> Non
     calls = torch.zeros(TEXTS, dtype=torch.int64)
     network = LinearNetwork(graph, LENGTH)
     sample(network, graph, LogLinear(), (TEXTS, LENGTH), STEPS, clamp=CLAMP, calls=calls)
-    assert calls.tolist() == [0] + [STEPS + 1] * (TEXTS - 1)
+    # each step of a text with clamped tokens takes a corrector call
+    assert calls.tolist() == [0, 2 * STEPS + 1] + [STEPS + 1] * (TEXTS - 2)
 
 
 def test_first_hitting_costs_one_call_for_each_masked_token() -> None:

@@ -38,7 +38,7 @@ def test_each_group_draws_the_numbers_of_its_own_generator(dim):
 
 
 def test_another_number_of_rows_than_the_groups_have_is_refused():
-    with pytest.raises(ValueError, match="5 rows for groups of 6 in all"):
+    with pytest.raises(ValueError, match="groups have 6 rows in total, but dimension 0 has 5"):
         rand((5,), grouped(), CPU)
 
 

@@ -193,5 +193,7 @@ def test_impossible_schedules_are_refused(settings, message):
 
 def test_a_loop_outside_the_noise_schedule_is_refused():
     times = torch.linspace(1.0, 0.1, 5, dtype=torch.float64)
-    with pytest.raises(ValueError, match=r"alpha_on must lie between .* and t_off above 0.1"):
+    with pytest.raises(
+        ValueError, match=r"alpha_on must lie between .* and t_off must be above the last time 0.1"
+    ):
         Loop().levels(NOISE, times)

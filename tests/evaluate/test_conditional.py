@@ -20,7 +20,13 @@ from sedd.config import load_experiment
 from sedd.data.question_files import Question
 from sedd.data.tokenizers import load_tokenizer
 from sedd.errors import DataError
-from sedd.evaluate.conditional import accuracy, encode_pair, encode_questions, question_score
+from sedd.evaluate.conditional import (
+    accuracy,
+    encode_pair,
+    encode_questions,
+    mean_of_pairs,
+    question_score,
+)
 from sedd.evaluate.passages import Nats, Passage
 from sedd.results.score import ChoiceScore, PairScore
 
@@ -53,7 +59,7 @@ def test_a_pair_is_the_difference_of_two_exact_likelihoods():
     assert [line["context_tokens"] for line in lines] == [7, 0, 8]
     assert [line["tokens"] for line in lines] == [5, 7, 13]
     mean = sum(line["nats"] for line in lines) / 25
-    assert said.startswith(f"here.json, here.jsonl: 3 continuations, {mean:.3f} nats per token (± ")
+    assert said.startswith(f"here.json, here.jsonl: 3 continuations, {mean:.3f} ± ")
     python = model.score(*map(list, zip(*pairs, strict=True)))
     assert [one.nats for one in python] == pytest.approx([line["nats"] for line in lines])
 
@@ -80,7 +86,7 @@ def test_choices_of_a_known_law_have_known_answers():
     assert result["choices"]["accuracy"] == pytest.approx(1 / 3)
     assert result["choices"]["standard_error"] == pytest.approx(1 / 3)
     assert result["choices"]["normalized"] == pytest.approx(2 / 3)
-    assert "3 questions, accuracy 0.333 (± 0.333), normalized by length 0.667 (± 0.333)" in said
+    assert "3 questions, accuracy 0.333 ± 0.333, normalized by length 0.667 ± 0.333" in said
 
 
 @pytest.mark.usefixtures("project")
@@ -107,7 +113,7 @@ def test_an_absorbing_model_has_a_bound_with_an_error_and_keeps_its_draws():
     assert more.standard_error < choices[0].standard_error
     with pytest.raises(DataError, match="more than the 32 that the model reads"):
         model.score("the old", " town" * 9)
-    with pytest.raises(ValueError, match="2 contexts and 1 continuations"):
+    with pytest.raises(ValueError, match="lists of equal length, got 2 and 1"):
         model.score(["a", "b"], ["c"])
 
 
@@ -176,6 +182,8 @@ def test_choices_are_close_within_two_standard_errors():
         assert (score.prediction, score.prediction_normalized) == (1, 0)
     pair = question_score(0, Question(1, "a", ("b",)), passages[1:], [Nats(1.0, 0.0)])
     assert isinstance(pair, PairScore)
+    one = mean_of_pairs([pair])
+    assert (one.nats_per_token, one.standard_error) == (1.0, None)
 
 
 def test_the_error_of_an_accuracy_is_that_of_a_share():

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from sedd.config import load_experiment, load_subject
-from sedd.evaluate import measure, open_run
+from sedd.evaluate import measure, open_language_model
 from sedd.evaluate.evaluate_all import evaluate_all
 from sedd.paths import evaluation_file, samples_file, tokens_dir
 from sedd.runtime.distributed import World
@@ -56,7 +56,7 @@ def test_an_added_dataset_keeps_the_finished_batches_of_a_half_done_measurement(
         pass
 
     calls: list[int] = []
-    run = open_run(load_experiment("mine"), device="cpu")
+    run = open_language_model(load_experiment("mine"), device="cpu")
     original = type(run).negative_log_likelihood
 
     def counted(self, *arguments):
@@ -69,11 +69,11 @@ def test_an_added_dataset_keeps_the_finished_batches_of_a_half_done_measurement(
     with pytest.raises(Killed):
         measure(run, "corpus")
     edit(config, "datasets: [corpus]", "datasets: [corpus, kjv]")
-    measure(open_run(load_experiment("mine"), device="cpu"), "corpus")
+    measure(open_language_model(load_experiment("mine"), device="cpu"), "corpus")
     assert len(calls) == 3 + 2, "of four batches two were finished"
     # the control: other draws share nothing
     edit(config, "num_draws: 2", "num_draws: 3")
-    measure(open_run(load_experiment("mine"), device="cpu"), "corpus")
+    measure(open_language_model(load_experiment("mine"), device="cpu"), "corpus")
     assert len(calls) == 3 + 2 + 4
 
 

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from helpers.project import command
+from helpers.project import invoke
 
 from sedd.config import load_experiment
-from sedd.evaluate import compare_estimators, estimators_table, open_run
+from sedd.evaluate import compare_estimators, estimators_table, open_language_model
 from sedd.train import train
 
 
@@ -16,7 +16,7 @@ def run(corpus):
     overrides = ["data.dataset=corpus", "evaluation.datasets=[corpus]"]
     experiment = load_experiment("smoke_absorb", overrides, rename="measured")
     train(experiment, until=30)
-    return open_run(experiment, device="cpu")
+    return open_language_model(experiment, device="cpu")
 
 
 def test_they_agree_and_the_stratified_one_scatters_less(run):
@@ -36,7 +36,7 @@ def test_they_agree_and_the_stratified_one_scatters_less(run):
 
 def test_the_verb_prints_the_comparison_and_writes_the_same(run):
     words = ["--sequences", "4", "--draws", "2", "--repeats", "3", "--json", "both.json"]
-    said = command(Path.cwd(), "sedd", "estimators", "measured", *words).stdout
+    said = invoke("estimators", "measured", *words).stdout
     found = json.loads(Path("both.json").read_text())
     assert f"{found['estimators']['paper']['nats_per_token']:.4f}" in said
     assert f"variance ratio {found['variance_ratio']:.2f}" in said

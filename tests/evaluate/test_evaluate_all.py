@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,10 @@ import tokenizers
 from helpers.causal_model import causal_model
 from helpers.loopback_hub import hub_environment, serve
 from helpers.processes import finish, start
-from helpers.project import BIN, command
+from helpers.project import BIN, invoke
 
 from sedd.config import load_experiment
-from sedd.evaluate import measure, open_run, remove_partial
+from sedd.evaluate import measure, open_language_model
 from sedd.paths import (
     evaluation_file,
     generative_file,
@@ -24,6 +25,7 @@ from sedd.paths import (
     samples_file,
     tokens_dir,
 )
+from sedd.runtime.resumable import partial_folder
 from sedd.train import train
 
 pytest.importorskip("transformers")
@@ -71,27 +73,27 @@ def times() -> dict[str, int]:
 
 
 def test_one_command_measures_all_that_is_asked_and_only_what_is_missing(run):
-    here = Path.cwd()
     shutil.rmtree(tokens_dir("corpus", "text8", "test"))
-    said = command(here, "sedd", "evaluate", "asked").stdout
+    said = invoke("evaluate", "asked").stdout
     for path in RESULTS:
         assert f"{path}: " in said
     result = json.loads(RESULTS[0].read_text())
-    wanted = measure(open_run(run, device="cpu"), "corpus")
+    wanted = measure(open_language_model(run, device="cpu"), "corpus")
     assert result["nats_per_token"] == pytest.approx(wanted.nats_per_token, rel=1e-6)
     assert len(json.loads(grid_file("asked", 60, "judge").read_text())["files"]) == 2
     before = times()
-    command(here, "sedd", "evaluate", "asked")
+    invoke("evaluate", "asked")
     assert times() == before, "what is current was made again"
     samples_file("asked", 60, "analytic", 4, "float64").unlink()
-    command(here, "sedd", "evaluate", "asked")
-    changed = {path for path, time in times().items() if before[path] != time}
+    time.sleep(1.1)  # texts keep the second of their drawing: an equal file is not judged again
+    invoke("evaluate", "asked")
+    changed = {path for path, at in times().items() if before[path] != at}
     again = [samples_file("asked", 60, "analytic", 4, "float64"), RESULTS[1]]
     assert changed == set(map(str, again))
 
 
 def test_several_processes_share_the_work_and_find_the_same_numbers(run):
-    command(Path.cwd(), "sedd", "evaluate", "asked")
+    invoke("evaluate", "asked")
     alone = [numbers(path) for path in RESULTS]
     for made in ("eval", "samples"):
         shutil.rmtree(run_dir("asked") / made)
@@ -101,9 +103,9 @@ def test_several_processes_share_the_work_and_find_the_same_numbers(run):
 
 
 def test_a_killed_measurement_goes_on_and_finds_the_same_number(run, monkeypatch):
-    opened = open_run(run, device="cpu")
+    opened = open_language_model(run, device="cpu")
     whole = measure(opened, "corpus")
-    remove_partial(RESULTS[0])
+    shutil.rmtree(partial_folder(RESULTS[0]))
     asked, real = [], type(opened).negative_log_likelihood
 
     class Killed(BaseException):
@@ -140,7 +142,9 @@ splits: {type: named, test: test}
 """
 
 
-def test_a_model_of_the_hub_is_measured_by_its_hub_id(project, tmp_path):
+def test_a_model_of_the_hub_is_measured_by_its_hub_id_without_a_connection_once_it_is_fetched(
+    project, tmp_path
+):
     hub = tmp_path / "root/models/someone"
     shutil.copytree(GOLDEN, hub / "sedd-golden")
     size = json.loads((GOLDEN / "config.json").read_text())["tokens"]
@@ -154,12 +158,22 @@ def test_a_model_of_the_hub_is_measured_by_its_hub_id(project, tmp_path):
     Path("config/datasets/words.yaml").write_text(DATASET)
     Path("config/experiments/golden.yaml").write_text(EXPERIMENT)
     with serve(tmp_path / "root") as url:
-        result = subprocess.run(
-            [BIN / "sedd", "evaluate", "someone/sedd-golden"],
-            env=hub_environment(url, tmp_path / "home"),
-            capture_output=True,
-            text=True,
+        environment = hub_environment(url, tmp_path / "home")
+        words = ["fetch", "someone/sedd-golden"]
+        said = subprocess.run(
+            [BIN / "sedd", *words], env=environment, capture_output=True, text=True
         )
+    assert said.stdout.splitlines() == [
+        "results/fetched/tokenizer/someone--words.json: fetched",
+        "results/fetched/model/someone--sedd-golden.json: fetched",
+        "results/fetched/model/someone--letters.json: fetched",
+    ], said.stderr
+    result = subprocess.run(  # as on the node of a cluster
+        [BIN / "sedd", "evaluate", "someone/sedd-golden"],
+        env={**environment, "HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+    )
     assert result.returncode == 0, result.stderr
     measured = json.loads(evaluation_file("golden", 0, "words").read_text())
     assert (measured["bound"], measured["num_sequences"]) == (True, 200 // 24)

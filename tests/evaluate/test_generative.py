@@ -11,18 +11,25 @@ import pytest
 import torch
 from helpers.causal_model import LETTERS, causal_model
 from helpers.corpus import WORDS
-from helpers.project import command
+from helpers.project import invoke
 
 from sedd.cli.options import record_settings
 from sedd.config import draw_settings, load_experiment, with_changes, with_drawing
 from sedd.data.tokenizers import load_tokenizer
 from sedd.errors import CheckpointError, DataError
-from sedd.evaluate import draw_samples, open_run, with_sampling, write_samples
+from sedd.evaluate import (
+    draw_samples,
+    only_writer,
+    open_language_model,
+    with_sampling,
+    write_samples,
+)
 from sedd.evaluate.generative import entropy, judge_texts, read_drawn
 from sedd.evaluate.judge import open_judge
 from sedd.paths import generative_file, grid_file, samples_file
 from sedd.results import samples
 from sedd.results.record import is_current
+from sedd.runtime.distributed import World
 from sedd.train import train
 
 LAW = torch.log_softmax(torch.linspace(2, -3, len(LETTERS)), 0).tolist()
@@ -50,6 +57,23 @@ def test_both_conventions_are_what_a_known_law_makes_of_them(known):
     assert said.mean_sequence_perplexity_standard_error == pytest.approx(wanted, rel=1e-4)
     assert (said.num_tokens, said.retokenized) == (sum(counts), False)
     assert said.entropy_nats == pytest.approx(np.mean([entropy(text) for text in tokens]))
+    one = judge_texts(known, texts[:1], tokens[:1], known.tokenizer, batch_size=2)
+    errors = {key: value for key, value in one.model_dump().items() if "error" in key}
+    assert set(errors.values()) == {None}
+    assert "±" not in one.summary()
+
+
+def test_perplexities_beyond_a_float_are_recorded_by_their_nats(project):
+    pytest.importorskip("transformers")
+    law = torch.full((len(LETTERS),), -900.0)
+    law[0] = 0.0
+    causal_model(project / "models/certain", law.tolist())
+    judge = open_judge("models/certain", CPU)
+    said = judge_texts(judge, ["", ""], [[1, 2, 3], [3, 4, 5, 6]], judge.tokenizer, batch_size=2)
+    assert said.nats_per_token == pytest.approx(900.0)
+    assert said.corpus_perplexity is said.mean_sequence_perplexity is None
+    assert said.corpus_perplexity_standard_error is None
+    assert "too large, e^900.0 over all tokens" in said.summary()
 
 
 def test_the_conventions_differ_by_the_ends_of_text_that_are_scored(project):
@@ -84,7 +108,6 @@ def test_the_conventions_differ_by_the_ends_of_text_that_are_scored(project):
 
 def test_the_commands_that_the_verb_prints_draw_every_point_of_the_grid(judged):
     """Samplers with options: drawn by `sedd sample`, judged, and recorded under their labels."""
-    here = Path.cwd()
     grid = [
         "generative.samplers=[first_hitting,{sampler: euler, temperature: 0.7, top_k: 9}]",
         "generative.precisions=[float64]",
@@ -92,27 +115,27 @@ def test_the_commands_that_the_verb_prints_draw_every_point_of_the_grid(judged):
     ]
     experiment = load_experiment("drawn", grid, rename="grid")
     record_settings(experiment)
-    refused = command(here, "sedd", "generative", "grid", check=False)
+    refused = invoke("generative", "grid", check=False)
     lines = [line.strip() for line in refused.stderr.splitlines() if "sedd sample" in line]
     assert len(lines) == 2
     for line in lines:
-        said = command(here, *shlex.split(line))
+        said = invoke(*shlex.split(line)[1:])
         assert "network calls per text" in said.stderr
     wrong = ["--sampler", "euler", "--option", "count=3"]
-    refused = command(here, "sedd", "sample", "grid", *wrong, check=False)
+    refused = invoke("sample", "grid", *wrong, check=False)
     assert (refused.returncode, "must be temperature, top_k" in refused.stderr) == (2, True)
-    command(here, "sedd", "generative", "grid")
+    invoke("generative", "grid")
     path = generative_file("grid", 60, "judge", "euler_0.7_9", 4, "float64")
     result = json.loads(path.read_text())
     drawn = read_drawn(samples_file("grid", 60, "euler_0.7_9", 4))
     assert drawn[0].settings["temperature"] == 0.7
     assert result["sampler"] == "euler_0.7_9"
     assert result["network_calls"] == np.mean([text.network_calls for text in drawn])
-    assert result["seconds_per_text"] == drawn[0].provenance["seconds"] / 4
+    assert result["seconds_per_text"] == (drawn[0].provenance.seconds or 0) / 4
     # what the command drew is what `sedd evaluate` takes for current
     for point in draw_settings(experiment):
         identity = samples.KIND.identity(with_drawing(experiment, point))
-        checkpoint = drawn[0].provenance["checkpoint_sha256"]
+        checkpoint = drawn[0].provenance.checkpoint_sha256
         assert is_current(samples_file("grid", 60, *point), identity, checkpoint)
     judge = open_judge("judge", CPU)
     with pytest.raises(DataError, match=r"text8 has no end of text, which generative\.convention"):
@@ -135,6 +158,18 @@ def test_texts_of_another_vocabulary_are_read_anew(known):
     own = judge_texts(known, texts, known.tokenizer.encode_batch(texts), known.tokenizer, 2)
     assert anew.retokenized is True
     assert anew.corpus_perplexity == own.corpus_perplexity
+
+
+def test_an_end_of_text_of_another_vocabulary_is_one_token_for_the_judge(known, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    gpt2 = load_tokenizer("gpt2")
+    first, second = gpt2.encode_batch(["the old", "town"])
+    tokens = [*first, gpt2.separator_id, *second]
+    anew = judge_texts(known, [gpt2.decode(tokens)], [tokens], gpt2, 2)
+    assert anew.num_tokens == len("the old") + 1 + len("town") - 1
+    letters = [LETTERS.index(letter) for letter in "he oldtown"]
+    nats = -sum(LAW[token] for token in [*letters, len(LETTERS) - 1])
+    assert anew.corpus_perplexity == pytest.approx(math.exp(nats / 11), rel=1e-5)
 
 
 def test_a_text_longer_than_the_judge_reads_is_scored_in_pieces(known):
@@ -208,32 +243,31 @@ def test_real_text_is_likelier_than_its_letters_in_another_order(judged):
 
 
 def test_the_verb_judges_every_way_of_drawing_once(judged):
-    here = Path.cwd()
-    refused = command(here, "sedd", "generative", "drawn", check=False)
+    refused = invoke("generative", "drawn", check=False)
     assert refused.returncode == 2
     assert (
         "sedd sample drawn --step 60 --sampler analytic --steps 4 --precision float32"
         in refused.stderr
     )
-    run = open_run(judged, device="cpu")
+    run = open_language_model(judged, device="cpu")
     for precision in ("float64", "float32"):
         asked = replace(run, experiment=with_sampling(judged, steps=4, precision=precision))
         write_samples(
             draw_samples(asked, seed=1), samples_file("drawn", 60, "analytic", 4, precision)
         )
-    command(here, "sedd", "generative", "drawn")
+    invoke("generative", "drawn")
     path = generative_file("drawn", 60, "judge", "analytic", 4, "float32")
     said = json.loads(path.read_text())
     assert (said["judge"], said["precision"], said["num_sequences"]) == ("judge", "float32", 4)
     assert said["provenance"]["checkpoint_sha256"] == run.checkpoint_sha256
     assert len(json.loads(grid_file("drawn", 60, "judge").read_text())["files"]) == 2
     before = path.stat().st_mtime_ns
-    command(here, "sedd", "generative", "drawn")
+    invoke("generative", "drawn")
     assert path.stat().st_mtime_ns == before
 
 
 def test_a_killed_drawing_goes_on_and_draws_the_same(judged, tmp_path, monkeypatch):
-    run = open_run(judged, device="cpu")
+    run = open_language_model(judged, device="cpu")
     whole = draw_samples(run, seed=1)
     out, drawn = tmp_path / "out/texts.jsonl", []
 
@@ -254,5 +288,6 @@ def test_a_killed_drawing_goes_on_and_draws_the_same(judged, tmp_path, monkeypat
     drawn.clear()
     resumed = draw_samples(run, seed=1, out=out)  # of two batches the second alone is drawn
     assert [text["tokens"] for text in resumed] == [text["tokens"] for text in whole]
-    write_samples(resumed, out)
+    with only_writer(out, World(CPU)):
+        write_samples(resumed, out)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["texts.jsonl"]

@@ -2,19 +2,23 @@
 
 import json
 import math
+import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from helpers.project import command
+from helpers.processes import finish, start
+from helpers.project import invoke
 
 from sedd.config import load_experiment
-from sedd.data.dataset import TokenBlocks, unigram_counts
+from sedd.data import verified
+from sedd.data.dataset import TokenBlocks
+from sedd.data.token_folder import token_counts
 from sedd.errors import CheckpointError, DataError
-from sedd.evaluate import measure, open_run
+from sedd.evaluate import measure, open_language_model
 from sedd.paths import evaluation_file, run_dir, tokens_dir
+from sedd.runtime.resumable import partial_folder
 from sedd.train import train
 
 OVERRIDES = ["data.dataset=corpus", "evaluation.datasets=[corpus]", "evaluation.max_sequences=null"]
@@ -26,7 +30,17 @@ def run(corpus):
         "smoke_absorb", [*OVERRIDES, "evaluation.num_draws=40"], rename="measured"
     )
     train(experiment, until=30)
-    return open_run(experiment, device="cpu")
+    return open_language_model(experiment, device="cpu")
+
+
+def test_training_and_measuring_read_no_tokens_to_count_or_verify_them(corpus, monkeypatch):
+    monkeypatch.setattr(verified, "hashlib", None)  # fails where a file would be read
+    experiment = load_experiment("smoke_absorb", OVERRIDES, rename="measured")
+    train(experiment, until=30)
+    measure(open_language_model(experiment, device="cpu"), "corpus")
+    verified.record_file(tokens_dir("corpus", "text8", "train") / "tokens.bin").unlink()
+    with pytest.raises(AttributeError):
+        token_counts(tokens_dir("corpus", "text8", "train"))
 
 
 class UnigramScore:
@@ -43,7 +57,7 @@ class UnigramScore:
 
 @pytest.mark.parametrize("estimator", ["paper", "stratified"])
 def test_the_bound_of_a_unigram_model_is_its_cross_entropy(run, estimator):
-    counts = unigram_counts(tokens_dir("corpus", "text8", "train")) + 1.0
+    counts = token_counts(tokens_dir("corpus", "text8", "train")) + 1.0
     evaluation = run.experiment.evaluation.model_copy(update={"estimator": estimator})
     unigram = replace(
         run,
@@ -96,7 +110,7 @@ def test_the_averaged_weights_are_measured(run):
 
 
 def test_the_verb_writes_what_it_measured_with_its_provenance(run):
-    command(Path.cwd(), "sedd", "perplexity", "measured")
+    invoke("perplexity", "measured")
     written = json.loads(evaluation_file("measured", 30, "corpus").read_text())
     assert written["nats_per_token"] == pytest.approx(
         measure(run, "corpus").nats_per_token, rel=1e-6
@@ -108,13 +122,12 @@ def test_the_verb_writes_what_it_measured_with_its_provenance(run):
 
 
 def test_another_seed_or_another_training_is_another_experiment(run):
-    here = Path.cwd()
-    refused = command(here, "sedd", "perplexity", "measured", "--seed", "5", check=False)
+    refused = invoke("perplexity", "measured", "--seed", "5", check=False)
     assert (refused.returncode, "--name" in refused.stderr) == (2, True)
-    command(here, "sedd", "perplexity", "measured", "--seed", "5", "--name", "again")
+    invoke("perplexity", "measured", "--seed", "5", "--name", "again")
     assert json.loads(evaluation_file("again", 30, "corpus").read_text())["provenance"]["seed"] == 5
     change = ["training.lr=0.5", "--name", "other"]
-    refused = command(here, "sedd", "perplexity", "measured", *change, check=False)
+    refused = invoke("perplexity", "measured", *change, check=False)
     assert refused.returncode == 2
     assert "training.lr: 0.002 -> 0.5" in refused.stderr
     assert not run_dir("other").exists()
@@ -130,9 +143,19 @@ def test_a_checkpoint_of_another_network_is_told_before_it_is_used(run):
         update={"model": run.experiment.model.model_copy(update={"n_blocks": 3})}
     )
     with pytest.raises(CheckpointError, match=r"model\.n_blocks: 2 -> 3"):
-        open_run(other, device="cpu")
+        open_language_model(other, device="cpu")
 
 
 def test_a_missing_checkpoint_is_told_with_those_that_are_there(run):
     with pytest.raises(CheckpointError, match=r"no checkpoint of step 60; steps there: 30"):
-        open_run(run.experiment, step=60, device="cpu")
+        open_language_model(run.experiment, step=60, device="cpu")
+
+
+def test_two_commands_at_once_measure_one_after_the_other(run):
+    words = ["perplexity", "measured", "--dataset", "corpus"]
+    both = [process for _ in range(2) for process in start(1, *words)]
+    assert [(code, "Traceback" in said) for code, said in finish(both)] == [(0, False)] * 2
+    path = evaluation_file("measured", 30, "corpus")
+    assert json.loads(path.read_text())["nats_per_token"] == measure(run, "corpus").nats_per_token
+    shutil.rmtree(partial_folder(path))  # of this process, which only measured
+    assert list(path.parent.iterdir()) == [path]

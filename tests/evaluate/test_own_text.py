@@ -23,9 +23,11 @@ from sedd.config import load_experiment, with_changes
 from sedd.data.text_files import Document
 from sedd.errors import DataError
 from sedd.evaluate import measure
-from sedd.evaluate.own_text import encode_texts, files_name, measure_own_text, per_token
+from sedd.evaluate.own_text import encode_texts, files_name, measure_own_text
 from sedd.paths import evaluation_dir
 from sedd.results.own_text import OwnTextResult
+from sedd.results.record import Record
+from sedd.results.standard_error import ratio_error
 
 LINES = ["the old town", "lies on its bank", "!?", "x" * 80]
 
@@ -81,7 +83,7 @@ def test_a_bound_has_a_standard_error_for_each_document():
 
 
 def test_packed_documents_are_those_of_a_dataset(corpus):
-    """The same tokens as the data set, and the last, shorter sequence as well."""
+    """The same tokens as the dataset, and the last, shorter sequence as well."""
     untrained_run("smoke_autoregressive")
     experiment = with_changes(
         load_experiment("smoke_autoregressive"), {"evaluation.max_sequences": None}
@@ -101,7 +103,7 @@ def test_packed_documents_are_those_of_a_dataset(corpus):
     assert result.num_tokens == result.num_characters == len(tokens)
     assert result.num_sequences == math.ceil(len(tokens) / 32)
 
-    # as measured on the data set, for the same sequences
+    # as measured on the dataset, for the same sequences
     of_dataset = measure(model, "corpus")
     whole = [tokens.tolist() for tokens in rows[: len(rows) // 32 * 32].reshape(-1, 32)]
     same = type(text)(documents(lines), whole, None, [of_dataset.num_characters])
@@ -109,6 +111,19 @@ def test_packed_documents_are_those_of_a_dataset(corpus):
     for key in ("perplexity", "standard_error", "bits_per_character"):
         assert getattr(again, key) == pytest.approx(getattr(of_dataset, key), rel=1e-5)
     assert again.summary() == of_dataset.summary()
+    groups = len(of_dataset.group_nats_per_token)
+    assert groups == min(10, of_dataset.num_sequences)
+    assert np.mean(again.group_nats_per_token) == pytest.approx(
+        np.mean(of_dataset.group_nats_per_token), rel=1e-5
+    )
+
+    # one sequence, packed or by itself, has no error
+    for counts in (None, [1]):
+        one, _ = measure_own_text(
+            model, type(text)(documents(lines[:1]), whole[:1], counts, [32]), Path("y.json")
+        )
+        assert one.standard_error is one.bits_per_character_standard_error is None
+        assert "±" not in one.summary()
 
 
 @pytest.mark.usefixtures("project")
@@ -132,11 +147,8 @@ def test_the_error_of_unequal_documents_is_that_of_a_ratio():
     draws = np.random.default_rng(0)
     tokens = draws.integers(5, 50, (4000, 60)).astype(float)
     nats = tokens * 2 + draws.normal(0, 3, tokens.shape) * np.sqrt(tokens)
-    means, errors = zip(
-        *(per_token(n, t, t) for n, t in zip(nats, tokens, strict=True)), strict=True
-    )
-    assert np.mean(errors) == pytest.approx(np.std(means), rel=0.05)
-    assert per_token(np.array([6.0]), np.array([3.0]), np.array([0.3])) == (2.0, pytest.approx(0.1))
+    errors = [ratio_error(n, t) for n, t in zip(nats, tokens, strict=True)]
+    assert np.mean(errors) == pytest.approx(np.std(nats.sum(1) / tokens.sum(1)), rel=0.05)
 
 
 @pytest.mark.usefixtures("project")
@@ -171,18 +183,25 @@ def test_the_name_of_a_result_comes_from_the_files():
 
 
 @pytest.mark.usefixtures("project")
-def test_a_killed_measurement_resumes():
+def test_a_killed_measurement_resumes(monkeypatch):
     """Finished documents of an earlier call are read, and the result is the same."""
     untrained_run("smoke_absorb")
     Path("my.txt").write_text("\n".join(LINES))
     words = ["perplexity", "smoke_absorb", "--file", "my.txt", "--per-document", "--out"]
     invoke(*words, "a")
-    Path("b.json").mkdir()  # writing the result fails, after everything is measured
-    with pytest.raises(OSError, match="Is a directory"):
-        invoke(*words, "b")
+
+    class Killed(BaseException):
+        pass
+
+    def killed(*_):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Record, "write", killed)  # after everything is measured
+        with pytest.raises(Killed):
+            invoke(*words, "b")
     (kept,) = Path(".b.parts").glob("*/*.jsonl")
     assert len(kept.read_text().splitlines()) == 5
-    Path("b.json").rmdir()
     invoke(*words, "b")
     assert Path("a.jsonl").read_bytes() == Path("b.jsonl").read_bytes()
     assert not Path(".b.parts").exists()

@@ -1,4 +1,4 @@
-"""A small tokenized data set for tests of later steps, written by the real tokenizer code."""
+"""A small tokenized dataset for tests of later steps, written by the real tokenizer code."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def write_corpus(path: Path, documents: int = 120) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def tokenize_corpus(tokenizer: str = "text8") -> None:
-    """Add a data set `corpus` to the project in the current folder, and tokenize its three splits."""
-    write_corpus(Path("corpus.txt"))
+def tokenize_corpus(tokenizer: str = "text8", documents: int = 120) -> None:
+    """Add a dataset `corpus` to the current folder's project, and tokenize its three splits."""
+    write_corpus(Path("corpus.txt"), documents)
     Path("config/datasets/corpus.yaml").write_text(
         "description: words in varying order\n"
         "licence: made for tests\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from sedd.paths import (
     samples_file,
     trace_stem,
 )
+from sedd.results.spelled import perplexity_of
 from sedd.results.trace import Trace, build_trace, write_trace
 
 PROVENANCE = {
@@ -43,7 +43,7 @@ def evaluation(experiment: str, step: int, dataset: str, **changes: Any) -> dict
         "estimator": "paper",
         "nats_per_token": nats,
         "standard_error": 0.01,
-        "perplexity": math.exp(nats),
+        "perplexity": perplexity_of(nats),
         "bits_per_character": 2.0,
         "bits_per_character_standard_error": 0.005,
         "num_sequences": 128,

@@ -86,9 +86,20 @@ def trains(name: str, lines: int = 20) -> None:
     eventually(holds, f"{name} trains", pause=0.01)
 
 
-def trainers(name: str) -> list[psutil.Process]:
-    """The training processes, without their controller."""
-    return [process for process in job_processes(name) if is_trainer(process)]
+def trainers_at(name: str, lines: int, ranks: int = 1) -> list[psutil.Process]:
+    """The training processes, without their controller, once more than `lines` lines are logged.
+
+    They are looked for before: on a busy machine, that takes longer than the training.
+    """
+    found: list[psutil.Process] = []
+
+    def all_run() -> bool:
+        found[:] = filter(is_trainer, job_processes(name))
+        return len(found) == ranks
+
+    eventually(all_run, f"{name} has its processes", pause=0.01)
+    trains(name, lines)
+    return found
 
 
 def kill_job(name: str) -> None:

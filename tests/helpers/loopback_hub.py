@@ -2,6 +2,7 @@
 
     with serve(root) as url:                 # root/models/ID/FILE, root/datasets/OWNER/NAME/FILE
         subprocess.run(..., env=hub_environment(url, cache))
+    with serve(root, Fault("503", "/api/", times=1)) as url:    # the first call of /api/ is refused
 
 It implements the requests of `huggingface_hub`, `tokenizers` and `datasets` that find a repository,
 list its files and read them, completely or in ranges. Its only revision is `main`, whose commit is a
@@ -15,12 +16,17 @@ import hashlib
 import json
 import os
 import re
+import socket
+import ssl
+import struct
+import subprocess
 import threading
 import urllib.parse
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 _API = re.compile(
     r"/api/(models|datasets)/([^/]+(?:/[^/]+)?)(?:/(revision|tree|paths-info)/([^/]+)(?:/(.*))?)?"
@@ -28,18 +34,66 @@ _API = re.compile(
 _FILE = re.compile(r"/(datasets/)?([^/]+(?:/[^/]+)?)/resolve/([^/]+)/(.+)")
 
 
+@dataclass
+class Fault:
+    """A fault of the first `times` requests whose path has a match of `path`, by any or one method.
+
+    hang: no answer within `seconds`. slow: an answer after `seconds`. reset: the connection breaks
+        in the middle of the content. short: less content than announced. html: a login page with
+        status 200. 429 names `retry_after` seconds.
+    seen: the requests that had the fault.
+    """
+
+    kind: Literal["hang", "slow", "reset", "short", "html", "403", "429", "503"]
+    path: str
+    method: Literal["", "GET", "HEAD"] = ""
+    times: int = 10**9
+    seconds: float = 4.0
+    retry_after: int = 3
+    seen: list[str] = field(default_factory=list)
+
+    def takes(self, method: str, path: str) -> bool:
+        """Whether a request has the fault; counts it if so."""
+        if not re.search(self.path, path) or self.method not in ("", method) or self.times <= 0:
+            return False
+        self.times -= 1
+        self.seen.append(f"{method} {path}")
+        return True
+
+
 @contextlib.contextmanager
-def serve(root: Path) -> Iterator[str]:
-    """Serve the repositories under `root` from a thread of this process. Yields the address."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"root": root}))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+def serve(root: Path, *faults: Fault, certificate: Path | None = None) -> Iterator[str]:
+    """Serve the repositories under `root` from a thread of this process. Yields the address.
+
+    certificate: with its key, see `make_certificate`, for https.
+    """
+    closing = threading.Event()
+    members = {"root": root, "faults": faults, "closing": closing}
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), members))
+    server.daemon_threads = True
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        scheme = "http" if certificate is None else "https"
+        yield f"{scheme}://127.0.0.1:{server.server_address[1]}"
     finally:
+        closing.set()  # ends hanging requests
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def make_certificate(path: Path) -> None:
+    """A certificate that no authority has signed, and its key, for the address of `serve`."""
+    words = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=hub -addext subjectAltName=IP:127.0.0.1"
+    key = path.with_suffix(".key")
+    command = ["openssl", *words.split(), "-keyout", f"{key}", "-out", f"{path}"]
+    subprocess.run(command, check=True, capture_output=True)
+    path.write_bytes(path.read_bytes() + key.read_bytes())
 
 
 def hub_environment(url: str, home: Path) -> dict[str, str]:
@@ -50,8 +104,28 @@ def hub_environment(url: str, home: Path) -> dict[str, str]:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     root: Path
+    faults: tuple[Fault, ...] = ()
+    closing = threading.Event()
+    fault: Fault | None = None
 
     def do_GET(self) -> None:
+        matching = (one for one in self.faults if one.takes(self.command, self.path))
+        self.fault = next(matching, None)
+        match self.fault and self.fault.kind:
+            case "hang" | "slow":
+                assert self.fault is not None
+                if self.closing.wait(self.fault.seconds) or self.fault.kind == "hang":
+                    self.close_connection = True
+                    return
+            case "html":
+                return self._send(200, b"<html>Please log in</html>", {"Content-Type": "text/html"})
+            case "403" | "429" | "503" as status:
+                assert self.fault is not None
+                wait = {"Retry-After": str(self.fault.retry_after)} if status == "429" else {}
+                return self._json({"error": "not now"}, int(status), **wait)
+        self._answer()
+
+    def _answer(self) -> None:
         url = urllib.parse.urlsplit(self.path)
         path = urllib.parse.unquote(url.path)
         if path == "/":
@@ -153,8 +227,19 @@ class _Handler(BaseHTTPRequestHandler):
         for key, value in {**headers, "Content-Length": str(len(content))}.items():
             self.send_header(key, value)
         self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(content)
+        if self.command == "HEAD":
+            return
+        if self.fault is not None and self.fault.kind in ("reset", "short"):
+            self.wfile.write(content[: len(content) // 2])
+            self.close_connection = True
+            if self.fault.kind == "reset":
+                # a linger of zero seconds: the peer sees a reset, not an end
+                self.connection.setsockopt(
+                    socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+                )
+                self.connection.close()
+            return
+        self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:
         """Print nothing: tests read the client's output."""

@@ -11,14 +11,16 @@ import sys
 from pathlib import Path
 from unittest import mock
 
+from helpers.experiment_file import copy_config
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 
 
 def copy_project(folder: Path) -> Path:
     """Copy configuration and workflow, without results. Commands use the installed package."""
-    for name in ("config", "workflow"):
-        shutil.copytree(ROOT / name, folder / name)
+    copy_config(folder)
+    shutil.copytree(ROOT / "workflow", folder / "workflow")
     shutil.copy(ROOT / "Snakefile", folder)
     for link in ("slurm", "default"):
         (folder / link).symlink_to((ROOT / link).readlink())

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
-from helpers.project import ROOT
+from helpers.experiment_file import copy_config
 
 EXPERIMENT = """
 description: Two checkpoints & a <b>bold</b> word
@@ -37,7 +36,7 @@ rows:
 
 def lay_out(folder: Path) -> Path:
     """Write a project into `folder`: the shipped configuration, experiment `run`, table `table`."""
-    shutil.copytree(ROOT / "config", folder / "config")
+    copy_config(folder)
     (folder / "config/experiments/run.yaml").write_text(EXPERIMENT, encoding="utf-8")
     (folder / "config/tables/table.yaml").write_text(TABLE, encoding="utf-8")
     return folder

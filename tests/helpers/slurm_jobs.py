@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -42,6 +43,31 @@ def job_field(job: str, name: str) -> str:
 def jobs_named(name: str) -> list[str]:
     """Ids of all jobs with this name that Slurm remembers, including ended ones."""
     return output("squeue", "--noheader", "--states=all", "--format=%i", f"--name={name}").split()
+
+
+def short_jobs(*states: str) -> list[str]:
+    """Comment of each short rule's job in one of these states: project, rule, run, step, ..."""
+    comments = output("squeue", "--noheader", f"--states={','.join(states)}", "--format=%k")
+    return [line for line in comments.splitlines() if "rule=" in line and "rule=train" not in line]
+
+
+def short_job(words: str, state: str = "RUNNING") -> str:
+    """Id of the first short job in this state whose comment has these words; empty if none has."""
+    lines = output("squeue", "--noheader", f"--states={state}", "--format=%i|%k").splitlines()
+    found = [line.split("|")[0] for line in lines if f" {words} " in f"{line} "]
+    return found[0] if found else ""
+
+
+def signal_job(job: str, number: signal.Signals) -> bool:
+    """Signal the program `sedd` of a short job; whether it has started."""
+    processes = [
+        process
+        for process, words, _ in job_processes(job)
+        if any(word.endswith("/sedd") for word in words[:2])
+    ]
+    for process in processes:
+        os.kill(process, number)
+    return bool(processes)
 
 
 def processes_of(job: str) -> dict[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 from concurrent.futures import Future
@@ -61,6 +62,11 @@ class Lab:
     """test bodies that run in the background"""
     waiters: list[Waiter] = field(default_factory=list)
 
+    @property
+    def project(self) -> str:
+        """The project in names and comments of jobs."""
+        return re.sub(r"\W", "_", self.folder.name)
+
     def write(self) -> None:
         """Write the files of the experiment and of the clusters."""
         (self.folder / "config/experiments/steady.yaml").write_text(EXPERIMENT)
@@ -76,14 +82,15 @@ class Lab:
         text = "".join(f"{key}: {value}\n" for key, value in settings.items())
         (self.folder / f"config/cluster/{name}.yaml").write_text(text)
 
-    def start(self, name: str, *words: str) -> Waiter:
+    def start(self, name: str, *words: str, **environment: str) -> Waiter:
         """Start `sedd ...` or `snakemake ...`; it writes to NAME.log."""
-        self.waiters.append(Waiter(self.folder, name, *words))
+        self.waiters.append(Waiter(self.folder, name, *words, **environment))
         return self.waiters[-1]
 
-    def snakemake(self, name: str, *words: str) -> Waiter:
-        """Start `snakemake --profile slurm`."""
-        return self.start(name, "snakemake", "--profile", "slurm", *words)
+    def snakemake(self, name: str, *words: str, **environment: str) -> Waiter:
+        """Start `snakemake --profile slurm`, which asks for the state of its jobs often."""
+        often = ("--slurm-init-seconds-before-status-checks", "2")
+        return self.start(name, "snakemake", "--profile", "slurm", *often, *words, **environment)
 
     def train(self, name: str, cluster: str = "two") -> Run:
         """Start `sedd train`, which submits a job and waits for it."""
@@ -99,13 +106,17 @@ class Lab:
 class Waiter:
     """A command started in the lab's folder, in its own session, like in its own terminal."""
 
-    def __init__(self, folder: Path, name: str, *words: str):
+    def __init__(self, folder: Path, name: str, *words: str, **environment: str):
         self.name, self.log = name, folder / f"{name}.log"
         with self.log.open("w") as file:
             self.process = subprocess.Popen(
                 [str(BIN / words[0]), *words[1:]],
                 cwd=folder,
-                env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "COLUMNS": "200"},
+                env={
+                    **os.environ,
+                    **{"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "COLUMNS": "200"},
+                    **environment,
+                },
                 stdout=file,
                 stderr=file,
                 start_new_session=True,

@@ -1,4 +1,4 @@
-"""Small data sets from local files."""
+"""Small datasets from local files."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ TEXTS = [
 
 
 def json_lines(folder: Path, texts: list[str], **settings: Any) -> DatasetConfig:
-    """A data set with `texts` in one .jsonl file. Keyword arguments replace keys of its configuration."""
+    """A dataset with `texts` in one .jsonl file. Keyword arguments replace its settings."""
     path = folder / "texts.jsonl"
     path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
     return local(path, {"type": "jsonl", "field": "text"}, **settings)
 
 
 def local(path: Path, form: dict[str, Any], **settings: Any) -> DatasetConfig:
-    """A data set from one local file, with 20 % validation and 20 % test documents."""
+    """A dataset from one local file, with 20 % validation and 20 % test documents."""
     values: dict[str, Any] = {
         "name": "local",
         "description": "a test's own text",

@@ -25,7 +25,8 @@ def untrained_run(
 ) -> Path:
     """Write a checkpoint of the experiment's run; the weights differ from their average."""
     experiment = load_experiment(name, overrides, rename=rename)
-    size = load_tokenizer(experiment.data.tokenizer).vocab_size
+    tokenizer = load_tokenizer(experiment.data.tokenizer)
+    size = tokenizer.vocab_size
     network = build_model(experiment, size, torch.Generator().manual_seed(seed))
     draws = torch.Generator().manual_seed(seed + 1)
     with torch.no_grad():
@@ -40,6 +41,7 @@ def untrained_run(
         "identity": "0" * 64,
         "experiment": experiment.model_dump(mode="json"),
         "vocab_size": size,
+        "tokenizer_sha256": tokenizer.sha256,
         "model": {**weights, **others},
         "ema": average.state_dict(),
     }

@@ -1,14 +1,20 @@
 """Records and failures of jobs, and error messages of Slurm."""
 
 import json
+import signal
+import types
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import torch
 
 from sedd.errors import CheckpointError, JobError
 from sedd.launch.failure import failed_rank, failure_file, first_failure, log_tail, write_failure
-from sedd.launch.record import JobRecord, read_record, write_record
+from sedd.launch.job import TrainJob
+from sedd.launch.record import JobRecord, JobState, read_record, write_record
 from sedd.launch.slurm import error_text, is_unreachable
+from sedd.launch.status import summarize
 from sedd.paths import job_file, jobs_dir
 
 RECORD = JobRecord(
@@ -75,3 +81,47 @@ def test_a_record_survives_a_round_trip_and_a_malformed_file_is_named(project):
     job_file("run").write_text(json.dumps({"job": 1}))
     with pytest.raises(JobError, match=r"job\.json: not a job record"):
         read_record("run")
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")]
+)
+def test_a_job_that_lacks_memory_says_so_in_one_line_and_is_not_sent_again(
+    folder, monkeypatch, capsys, error
+):
+    def train(job, environment):
+        raise error
+
+    monkeypatch.setattr(TrainJob, "_train", train)
+    monkeypatch.setattr(TrainJob, "_set_environment", lambda *_: None)
+    place = types.SimpleNamespace(job_id="7", global_rank=1, cluster="local", num_tasks=1)
+    monkeypatch.setattr("submitit.JobEnvironment", lambda: place)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit) as exit:
+            TrainJob(str(Path.cwd()), "run", "settings.json", 1, 0, None)()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert exit.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("sedd: not enough memory")
+    assert len(said.splitlines()) == 1
+    failure = first_failure(RECORD)
+    assert failure is not None
+    assert failure.is_user_error
+    assert summarize("run", RECORD, JobState("ended"), 9) == ("failed", failure.message)
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        ("OUT_OF_MEMORY", "raise mem_gb in the cluster's file"),
+        ("", "it was stopped, or killed, e.g. for lack of memory"),
+        ("NODE_FAIL", "NODE_FAIL"),
+    ],
+)
+def test_a_job_killed_without_a_word_has_a_reason_in_the_status(folder, state, reason):
+    shown, detail = summarize("run", RECORD, JobState("ended", state), 9)
+    assert shown == "failed"
+    assert reason in detail
+    assert len(detail.splitlines()) == 1

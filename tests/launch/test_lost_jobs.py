@@ -4,14 +4,16 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import torch
 from helpers import local_jobs as jobs
 
+from sedd.config import load_cluster
 from sedd.errors import JobError
 from sedd.launch import ensure_job, wait, wait_for
 from sedd.launch.status import job_state
-from sedd.paths import run_dir
 
 
 def test_a_killed_waiter_leaves_the_job_running_and_the_next_waiter_finds_it(runs):
@@ -64,20 +66,19 @@ def test_a_waiter_ends_with_its_parent_process(runs):
 
 def test_a_killed_job_is_resubmitted_and_ends_with_the_same_weights(runs, whole):
     waiter = jobs.start_waiter("run")
-    jobs.trains("run", lines=30)
+    (trainer,) = jobs.trainers_at("run", lines=30)
+    trainer.send_signal(signal.SIGKILL)
     first = jobs.record("run").job_id
-    jobs.trainers("run")[0].send_signal(signal.SIGKILL)
     _, stderr = waiter.communicate(timeout=jobs.SECONDS)
     assert waiter.returncode == 0
-    assert f"job {first} ended at step" in stderr
+    assert f"job {first} ended (no error recorded" in stderr
     assert jobs.record("run").job_id != first
     assert jobs.same(jobs.final_state("run"), whole)
 
 
 def test_a_job_warned_of_its_time_limit_saves_and_is_requeued(runs, whole):
     submitted = ensure_job(jobs.experiment("run"), jobs.local()).record
-    jobs.trains("run", lines=30)
-    (trainer,) = jobs.trainers("run")
+    (trainer,) = jobs.trainers_at("run", lines=30)
     trainer.send_signal(signal.SIGUSR2)  # its controller sends this signal before the time limit
     wait_for(jobs.experiment("run"), jobs.local())
     assert jobs.job_ids("run") == [submitted.job_id]
@@ -88,8 +89,8 @@ def test_a_job_warned_of_its_time_limit_saves_and_is_requeued(runs, whole):
 def test_one_killed_rank_of_two_ends_the_job_and_the_next_job_ends_with_the_same_weights(runs):
     wait_for(jobs.experiment("whole"), jobs.pair())
     submitted = ensure_job(jobs.experiment("run"), jobs.pair()).record
-    jobs.trains("run", lines=30)
-    next(p for p in jobs.trainers("run") if p.environ()["SUBMITIT_LOCAL_LOCALID"] == "1").kill()
+    ranks = jobs.trainers_at("run", lines=30, ranks=2)
+    next(p for p in ranks if p.environ()["SUBMITIT_LOCAL_LOCALID"] == "1").kill()
     wait_for(jobs.experiment("run"), jobs.pair())
     assert jobs.record("run").job_id != submitted.job_id
     assert jobs.same(jobs.final_state("whole"), jobs.final_state("run"))
@@ -100,13 +101,13 @@ def test_after_repeated_failures_the_waiter_gives_up_and_prints_the_end_of_the_l
     runs, monkeypatch
 ):
     monkeypatch.setattr(wait, "MAX_FRUITLESS_JOBS", 2)
-    (run_dir("run") / ".train.lock").mkdir(parents=True)  # an unexpected error
+    Path("torch.py").write_text('raise RuntimeError("out of order")')  # an unexpected error
     with pytest.raises(JobError) as caught:
         wait_for(jobs.experiment("run"), jobs.local())
     message = str(caught.value)
     assert "2 jobs in a row ended without saving a new state" in message
     assert f"end of {jobs.record('run').log()}" in message
-    assert "IsADirectoryError" in message
+    assert "RuntimeError: out of order" in message
     assert len(jobs.job_ids("run")) == 2
 
 
@@ -115,4 +116,13 @@ def test_a_user_error_is_reported_and_the_job_is_not_resubmitted(runs):
         wait_for(jobs.experiment("run", "data.length=1000000"), jobs.local())
     assert "too few for one block" in str(caught.value)
     assert "Traceback" not in jobs.record("run").log().read_text()
+    assert len(jobs.job_ids("run")) == 1
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_job_that_asks_for_gpus_but_sees_none_is_refused_and_not_resubmitted(runs):
+    text = jobs.PAIR.replace("gpus_per_node: 0", "gpus_per_node: 2")
+    Path("config/cluster/gpus.yaml").write_text(text)
+    with pytest.raises(JobError, match=r"has 2 GPUs per node, but PyTorch .* sees none"):
+        wait_for(jobs.experiment("run"), load_cluster("gpus"))
     assert len(jobs.job_ids("run")) == 1

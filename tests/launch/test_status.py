@@ -1,8 +1,12 @@
 """`sedd status` and `sedd cancel`."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
 from helpers import local_jobs as jobs
 from helpers.project import command
 
@@ -68,6 +72,24 @@ def test_status_of_finished_running_and_cancelled_runs(runs):
     assert len(jobs.job_ids("run")) == 2
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="root takes the part of two accounts")
+def test_a_job_of_another_account_is_neither_cancelled_nor_recorded_as_cancelled(runs):
+    submitted = ensure_job(jobs.experiment("run", *jobs.ENDLESS), jobs.local()).record
+    for path in (*runs.parents[:3], *Path("results").rglob("*")):
+        path.chmod(0o777 if path.is_dir() else 0o666)
+    program = (
+        "import os; from sedd.launch import cancel; from sedd.errors import JobError\n"
+        "os.setuid(65534)\n"
+        "try: cancel('run', print)\n"
+        "except JobError as error: print(error)"
+    )
+    words = [sys.executable, "-c", program]
+    output = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert f"job {submitted.job_id} belongs to another account and was not cancelled" in output
+    assert jobs.record("run") == submitted
+    assert job_state(submitted).phase == "running"
+
+
 def test_a_failed_run_shows_the_reason(runs):
     submitted = ensure_job(jobs.experiment("run", "data.length=1000000"), jobs.local()).record
     jobs.eventually(lambda: job_state(submitted).phase == "ended", "the job has ended")
@@ -128,8 +150,10 @@ def test_the_table_keeps_long_names_whole_and_shows_readable_times(monkeypatch):
         seconds_left=90_061.4,
         checkpoint=None,
         log="results/" + "l" * 150,
+        notes=["a note"],
     )
-    head, line = run_table([status]).splitlines()
+    head, line, note = run_table([status]).splitlines()
     assert head.index("log") == line.index("results/")
     assert line.startswith("r" * 150 + "  queued (PENDING: (Resources [1/2]))  7 on slurm  20/100")
     assert line.endswith("1.235   12,346  1 day, 1:01:01           -  results/" + "l" * 150)
+    assert note == "r" * 150 + ": a note"

@@ -1,6 +1,7 @@
 """A run has one job: submitted once, found again, and never with other settings."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -107,6 +108,7 @@ def test_a_zombie_process_is_not_a_live_job(runs):
     folder = str(jobs_dir("run").absolute() / "%j")
     with subprocess.Popen([sys.executable, "-c", "input()", "submitit.x", folder]) as zombie:
         zombie.kill()
+        os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)  # it has died; nobody has asked
         assert job_state(submitted).phase == "ended"
 
 

@@ -18,7 +18,7 @@ WIDTH, HEIGHT = 1000, 940
 
 def main() -> None:
     shutil.copy(
-        max(Path("results/runs/tiny_absorb_bpe/samples").rglob("trace_*.gif")),
+        max(Path("results/runs/tiny_wiki/samples").rglob("trace_*.gif")),
         FOLDER / "denoise.gif",
     )
     with contextlib.contextmanager(open_browser)() as browser:

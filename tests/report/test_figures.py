@@ -13,6 +13,7 @@ from helpers.fake_results import (
     write_generative,
     write_metrics,
 )
+from helpers.html_page import make_page
 from PIL import Image
 
 from sedd.config import load_experiment
@@ -85,6 +86,7 @@ title: Samplers
 note: A note.
 metric: generative_perplexity
 tokenizer: gpt2
+judge: a-judge
 source: {paper: Someone 2024, arxiv: 2401.00001v2, table: "7", url: "https://arxiv.org/abs/2401.00001v2"}
 columns:
   s8: {label: "8", steps: 8}
@@ -104,13 +106,14 @@ def test_figures_of_quality_are_drawn_against_the_network_calls_of_a_text(folder
     write_generative("run", 200, 8, 40.0)
     write_generative("run", 200, 64, 20.0, convention="first_eos")
     write_generative("run", 200, 64, 30.0, sampler="entropy_bound_0.1", network_calls=21.5)
-    write_generative("run", 200, 64, 33.0, sampler="entropy_bound_2", network_calls=5.5)
+    write_generative("run", 200, 64, 33.0, sampler="entropy_bound_2", network_calls=5.5, mauve=0.5)
     write_generative("run", 200, 9, 1.0, network_calls=None)  # of texts from elsewhere
     table = make_table("table")
     found = {key: [point.calls for point in points] for key, points in curves(table).items()}
     assert found == {
         ("Known, published", True): [8],
-        ("Ours", False): [6, 48],
+        ("Ours", False): [6],
+        ("Ours, convention first_eos", False): [48],
         ("bound", False): [5.5, 21.5],  # of two rows, in order
     }
     for path in write_steps_figure(table):
@@ -121,10 +124,22 @@ def test_figures_of_quality_are_drawn_against_the_network_calls_of_a_text(folder
         "analytic, float64, a-judge": [6, 48],
         "entropy_bound, float64, a-judge": [5.5, 21.5],
     }
+    # one headline in figure, table (below) and page: the mean over texts
+    assert lines[0].y.tolist() == pytest.approx([44.0, 22.0])
+    page = make_page().everything()
+    assert "44.00 ± 1.20" in page
+    assert "Generative perplexity (mean over texts, ± one standard error over texts; conv" in page
+    (mauve,) = quality_figures({"run": read_all(load_experiment("run"))})[2].lines
+    assert (mauve.x.tolist(), mauve.y.tolist()) == ([5.5], [0.5])
+    assert [point.mauve for point in curves(table)["bound", False]] == [0.5, None]
     text = render_markdown(table)
+    assert "[7.93, 5.5, MAUVE 0.500]" in text
     assert "44.00 ± 1.20 [7.93, 6.0]" in text
     assert "convention every_token: all tokens of a text but the first" in text
     assert "convention first_eos: as in MDLM and Duo" in text
+    _, apart = text.split("### Convention first\\_eos: compare only within this part")
+    assert "| **ours** | Ours | 22.00 ± 0.60 [7.93, 48.0] |" in apart
+    assert "44.00" not in apart.partition("MDLM and Duo")[0]
     assert "run: at 6 network calls, the lowest generative perplexity is 36.30" in text
 
 

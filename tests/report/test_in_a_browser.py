@@ -113,12 +113,25 @@ def test_a_page_opens_without_errors_and_without_the_network(
     assert 0.3 < blank < 0.99, "blank page or wrong colors"
 
 
+WIDER = """
+return [...document.querySelectorAll(".scroll")].filter((one) => one.checkVisibility()).map((one) => [
+  one.scrollWidth > one.clientWidth + 1, getComputedStyle(one, "::before").content.includes("scroll")]);
+"""
+
+
+@pytest.mark.parametrize("width", [400, 1200])
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_fits_the_width_of_a_phone(
-    browser: Browser, pages: dict[str, Path], name: str
+def test_a_page_fits_its_window_and_says_where_a_table_does_not(
+    browser: Browser, pages: dict[str, Path], name: str, width: int
 ) -> None:
-    browser.open(pages[name], width=360, height=740)
-    assert browser.run("return document.documentElement.scrollWidth") <= 360
+    browser.open(pages[name], width=width, height=740)
+    assert browser.run("return document.documentElement.scrollWidth") <= width
+    browser.run("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    browser.wait(f"return ((pairs) => pairs.every(([a, b]) => a === b))((() => {{{WIDER}}})())")
+    pairs = browser.run(WIDER)
+    assert pairs, "no table"
+    if (name, width) == ("run", 400):
+        assert [True, True] in pairs
     assert browser.messages() == []
 
 

@@ -5,14 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from helpers.fake_results import finished_run, train_line, write_evaluation, write_metrics
+from helpers.fake_results import (
+    finished_run,
+    train_line,
+    write_evaluation,
+    write_metrics,
+    write_samples,
+)
 from helpers.html_page import Page
-from helpers.project import command
+from helpers.project import invoke
 
 from sedd.config import load_experiment, write_resolved
 from sedd.paths import perplexity_log, run_dir
 from sedd.report import write_comparison, write_index_page, write_report
 from sedd.report.page.compare_page import differences
+from sedd.results import infill
 
 OUT = Path("results/reports/index.html")
 
@@ -65,6 +72,30 @@ def test_tables_show_published_ours_and_the_difference() -> None:
     assert "run at step 200" in text
 
 
+def test_the_index_begins_with_a_score_a_curve_and_a_text_of_each_run() -> None:
+    finished_run(f"first {'x' * 300}", "second")
+    page = front("run", "tiny_absorb")
+    text = page.everything()
+    runs = text.rpartition("Numbers of all runs")[0]
+    assert "≤ 2.000 ± 0.005 bits per character on wiki; token frequencies alone: 4.250" in runs
+    assert "Validation loss: 3.50 to 3.00 nats per token in 200 steps" in runs
+    assert [line["points"] for line in page.named("polyline")] == ["0.0,0.0 240.0,56.0"]
+    assert f"first {'x' * 234} …" in runs
+    assert "second" not in runs
+    assert "not started, not measured" in runs
+    infills = Path(infill.file_of(load_experiment("run")))
+    write_samples("run", 200, "before and after").rename(infills)
+    assert "before and after" in front("run").everything()
+
+
+def test_tables_without_a_measured_number_are_folded_at_the_end() -> None:
+    write_evaluation("run", 200, "wiki")
+    text = front("run", tables=("text8", "table")).everything()
+    first, rest = text.split("Tables without a number measured here")
+    assert "Ours ≤ 54.60 ± 0.55" in first
+    assert "Nothing in this table was measured yet" in rest
+
+
 def test_an_empty_index_says_so() -> None:
     text = front(tables=()).everything()
     assert "No runs yet" in text
@@ -95,9 +126,9 @@ def test_each_verb_prints_the_file_that_it_wrote(folder: Path) -> None:
         (["compare"], "results/reports/compare.html"),
         (["overview", "--table", "table"], "results/reports/index.html"),
     ):
-        assert command(folder, "sedd", *words).stdout.strip() == path
+        assert invoke(*words).stdout.strip() == path
         assert (folder / path).is_file()
-    paths = command(folder, "sedd", "figures", "run").stdout.split()
+    paths = invoke("figures", "run").stdout.split()
     assert "results/figures/run/loss.pdf" in paths
 
 
@@ -105,12 +136,12 @@ def test_each_verb_prints_the_file_that_it_wrote(folder: Path) -> None:
 def test_a_run_cannot_have_the_name_of_a_page_of_all_runs(folder: Path, name: str) -> None:
     text = (folder / "config/experiments/run.yaml").read_text("utf-8")
     (folder / f"config/experiments/{name}.yaml").write_text(text, "utf-8")
-    result = command(folder, "sedd", "report", name, check=False)
+    result = invoke("report", name, check=False)
     assert result.returncode == 2
     assert "page of all runs" in result.stderr
 
 
 def test_compare_without_runs_is_an_error(folder: Path) -> None:
-    result = command(folder, "sedd", "compare", check=False)
+    result = invoke("compare", check=False)
     assert result.returncode == 2
     assert "no runs yet" in result.stderr

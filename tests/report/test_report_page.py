@@ -49,6 +49,19 @@ def test_the_json_beside_the_page_holds_the_numbers_of_the_last_checkpoint() -> 
     }
 
 
+def test_a_page_shows_perplexities_beyond_a_float_and_numbers_without_an_error() -> None:
+    error = {"standard_error": None, "bits_per_character_standard_error": None}
+    write_evaluation("run", 200, "wiki", nats_per_token=812.34)
+    write_evaluation("run", 200, "kjv", **error)
+    line = {"step": 200, "kind": "validation", "loss_nats_per_token": 3.25}
+    write_metrics("run", [start_line(0), train_line(200, 3.5), line])
+    text = write_report(load_experiment("run"), Path("run.html")).read_text(encoding="utf-8")
+    assert "e^812.3" in text
+    assert ">≤ 54.60<" in text
+    assert "3.250<small>nats per token" in text
+    assert "nan" not in re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL).lower()
+
+
 @pytest.fixture(scope="module")
 def page(other_folder: Path) -> Page:
     """Page of a finished run; tests must not change it."""
@@ -75,7 +88,7 @@ def test_the_policy_allows_only_the_scripts_of_the_page(page: Page) -> None:
     scripts = re.findall(r"<script>(.*?)</script>", page.source, re.DOTALL)
     digests = [hashlib.sha256(script.encode()).digest() for script in scripts]
     assert {base64.b64encode(digest).decode() for digest in digests} == allowed
-    assert len(allowed) == 4
+    assert len(allowed) == 5
 
 
 def test_the_page_refers_to_the_network_only_in_links(page: Page) -> None:

@@ -14,8 +14,28 @@ def test_only_given_text_is_marked() -> None:
     page = make_page()
     assert page.words["mark"] == ["Marked", "I said", " you."]
     assert page.text("blockquote") == " no, I said, to"
-    assert "the first 6 and the last 5 of 26 tokens" in page.text("p")
     assert "No samples yet" in page.text("p")  # infills are listed separately
+
+
+def test_the_pieces_of_a_template_are_marked_in_their_order() -> None:
+    settings = {
+        "prefix": "",
+        "suffix": "",
+        "pieces": {"10": ". It is", "2": " is a", "20": "[else]"},
+    }
+    write_samples("run", 200, "It is a bird. It is a fish. It is red.", settings=settings)
+    page = make_page()
+    assert page.words["mark"] == ["Marked", " is a", ". It is"]
+    assert page.words["blockquote"] == ["It", " bird", " a fish. It is red."]
+
+
+def test_a_cut_text_keeps_its_given_parts_and_says_how_much_is_shown() -> None:
+    settings = {"prefix": "He ", "suffix": " end", "pieces": {"5": " and "}}
+    write_samples("run", 200, f"He {'a' * 6001} and {'b' * 99} end", settings=settings)
+    page = make_page()
+    assert page.words["mark"] == ["Marked", "He ", " and ", " end"]
+    assert page.words["blockquote"] == [f"{'a' * 6000} …", " …"]
+    assert "Cut: 6,000 of 6,100 characters are shown." in page.text("p")
 
 
 def test_samples_of_all_checkpoints_are_shown_side_by_side() -> None:

@@ -73,6 +73,17 @@ def test_all_mistakes_in_a_table_are_reported_at_once_with_their_lines(folder: P
     assert message.count("[line ") == 5
 
 
+def test_a_table_names_a_paper_if_it_has_published_numbers(folder: Path) -> None:
+    path = folder / "config/tables/table.yaml"
+    kept = [line for line in path.read_text().splitlines() if not line.startswith("source:")]
+    path.write_text("\n".join(kept))
+    with pytest.raises(ConfigError, match="must name the paper of the published rows 'Known'"):
+        load_table("table")
+    ours = [line for line in kept if "kind: published" not in line]
+    path.write_text("\n".join(ours).replace(", compare_to: Known", ""))
+    assert load_table("table").source is None
+
+
 def test_the_error_for_an_unknown_table_lists_the_known_names() -> None:
     with pytest.raises(ConfigError, match="zero_shot"):
         load_table("zero_shots")

@@ -39,13 +39,60 @@ def test_the_verdict_allows_the_tolerance_and_two_standard_errors(
 def test_markdown_shows_the_numbers_of_the_table() -> None:
     write_evaluation("run", 200, "wiki")
     lines = FORMATS["md"](make_table("table")).splitlines()
-    assert "| Measured by | Model | Wiki | KJV |" in lines
-    assert "| published | Known | ≤ 52.50 | – |" in lines
-    assert "| **ours** | Ours | ≤ 54.60 ± 0.55 | not run |" in lines
-    assert "| baseline | Unigrams of the text | 403.43 | not run |" in lines
-    assert "| baseline | Unigrams of the training text | 665.14 | not run |" in lines
+    first = lines.index("| Measured by | Model | Wiki |")
+    assert lines[first + 2 : first + 6] == [
+        "| **ours** | Ours | ≤ 54.60 ± 0.55 |",
+        "| baseline | Unigrams of the text | 403.43 |",
+        "| baseline | Unigrams of the training text | 665.14 |",
+        "| published | Known | ≤ 52.50 |",
+    ]
     assert "| **ours** | Ours | +2.10 (+4.0 %), matches |" in lines
+    assert "<details><summary>Numbers not run: how to</summary>" in lines
+    assert "- Ours, KJV: sedd train run && sedd evaluate run" in lines
     assert any("run at step 200" in line and "seed 7" in line for line in lines)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_table_of_our_numbers_alone_names_no_paper(folder: Path, form: str) -> None:
+    write_evaluation("run", 200, "wiki")
+    path = folder / "config/tables/table.yaml"
+    lines = [
+        line.replace(", compare_to: Known", "")
+        for line in path.read_text().splitlines()
+        if "source:" not in line and "kind: published" not in line
+    ]
+    assert "Published" in FORMATS[form](make_table("table")) or form == "csv"
+    path.write_text("\n".join(lines))
+    text = FORMATS[form](make_table("table"))
+    assert "54.6" in text or "54.59" in text
+    assert "Published" not in text
+
+
+ALONE = {"standard_error": None, "bits_per_character_standard_error": None}
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_perplexity_beyond_a_float_is_a_power_and_one_sequence_has_no_error(form: str) -> None:
+    write_evaluation("run", 200, "wiki", nats_per_token=812.34)
+    write_evaluation("run", 200, "kjv", **ALONE)
+    table = make_table("table")
+    text = FORMATS[form](table)
+    assert "812.3" in text
+    assert "inf" not in text
+    assert "54.6" in text or "54.59" in text  # the CSV is not rounded
+    ours = next(row for row in table.rows if row.origin == "ours")
+    assert not ours.missing  # both are measured
+    assert [cell.standard_error for cell in ours.cells] == [None, None]
+
+
+def test_the_legend_tells_errors_of_groups_from_errors_of_single_sequences() -> None:
+    write_evaluation("run", 200, "wiki")
+    note = "Numbers whose record has no groups"
+    assert note in FORMATS["md"](make_table("table"))
+    write_evaluation("run", 200, "wiki", group_nats_per_token=[3.9, 4.1])
+    text = FORMATS["md"](make_table("table"))
+    assert note not in text
+    assert "one standard error over ten groups of neighboring sequences" in text
 
 
 def test_the_terminal_shows_the_same_numbers_with_ascii_bounds() -> None:
@@ -82,7 +129,8 @@ def test_the_csv_holds_unrounded_numbers_with_provenance(folder: Path) -> None:
 def test_latex_is_balanced_and_every_row_has_a_cell_for_each_heading() -> None:
     write_evaluation("run", 200, "wiki")
     text = FORMATS["tex"](make_table("table"))
-    assert r"Ours & $\le 54.60 \pm 0.55$ & not run \\" in text
+    assert r"Ours & $\le 54.60 \pm 0.55$ \\" in text
+    assert "Only in table.csv: Numbers not run." in text
     assert r"Wiki & $52.50$ & $\le 54.60 \pm 0.55$ & $+2.10$ ($+4.0$\,\%) & matches \\" in text
     assert text.count(r"\begin{longtable}") == text.count(r"\end{longtable}") == 2
     plain = text.replace(r"\$", "").replace(r"\{", "").replace(r"\}", "")
@@ -94,14 +142,20 @@ def test_latex_is_balanced_and_every_row_has_a_cell_for_each_heading() -> None:
         assert len(cells) == 1
 
 
-def test_a_wide_table_is_split_and_parts_omit_rows_without_numbers() -> None:
-    tables = FORMATS["tex"](make_table("zero_shot")).split(r"\begin{longtable}")[1:]
-    numbers = [table for table in tables if "Verdict" not in table]
-    first, *_, last = numbers
-    assert "PLAID" in first
-    assert "King James Bible" in last
-    assert "PLAID" not in last  # no numbers on the texts of this part
-    assert len(tables) > len(numbers)
+def measured_everywhere() -> None:
+    """A row of zero_shot has a number in every column."""
+    for text in ("lambada", "wikitext2", "ptb", "wikitext103", "lm1b", "wiki", "kjv"):
+        write_evaluation("tiny_absorb_bpe", 2600, text)
+
+
+def test_a_wide_table_is_split_and_parts_repeat_the_labels() -> None:
+    measured_everywhere()
+    text = FORMATS["tex"](make_table("zero_shot"))
+    assert text.count(r"\begin{longtable}") > 1
+    for part in text.split(r"\begin{longtable}")[1:]:
+        assert "SEDD Absorb & tiny" in part
+    assert "PLAID" not in text.partition("MDLM's published")[0]
+    assert "17 published rows without a counterpart measured here" in text
 
 
 TEX = r"""
@@ -133,26 +187,79 @@ def test_latex_compiles_and_the_table_fits_the_page(folder: Path, name: str) -> 
 
 def test_special_characters_in_labels_are_escaped_in_every_format(folder: Path) -> None:
     path = folder / "config/tables/table.yaml"
-    text = path.read_text(encoding="utf-8").replace(
-        "label: Known", r"label: 'a|b_c & 5 % <i> $x$ \d'"
-    )
-    path.write_text(text.replace("compare_to: Known", "step: 100"), encoding="utf-8")
+    text = path.read_text(encoding="utf-8")
+    text = text.replace("label: Ours", r"label: 'a|b_c & 5 % <i> $x$ \d'")
+    path.write_text(text, encoding="utf-8")
+    write_evaluation("run", 200, "wiki")
     table = make_table("table")
-    assert r"| a\|b\_c & 5 % \<i\> $x$ \\d |" in FORMATS["md"](table)
-    assert r"a|b\_c \& 5 \% \textless{}i\textgreater{} \$x\$ \textbackslash{}d &" in FORMATS["tex"](
-        table
+    assert r"| a\|b\_c & 5 % \<i\> \$x\$ \\d |" in FORMATS["md"](table)
+    assert (
+        r"a\textbar{}b\_c \& 5 \% \textless{}i\textgreater{} \$x\$ \textbackslash{}d &"
+        in FORMATS["tex"](table)
     )
     assert r"a|b_c & 5 % <i> $x$ \d" in FORMATS["csv"](table)
 
 
-def test_a_table_without_results_shows_not_run() -> None:
+def test_a_table_without_results_folds_all_of_its_rows() -> None:
     table = make_table("zero_shot")
     ours = [cell for row in table.rows if row.origin != "published" for cell in row.cells]
     columns = len(table.rows[0].cells)
     assert len(ours) == columns * sum(row.origin != "published" for row in table.rows) > 40
     assert {cell.why_missing for cell in ours} == {"not run"}
     assert {cell.value for cell in ours} == {None}
-    assert "| **ours** | SEDD Absorb | small | not run | not run |" in FORMATS["md"](table)
+    for form in FORMATS:
+        text = FORMATS[form](table)
+        assert ("Nothing in this table was measured yet" in text) == (form != "csv")
+        assert (text.count("not run") == 1) == (form != "csv")
+    text = FORMATS["md"](table)
+    assert "17 published rows without a counterpart measured here" in text
+    assert "19 rows not run: how to" in text
+    assert "- SEDD Absorb (medium), LAMBADA, WikiText2" in text
+
+
+def test_numbers_on_another_split_stand_apart_from_published_ones() -> None:
+    write_evaluation("run", 200, "wiki", split="validation")
+    write_evaluation("run", 200, "kjv")
+    text = FORMATS["md"](make_table("table"))
+    first, apart = text.partition("\n\n### ")[0], text.partition("\n\n### ")[2]
+    assert "| Measured by | Model | KJV |" in first
+    assert "| **ours** | Ours | ≤ 54.60 ± 0.55 |" in first
+    assert apart.startswith("Split validation: compare only within this part\n")
+    assert "| Measured by | Model | Wiki |" in apart
+    assert "52.50" not in apart.partition("Published:")[0]
+
+
+def test_several_seeds_are_a_mean_with_a_standard_deviation(folder: Path) -> None:
+    path = folder / "config/tables/table.yaml"
+    again = "experiment: run, seeds: [again, third], comp"
+    path.write_text(path.read_text("utf-8").replace("experiment: run, comp", again), "utf-8")
+    experiments = folder / "config/experiments"
+    run = (experiments / "run.yaml").read_text("utf-8")
+    for name, change in (("again", "seed: 1\n"), ("third", "seed: 3\n")):
+        (experiments / f"{name}.yaml").write_text(change + run, "utf-8")
+    with pytest.raises(DataError, match=r"'Ours'.*the seeds are \[1, 1, 3\]"):
+        make_table("table")
+    (experiments / "again.yaml").write_text("seed: 2\n" + run.replace("0.002", "0.5"), "utf-8")
+    with pytest.raises(
+        DataError, match="in their seed alone, each with its own; other settings: ag"
+    ):
+        make_table("table")
+    (experiments / "again.yaml").write_text("seed: 2\n" + run, "utf-8")
+    write_evaluation("run", 200, "wiki", nats_per_token=math.log(50))
+    assert "| **ours** | Ours | ≤ 50.00 ± 0.50 |" in FORMATS["md"](make_table("table"))
+    write_evaluation("again", 200, "wiki", nats_per_token=math.log(53))
+    write_evaluation("third", 200, "wiki", nats_per_token=math.log(53))
+    table = make_table("table")
+    text = FORMATS["md"](table)
+    assert "| **ours** | Ours | ≤ 52.00 ± 1.73 (n = 3) |" in text  # 3 / sqrt(3)
+    assert "n: mean ± standard deviation over n trainings" in text
+    assert "one standard error" not in text
+    assert text.count("test split of wiki") == 3
+    assert r"$\le 52.00 \pm 1.73$ (n = 3)" in FORMATS["tex"](table)
+    (line,) = [
+        one for one in csv.DictReader(FORMATS["csv"](table).splitlines()) if one["num_seeds"] == "3"
+    ]
+    assert float(line["standard_error"]) == pytest.approx(3**0.5)
 
 
 def test_a_row_shows_the_last_checkpoint_unless_it_names_another(folder: Path) -> None:

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
+import hypothesis
 import pytest
 from helpers.fake_results import write_evaluation, write_samples
+from hypothesis import HealthCheck, given
+from hypothesis import strategies as st
 
 from sedd.config import load_experiment
 from sedd.errors import DataError
@@ -56,6 +60,55 @@ def test_a_malformed_sample_names_its_line() -> None:
     with pytest.raises(
         DataError, match=r"analytic_64\.jsonl, line 3: malformed: text: Field required"
     ):
+        read_samples(path)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2)
+    ),
+    max_leaves=3,
+)
+KEYS = ("index", "text", "tokens", "prefix_tokens", "suffix_tokens", "network_calls", "settings")
+
+
+@hypothesis.settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(key=st.sampled_from([*KEYS, "seed", "provenance", "seconds"]), value=VALUES)
+def test_an_edited_sample_is_read_as_it_should_be_or_refused_in_one_line(key, value) -> None:
+    path = write_samples("run", 200, "one")
+    line = json.loads(path.read_text())
+    line |= {"provenance": {key: value}} if key == "seconds" else {key: value}
+    path.write_text(json.dumps(line) + "\n")
+    try:
+        (sample,) = read_samples(path)
+    except DataError as error:
+        told = str(error)
+    else:
+        told = None
+    if told is not None:
+        assert told.startswith(f"{path}, line 1: malformed: ")
+        assert "\n" not in told
+        return
+    assert all(type(token) is int and token >= 0 for token in sample.tokens)
+    assert all(getattr(sample, name) == line.get(name, 0) for name in KEYS[:5])
+    assert sample.prefix_tokens + sample.suffix_tokens <= len(sample.tokens)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("tokens", ["1"], "tokens.0: Input should be a valid integer"),
+        ("tokens", [-1], "tokens.0: Input should be greater than or equal to 0"),
+        ("settings", None, "settings: Input should be an object"),
+        ("index", "0", "index: Input should be a valid integer"),
+        ("suffix_tokens", 4, "content: Value error, a text of 3 tokens cannot have 4 given tokens"),
+        ("provenance", {"seconds": "1"}, "provenance.seconds: Input should be a valid number"),
+    ],
+)
+def test_a_sample_of_other_types_is_refused(key: str, value: object, told: str) -> None:
+    path = write_samples("run", 200, "one", **{key: value})
+    with pytest.raises(DataError, match=re.escape(f"{path}, line 1: malformed: {told}")):
         read_samples(path)
 
 

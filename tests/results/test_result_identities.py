@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from helpers.experiment_file import shipped_names
 from helpers.project import ROOT
 from pydantic import create_model
 
@@ -21,17 +22,13 @@ IDENTITIES = {
 }
 
 
-def shipped(kind: str) -> list[str]:
-    return sorted(path.stem for path in (ROOT / f"config/{kind}").glob("*.yaml"))
-
-
 def identities() -> dict[str, dict[str, Identity]]:
     """Of every shipped experiment and dataset."""
     found: dict[str, dict[str, Identity]] = {
         name: {kind: identity(load_subject(name)) for kind, identity in IDENTITIES.items()}
-        for name in shipped("experiments")
+        for name in shipped_names("experiments")
     }
-    datasets = {name: tokens.identity(load_dataset(name)) for name in shipped("datasets")}
+    datasets = {name: tokens.identity(load_dataset(name)) for name in shipped_names("datasets")}
     return {**found, "datasets": datasets}
 
 
@@ -43,7 +40,6 @@ def test_the_identities_of_all_shipped_experiments_are_pinned(project: Path) -> 
     pinned = json.loads(PINNED.read_text())
     now = json.loads(json.dumps(identities()))
     now["datasets"] = {name: now["datasets"][name] for name in pinned["datasets"]}
-    # a user's own files are not pinned
     assert {name: now[name] for name in pinned} == pinned
 
 
@@ -64,11 +60,13 @@ CHANGES: list[tuple[str, set[str]]] = [
     ("description=another", set()),
     ("training.log_every=7", set()),
     ("training.lr=0.5", {"checkpoint"}),
-    ("seed=2", {"checkpoint", "samples", "trace", "perplexity", "mauve"}),
+    ("seed=2", {"checkpoint", "samples", "trace", "perplexity", "mauve", "infill"}),
+    ("evaluation.seed=2", {"samples", "trace", "infill", "perplexity", "mauve"}),  # and no training
     ("sampling.count=3", {"samples"}),
-    ("sampling.batch_size=3", {"samples", "mauve"}),
-    ("sampling.steps=7", {"mauve"}),  # in the paths of samples and traces
-    ("sampling.precision=float32", {"trace", "mauve"}),
+    ("sampling.batch_size=3", {"samples", "mauve", "infill"}),
+    ("sampling.steps=7", {"mauve", "infill"}),  # in the paths of samples and traces
+    ("sampling.precision=float32", {"trace", "mauve", "infill"}),
+    ("sampling.infill=['the [20]']", {"infill"}),
     ("evaluation.num_draws=7", {"perplexity"}),
     ("evaluation.datasets=[kjv]", set()),
     ("evaluation.checkpoints=last", set()),

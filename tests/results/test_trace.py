@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sedd.errors import DataError
+from sedd.results import samples
 from sedd.results.trace import Palette, build_trace, read_trace, write_trace
 
 PIECES = {9: None, 4: "a", 7: "b"}
@@ -48,7 +49,7 @@ def test_a_trace_is_read_as_it_was_written(tmp_path: Path) -> None:
     [
         ("[1,0]", "[9,0]", "every position"),
         ('"seed": 1', '"sea": 1', "about.seed"),
-        ("\n[[2,2]]", "\n[[2,5]]", "not a position and a piece"),
+        ("\n[[2,2]]", "\n[[2,5]]", "but the text has"),
         ("}", "", "content|JSON"),
     ],
 )
@@ -70,3 +71,11 @@ def test_bands_go_from_the_first_to_the_last_in_order(num_steps: int) -> None:
     assert bands == sorted(bands)
     assert bands[0] == 0
     assert bands[-1] == min(9, 10 * (num_steps - 1) // num_steps)
+
+
+@pytest.mark.parametrize("read", [read_trace, samples.read])
+def test_a_link_that_leads_nowhere_and_a_folder_are_one_line(tmp_path: Path, read) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for path in (tmp_path / "link", tmp_path):
+        with pytest.raises(DataError, match="cannot be read: "):
+            read(path)

@@ -69,5 +69,5 @@ def test_every_job_keeps_freed_memory(project, monkeypatch):
     settings = project / "settings.json"
     settings.write_text(load_experiment("smoke_absorb").model_dump_json())
     threads = torch.get_num_threads()
-    TrainJob(str(project), "run", str(settings), threads, "cpu", None)._train(None)
+    TrainJob(str(project), "run", str(settings), threads, 0, None)._train(None)
     assert calls == ["kept", "trained"]

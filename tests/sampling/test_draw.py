@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.project import command, invoke
+from helpers.project import invoke
 
 import sedd.runtime.seeds
 from sedd.config import load_experiment
 from sedd.errors import ConfigError, DataError
-from sedd.evaluate import draw_samples, open_run, with_sampling
+from sedd.evaluate import draw_samples, open_language_model, with_sampling
 from sedd.paths import run_dir, samples_file
 from sedd.sampling.prompt import Prompt
 from sedd.train import train
@@ -23,7 +23,7 @@ def run(corpus, request):
         request.param, ["data.dataset=corpus", "evaluation.datasets=[corpus]"], rename="drawn"
     )
     train(experiment, until=30)
-    return open_run(experiment, device="cpu")
+    return open_language_model(experiment, device="cpu")
 
 
 def draw(run, count=4, seed=1, prefix="", suffix="", **asked):
@@ -88,7 +88,7 @@ def test_first_hitting_fills_one_token_a_step(run):
         assert text["network_calls"] == 24
     again = draw(run, sampler="first_hitting", steps=32, prefix="the old ")
     assert [text["tokens"] for text in again] == [text["tokens"] for text in texts]
-    with pytest.raises(ConfigError, match="--steps: first_hitting takes one step a token, 32"):
+    with pytest.raises(ConfigError, match="--steps: first_hitting takes one step per token, 32"):
         draw(run, sampler="first_hitting", steps=4)
 
 
@@ -132,9 +132,19 @@ def test_the_verb_prints_texts_or_writes_them_with_their_settings(run):
 
 def test_a_changed_sampling_under_a_new_name_uses_the_checkpoint_it_derives_from(run):
     change = ["sampling.steps=5", "--name", "quick"]
-    command(Path.cwd(), "sedd", "sample", "drawn", *change)
+    invoke("sample", "drawn", *change)
     assert samples_file("quick", 30, run.experiment.sampling.sampler, 5).exists()
     assert "sampling.steps=5" in (run_dir("quick") / "config.yaml").read_text()
-    refused = command(Path.cwd(), "sedd", "sample", "drawn", "sampling.steps=5", check=False)
+    refused = invoke("sample", "drawn", "data.length=5", check=False)
     assert refused.returncode == 2
     assert "--name" in refused.stderr
+
+
+def test_a_key_of_sampling_is_an_option_of_one_call(run):
+    words = ("sample", "drawn", "--count", "2")
+    once = invoke(*words, "sampling.steps=5", "sampling.precision=float64").stdout
+    assert once == invoke(*words, "--steps", "5").stdout
+    twice = invoke(*words, "sampling.count=3", check=False)
+    assert "sampling.count is given twice" in twice.stderr
+    unknown = invoke(*words, "sampling.stepps=3", check=False)
+    assert (unknown.returncode, "did you mean 'steps'" in unknown.stderr) == (2, True)

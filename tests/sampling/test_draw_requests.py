@@ -7,9 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.project import invoke
@@ -17,12 +20,15 @@ from helpers.untrained_run import untrained_run
 
 import sedd
 from sedd.config import load_experiment
-from sedd.evaluate import draw_requests, draw_samples, open_run, with_sampling
+from sedd.evaluate import draw_requests, draw_samples, open_language_model, with_sampling
 from sedd.registry import SAMPLERS
-from sedd.runtime.resumable import partial_folder
+from sedd.runtime.distributed import World
+from sedd.runtime.growing_file import GrowingFile, state_file
 from sedd.sampling.batches import Part, plan_batches
+from sedd.sampling.growing import draw_growing_file
 from sedd.sampling.prompt import Prompt, Request
 from sedd.sampling.prompt_file import to_requests
+from sedd.sampling.requested_texts import RequestedTexts
 
 PROMPTS = [
     {"prefix": "the old ", "seed": 5},
@@ -40,7 +46,7 @@ def opened(name: str, **settings):
     here lies so close to a border has a chance below 1e-3, once for all: the seeds are fixed.
     """
     untrained_run(name)
-    model = open_run(load_experiment(name), device="cpu")
+    model = open_language_model(load_experiment(name), device="cpu")
     return replace(model, experiment=with_sampling(model.experiment, **settings))
 
 
@@ -121,47 +127,121 @@ def sampled(project: Path) -> Path:
     return project
 
 
-def lines_of(path: Path) -> list[dict]:
-    """The lines of a file of samples, without when and how fast they were drawn."""
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    for line in lines:
-        line["provenance"] = {
-            key: value
-            for key, value in line["provenance"].items()
-            if key not in ("created", "seconds")
-        }
-    return lines
+WORDS = ("sample", "smoke_absorb", "--prompts", "prompts.jsonl", "--batch-size", "1")
 
 
-def test_a_killed_drawing_continues_and_writes_the_same_file(sampled):
-    words = ("sample", "smoke_absorb", "--prompts", "prompts.jsonl", "--batch-size", "1")
+def test_a_killed_drawing_continues_its_file_and_ends_with_the_same_bytes(sampled):
+    words, out = (*WORDS, "--steps", "60", "--out"), Path("texts.jsonl")
     process = subprocess.Popen(
-        [sys.executable, "-m", "sedd", *words, "--steps", "60", "--out", "texts.jsonl"],
-        stderr=subprocess.PIPE,
+        [sys.executable, "-m", "sedd", *words, "texts.jsonl"], stderr=subprocess.PIPE
     )
-    parts = partial_folder(Path("texts.jsonl"))
     deadline = time.monotonic() + 120
-    finished = 0
-    while finished < 3:
+    while not out.exists() or out.read_bytes().count(b"\n") < 3:
         assert process.poll() is None, process.stderr and process.stderr.read()
         assert time.monotonic() < deadline
-        finished = sum(len(file.read_text().splitlines()) for file in parts.glob("*/0.jsonl"))
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    assert not Path("texts.jsonl").exists()
-    said = invoke(*words, "--steps", "60", "--out", "texts.jsonl")
+    assert 3 <= out.read_bytes().count(b"\n") < 30
+    assert state_file(out).exists()
+    said = invoke(*words, "texts.jsonl")
     assert said.stdout == "texts.jsonl\n"  # the texts are not printed
-    assert "30 texts in " in said.stderr
-    assert not parts.exists()
-    invoke(*words, "--steps", "60", "--out", "whole.jsonl")
-    assert lines_of(Path("texts.jsonl")) == lines_of(Path("whole.jsonl"))
+    assert "texts.jsonl: resuming after " in said.stderr
+    assert " earlier ones in " in said.stderr
+    invoke(*words, "whole.jsonl")
+    assert out.read_bytes() == Path("whole.jsonl").read_bytes()
+    assert not list(Path().glob(".*texts*"))
+
+
+def test_a_finished_file_is_drawn_again_and_not_continued(sampled):
+    words = ("sample", "smoke_absorb", "--count", "3", "--out", "texts.jsonl", "--steps")
+    invoke(*words, "2")
+    whole = Path("texts.jsonl").read_bytes()
+    assert "3 texts in " in invoke(*words, "2").stderr
+    assert Path("texts.jsonl").read_bytes() == whole
+    invoke(*words, "3")
+    assert Path("texts.jsonl").read_text().count('"steps": 3') == 3
+
+
+def test_a_file_of_something_else_is_kept(sampled):
+    Path("notes.txt").write_text("do not lose\n")
+    refused = invoke(*WORDS, "--out", "notes.txt", check=False)
+    assert refused.returncode == 2
+    assert "notes.txt: exists, and holds no samples; name another file" in refused.stderr
+    assert Path("notes.txt").read_text() == "do not lose\n"
+
+
+# nine texts of two lengths: a batch has texts that are not neighbors
+TEMPLATES = [
+    {"template": "a[5]"},
+    {"template": "b[9]", "count": 4},
+    {"template": "c[5]", "count": 2},
+    {"template": "d[9]"},
+    {"template": "e[5]"},
+]
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("num_before", [0, 1, 2, 5, 9])
+def test_lines_come_in_order_after_any_kill_also_of_batches_that_are_not_neighbors(
+    num_before, tmp_path
+):
+    model = opened("smoke_absorb", batch_size=3, steps=2)
+    requests = to_requests(TEMPLATES, model.experiment, model.tokenizer, 1, 0)
+    whole, alone, out = tmp_path / "whole", World(model.device), tmp_path / "texts"
+    draw_growing_file(model, requests, whole, world=alone)
+    lines = whole.read_bytes().splitlines(keepends=True)
+    assert [json.loads(line)["index"] for line in lines] == [*range(9)]
+    tokens = [text["tokens"] for text in draw_requests(model, requests)]
+    assert [json.loads(line)["tokens"] for line in lines] == tokens
+    # the file and its state as a kill between two lines, and in the middle of one, leaves them
+    file = GrowingFile(out, RequestedTexts(model, requests).identity)
+    for line in lines[:num_before]:
+        file.append(line.decode(), 1)
+    with out.open("ab") as torn:
+        torn.write(b"".join(lines[num_before : num_before + 1])[:-7])
+    drawn = draw_growing_file(model, requests, out, world=alone)
+    assert (drawn.num_texts, drawn.num_before) == (9 - num_before, num_before)
+    assert out.read_bytes() == whole.read_bytes()
+
+
+@dataclass(frozen=True)
+class ThreadRank(World):
+    """A rank that is a thread. values: of the ranks, during a collective."""
+
+    barrier: threading.Barrier = field(kw_only=True)
+    values: list[Any] = field(kw_only=True)
+
+    def all_gather(self, value: Any) -> list[Any]:
+        self.values[self.rank] = value
+        self.barrier.wait()
+        gathered = list(self.values)
+        self.barrier.wait()
+        return gathered
+
+    def broadcast(self, value: Any) -> Any:
+        return self.all_gather(value)[0]
+
+
+@pytest.mark.usefixtures("project")
+def test_two_ranks_write_the_file_of_one(tmp_path):
+    model = opened("smoke_absorb", batch_size=2, steps=2)
+    requests = to_requests(TEMPLATES, model.experiment, model.tokenizer, 1, 0)
+    whole, out = tmp_path / "whole", tmp_path / "texts"
+    draw_growing_file(model, requests, whole, world=World(model.device))
+    shared = {"barrier": threading.Barrier(2, timeout=60), "values": [None, None]}
+    with ThreadPoolExecutor(2) as pool:
+        worlds = [ThreadRank(model.device, rank, 2, **shared) for rank in range(2)]
+        futures = [
+            pool.submit(draw_growing_file, model, requests, out, world=world) for world in worlds
+        ]
+        assert [future.result().num_texts for future in futures] == [9, 9]
+    assert out.read_bytes() == whole.read_bytes()
 
 
 def test_lines_go_to_standard_output_and_nothing_else(sampled):
     words = ("sample", "smoke_absorb", "--prompts", "prompts.jsonl", "--steps", "3")
     said = invoke(*words, "--out", "-").stdout
     invoke(*words, "--out", "texts.jsonl")
-    Path("printed.jsonl").write_text(said)
-    assert lines_of(Path("printed.jsonl")) == lines_of(Path("texts.jsonl"))
+    assert said == Path("texts.jsonl").read_text()
     assert len(said.splitlines()) == 30

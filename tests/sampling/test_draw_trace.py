@@ -1,14 +1,13 @@
 """One text followed from noise to its end, in Python and from the command line."""
 
 import re
-from pathlib import Path
 
 import pytest
-from helpers.project import command
+from helpers.project import invoke
 from PIL import Image
 
 from sedd.config import load_experiment
-from sedd.evaluate import draw_trace, open_run, with_sampling
+from sedd.evaluate import draw_trace, open_language_model, with_sampling
 from sedd.paths import trace_stem
 from sedd.results.trace import read_trace
 from sedd.train import train
@@ -20,7 +19,7 @@ def run(corpus, request):
         request.param, ["data.dataset=corpus", "evaluation.datasets=[corpus]"], rename="drawn"
     )
     train(experiment, until=30)
-    return open_run(with_sampling(experiment, steps=6), device="cpu")
+    return open_language_model(with_sampling(experiment, steps=6), device="cpu")
 
 
 def stem_of(run):
@@ -52,8 +51,7 @@ def test_a_text_goes_from_noise_to_letters_and_what_is_given_stays(run):
 
 
 def test_text_in_the_middle_stays_and_is_recorded_as_given(run):
-    said = command(
-        Path(), "sedd", "sample", "drawn", "--trace", "--watch", "--steps", "6",
+    said = invoke("sample", "drawn", "--trace", "--watch", "--steps", "6",
         "--at", "10=abc", "--at", "20=de",
     ).stdout  # fmt: skip
     trace = read_trace(stem_of(run).with_suffix(".json"))
@@ -79,7 +77,7 @@ def test_the_seed_decides_the_text(run):
 
 
 def test_the_verb_keeps_a_text_as_json_and_as_a_gif(run):
-    said = command(Path(), "sedd", "sample", "drawn", "--trace", "--steps", "6").stdout.split()
+    said = invoke("sample", "drawn", "--trace", "--steps", "6").stdout.split()
     stem = stem_of(run)
     assert said == [f"{stem}.json", f"{stem}.gif"]
     trace = read_trace(stem.with_suffix(".json"))
@@ -95,7 +93,7 @@ def test_the_verb_keeps_a_text_as_json_and_as_a_gif(run):
 
 
 def test_a_text_that_is_watched_ends_as_the_one_that_is_kept(run):
-    said = command(Path(), "sedd", "sample", "drawn", "--watch", "--trace", "--steps", "6").stdout
+    said = invoke("sample", "drawn", "--watch", "--trace", "--steps", "6").stdout
     trace = read_trace(stem_of(run).with_suffix(".json"))
     text = "".join(trace.pieces[piece] or "" for piece in trace.states()[-1])
     shown, _, kept = said.partition("results/")
@@ -105,6 +103,6 @@ def test_a_text_that_is_watched_ends_as_the_one_that_is_kept(run):
 
 
 def test_one_text_is_not_many(run):
-    result = command(Path(), "sedd", "sample", "drawn", "--watch", "--count", "2", check=False)
+    result = invoke("sample", "drawn", "--watch", "--count", "2", check=False)
     assert result.returncode == 2
     assert "leave out --count" in re.sub(r"\W*\n\W*", " ", result.stderr)

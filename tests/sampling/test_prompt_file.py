@@ -43,7 +43,7 @@ def test_python_values_and_standard_input_give_the_same_requests(monkeypatch):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "prompts.jsonl: holds no prompt; write one JSON object a line"),
+        (b"", "prompts.jsonl: holds no prompt; write one JSON object per line"),
         (b"\n \n", "prompts.jsonl: holds no prompt"),
         (b'{"prefix": "a"}\n{"prefix": ', "prompts.jsonl, line 2: not valid JSON: "),
         (b'{"prefix": "\xff"}', "line 1: not UTF-8 text: "),
@@ -111,7 +111,7 @@ BAD_LINE = '{"prefix": "the ", "colour": "\\u001b[31m"}\n'
         (["--out", "config"], "config: is a folder"),
         (["--out", "link"], "link: is a link"),
         (["--out", "/dev/null"], "/dev/null: is no regular file"),
-        (["--out", "good.jsonl/texts"], "good.jsonl is no folder"),
+        (["--out", "good.jsonl/texts"], "good.jsonl is not a folder"),
         (["--overlap", "4"], "sampling.overlap: has no effect unless sampling.length is above"),
         (["--length", "64", "--overlap", "32"], "sampling.overlap: must be below data.length 32"),
         (["--length", "64", "--watch"], "show one window of 32 tokens; a text has 64"),

@@ -14,7 +14,7 @@ from sedd.checkpoints.language_model import NetworkModel
 from sedd.config import load_experiment
 from sedd.data.tokenizers import load_tokenizer
 from sedd.diffusion import Absorb, LogLinear
-from sedd.evaluate import draw_samples, open_run, with_sampling
+from sedd.evaluate import draw_samples, open_language_model, with_sampling
 from sedd.objective import ScoreEntropy
 from sedd.sampling.windows import draw_windows, window_starts
 
@@ -82,7 +82,7 @@ def test_a_given_token_is_seen_by_the_windows_that_hold_it():
 @pytest.mark.parametrize("name", ["smoke_absorb", "smoke_uniform", "smoke_autoregressive"])
 def test_a_long_text_begins_like_a_short_one_and_each_window_continues_the_last(name):
     untrained_run(name)
-    model = open_run(load_experiment(name), device="cpu")
+    model = open_language_model(load_experiment(name), device="cpu")
     short = draw_samples(model, prefix="the ", seed=3)
     long = replace(model, experiment=with_sampling(model.experiment, length=70, overlap=6))
     texts = draw_samples(long, prefix="the ", seed=3)
@@ -107,7 +107,7 @@ def test_a_long_text_begins_like_a_short_one_and_each_window_continues_the_last(
 
 def test_given_text_stays_anywhere_in_a_long_text():
     untrained_run("smoke_absorb")
-    model = open_run(load_experiment("smoke_absorb"), device="cpu")
+    model = open_language_model(load_experiment("smoke_absorb"), device="cpu")
     long = replace(model, experiment=with_sampling(model.experiment, length=100))
     prefix = "ab" * 20  # longer than a window
     texts = draw_samples(long, prefix=prefix, suffix=" end", pieces={60: "middle"}, seed=1)

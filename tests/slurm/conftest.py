@@ -68,7 +68,8 @@ def lab(
     slurm: None, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Lab]:
     """A project with tokenized text, in which the module's `at_once` tests have started."""
-    lab = Lab(copy_project(tmp_path_factory.mktemp("lab") / "project"))
+    # a name that must pass through several shells
+    lab = Lab(copy_project(tmp_path_factory.mktemp("lab") / 'my "own" lab'))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(lab.folder)
         tokenize_corpus()

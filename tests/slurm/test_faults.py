@@ -1,6 +1,7 @@
 """Fault injection on two nodes. Each run must end with the weights of an undisturbed run."""
 
 import contextlib
+import json
 import os
 import signal
 from pathlib import Path
@@ -15,6 +16,8 @@ from helpers.slurm_jobs import (
     jobs_named,
     output,
     processes_of,
+    short_job,
+    signal_job,
     wait_until,
 )
 from helpers.slurm_lab import STEPS, Lab, Run
@@ -47,7 +50,7 @@ def test_two_nodes_train_one_run(lab):
 
 @at_once
 def test_a_job_at_its_time_limit_is_requeued_and_ends_with_the_same_weights(lab):
-    run = lab.train("limited", "minute").reaches(40)
+    run = lab.train("limited", "minute").reaches(200)
     job = run.job
     # Slurm's shortest time limit, one minute, exceeds this training; freezing the ranks reaches it
     ranks = run.freeze()
@@ -210,6 +213,66 @@ def test_a_job_cancelled_with_scancel_is_reported_and_not_resubmitted(lab):
     assert jobs_named("sedd-cancelled") == [job]
     run.wait_for("two").ends()
     run.has_weights_of(undisturbed(lab))
+
+
+@at_once
+def test_a_job_that_this_account_may_not_cancel_is_not_recorded_as_cancelled(lab):
+    run = lab.train("refused").reaches(40)
+    job = run.job
+    # Slurm's own scancel, called by another account
+    script = lab.folder.parent / "bin/scancel"
+    script.parent.mkdir()
+    nobody = "setpriv --reuid=65534 --regid=65534 --clear-groups"
+    script.write_text(
+        f'#!/bin/sh\nexec {"" if os.geteuid() == 0 else "sudo -n "}{nobody} /usr/bin/scancel "$@"\n'
+    )
+    script.chmod(0o755)
+    path = f"{script.parent}:{os.environ['PATH']}"
+    log = lab.start("cancel", "sedd", "cancel", "refused", PATH=path).ends(2)
+    assert "Access/permission denied" in log
+    record = json.loads((run.folder / "jobs/job.json").read_text())
+    assert (record["job_id"], record["cancelled"]) == (job, None)
+    run.ends()
+    assert jobs_named("sedd-refused") == [job]
+    run.has_weights_of(undisturbed(lab))
+
+
+@at_once
+def test_a_job_that_cannot_requeue_itself_is_followed_by_another(lab):
+    programs = lab.folder.parent / "programs_without_scontrol"
+    programs.mkdir()
+    for path in Path("/usr/bin").iterdir():
+        if path.name != "scontrol":
+            (programs / path.name).symlink_to(path)
+    lab.cluster("no_scontrol", setup=f"['export PATH={programs}']")
+    run = lab.train("no_requeue", "no_scontrol").reaches(40)
+    job = run.job
+    run.signal(signal.SIGUSR2)  # as Slurm does before the time limit
+    run.ends()
+    assert "The job cannot requeue itself" in run.logs()
+    assert len(jobs_named("sedd-no_requeue")) >= 2
+    assert job_field(job, "Restarts") == "0"
+    run.has_weights_of(undisturbed(lab))
+
+
+@at_once
+def test_a_short_job_at_its_time_limit_is_followed_by_one_with_more_time(lab):
+    lab.cluster("brief", nodes="1", short_hours="0.0166")
+    target = "results/data/corpus/text8/test/meta.json"
+    (lab.folder / target).unlink()
+    words = ("--configfile", "config/smoke.yaml", "--config", "cluster=brief", "--nolock")
+    build = lab.snakemake("brief", *words, "--", target)
+
+    def is_suspended() -> bool:
+        job = short_job("split=test")
+        return bool(job) and signal_job(job, signal.SIGSTOP)
+
+    wait_until(is_suspended, "a job tokenizes")
+    log = build.ends()
+    name = f"{lab.project}:tokenize:corpus:text8:test"
+    first, second = sorted(jobs_named(name), key=int)
+    assert f"Slurm job {first} ({name}) did not complete: it reached its time limit" in log
+    assert [job_field(job, "TimeLimit") for job in (first, second)] == ["00:01:00", "00:02:00"]
 
 
 @at_once

@@ -204,6 +204,16 @@ def test_a_continued_run_equals_one_long_training():
         for name in ("longer", "continued")
     ]
     assert curves[0] == curves[1]
+    logged = metrics_file("source").read_bytes()
+    for content in (None, b"\xff\n", b"[" * 9999 + b"\n", b'{"step": "1"}\n', b"{}\n"):
+        metrics_file("source").unlink(missing_ok=True)
+        if content is not None:
+            metrics_file("source").write_bytes(content)
+        damaged = invoke(*words[:4], "damaged", "--continue", check=False)
+        assert damaged.returncode == 2
+        assert f"sedd: {metrics_file('source')}" in damaged.stderr
+        assert len(damaged.stderr.splitlines()) == 1
+    metrics_file("source").write_bytes(logged)
     changed = invoke(*words[:2], "training.lr=0.1", *words[2:4], "other", "--continue", check=False)
     assert changed.returncode == 2
     assert "training.lr: 0.002 -> 0.1" in changed.stderr

@@ -2,6 +2,7 @@
 
 import json
 import resource
+import shutil
 import signal
 import subprocess
 import time
@@ -62,6 +63,21 @@ def test_a_resumed_run_equals_an_uninterrupted_run(corpus):
     assert not torch.equal(
         first["model"]["output_layer.linear.weight"], last["model"]["output_layer.linear.weight"]
     )
+
+
+def test_a_resumed_run_writes_the_bytes_of_an_uninterrupted_one(corpus):
+    few = ["training.steps=8", "training.checkpoint_every=4", "training.warmup_steps=2"]
+
+    def trained(*until: int | None) -> dict[str, bytes]:
+        for step in until:
+            train(experiment("run", *few), until=step)
+        written = {path.name: path.read_bytes() for path in train_dir("run").glob("*.pt")}
+        shutil.rmtree(run_dir("run"))
+        return written
+
+    whole = trained(None)
+    assert sorted(whole) == ["state_4.pt", "state_8.pt", "step_4.pt", "step_8.pt"]
+    assert trained(4, None) == whole
 
 
 def test_another_seed_gives_other_weights(corpus):

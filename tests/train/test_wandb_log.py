@@ -1,5 +1,6 @@
 """Metrics for Weights & Biases: stored in the run's folder when offline, else a clear error."""
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,22 @@ def test_an_offline_run_stores_its_metrics(corpus, monkeypatch):
     content = file.read_bytes()
     assert b"train/loss_nats_per_token" in content
     assert b"validation/standard_error" in content
+
+
+def test_a_server_that_cannot_be_reached_costs_seconds_and_no_metrics(corpus, monkeypatch):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        closed = free.getsockname()[1]
+    monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{closed}")
+    monkeypatch.setenv("WANDB_API_KEY", "a" * 40)
+    monkeypatch.setenv("WANDB_INIT_TIMEOUT", "3")
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    stderr = trained(check=True).stderr
+    assert "Weights & Biases cannot be reached (" in stderr
+    assert "wandb sync uploads them" in stderr
+    assert checkpoint_file("logged", 30).exists()
+    (file,) = (train_dir("logged") / "wandb").glob("offline-run-*/*.wandb")
+    assert b"validation/standard_error" in file.read_bytes()
 
 
 def test_without_an_account_the_error_says_what_to_do_before_training(corpus, monkeypatch):

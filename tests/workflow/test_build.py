@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import shutil
 import subprocess
 import time
@@ -10,10 +11,11 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
-from helpers.project import BIN, command, planned
+from helpers.project import BIN, ROOT, command, planned
 
 from sedd import load_model
 from sedd.launch.local import job_processes
+from sedd.workflow.follow import Followed
 
 SMOKE = ("--configfile", "config/smoke.yaml")
 pytestmark = pytest.mark.end_to_end
@@ -54,7 +56,8 @@ def test_the_build_leaves_tables_reports_samples_and_numbers(built):
         assert number["experiment"] == name
         assert number["nats_per_token"] > 0
         for samples in (results / f"runs/{name}/samples/step_60").glob("*.jsonl"):
-            assert len(samples.read_text().splitlines()) == 2
+            drawn = 1 if samples.stem == "infill" else 2
+            assert len(samples.read_text().splitlines()) == drawn
         assert (results / f"runs/{name}/config.yaml").exists()
 
 
@@ -70,6 +73,52 @@ def test_the_build_leaves_judgements_that_the_tables_show(built):
         assert (results / f"figures/{name}.pdf").stat().st_size > 1000
     text = (results / "tables/zero_shot.md").read_text()
     assert "sedd evaluate louaaron/sedd-small" in text
+
+
+def test_git_ignores_every_file_that_a_build_writes(built):
+    """So a fresh build leaves git clean; `make publish` copies what git keeps."""
+    files = [path.relative_to(built) for path in built.rglob("*") if path.is_file()]
+    given = ("config", "workflow", "Snakefile", "said.txt")
+    made = [f"{path}" for path in files if path.parts[0] not in given]
+    assert "results/tables/text8.md" in made
+    command = ["git", "-C", str(ROOT), "check-ignore", "--no-index", "--stdin"]
+    done = subprocess.run(command, input="\n".join(made), capture_output=True, text=True)
+    assert done.stdout.split("\n")[:-1] == made
+
+
+def test_the_build_was_followed_to_its_end_and_summed_up(built):
+    """What is followed are the lines of a real Snakemake."""
+    followed = Followed()
+    lines = (built / "logs/snakemake.log").read_text().splitlines()
+    for number, line in enumerate(lines):
+        followed.read(line)
+        if number == len(lines) // 2:
+            assert 0 < followed.done < followed.total
+            assert followed.running
+            assert (followed.seconds_left(cores=2) or 0) > 0
+    assert followed.done == followed.total > 50
+    assert not followed.running
+    assert not followed.failed
+    said = (built / "said.txt").read_text()
+    assert re.search(r"\d+ of \d+ jobs done in \d:\d\d, about \d+:\d\d left", said)
+    for name in ("smoke_absorb", "smoke_uniform", "smoke_autoregressive"):
+        assert re.search(rf"{name} .* bits per character on wiki; token frequencies alone: 4", said)
+    assert re.search(r"  the city of.{8} in france$", said, re.MULTILINE)
+    assert "Open    results/reports/index.html" in said
+    assert len(said.splitlines()) < 40
+
+
+def test_a_failed_job_is_shown_with_the_end_of_its_log(copy):
+    for path in (copy / "results/runs/smoke_absorb/eval").rglob("wiki.json"):
+        path.unlink()
+    (copy / "results/data/wiki/text8/test/tokens.bin").write_bytes(b"x")
+    words = ["--config", "config/smoke.yaml"]
+    refused = command(copy, "sedd", "build", *words, check=False)
+    assert refused.returncode == 1
+    assert "sedd: failed: perplexity smoke_" in refused.stderr
+    assert "tokens.bin" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert "bits per character" not in refused.stdout
 
 
 def test_every_job_kept_its_log(built):
@@ -148,7 +197,7 @@ def test_an_edit_of_the_splits_starts_from_the_text(copy):
     edit(copy, "config/datasets/kjv.yaml", "  test: 0.05", "  test: 0.06")
     assert planned(copy, *SMOKE) == {
         "tokenize": 1,
-        "perplexity": 2,
+        "perplexity": 1,
         "table": 3,
         "compare": 1,
         **pages(1),

@@ -183,12 +183,23 @@ def test_every_key_that_a_stage_depends_on_is_in_its_file(project, stages):
                 functools.reduce(lambda values, part: values[part], key.split("."), content)
 
 
-def test_the_trainer_s_own_folders_are_out_of_sight(project, stages):
+def test_what_dvc_must_not_touch_is_out_of_sight_and_no_out_is_removed_before_a_stage(
+    project, stages
+):
     with Repo(str(project)) as repo:
         for name in ("train", "train.0123456789ab", "jobs"):
             inside = project / "results/runs/tiny_absorb" / name / "file"
             assert repo.dvcignore.is_ignored_file(str(inside)), name
+        for name in (".wiki.parts/0.jsonl", ".wiki.lock"):
+            inside = project / "results/runs/tiny_absorb/eval/step_400" / name
+            assert repo.dvcignore.is_ignored_file(str(inside)), name
         for stage in stages.values():
             for out in stage.outs:
-                assert not out.persist
+                assert out.persist
                 assert not repo.dvcignore.is_ignored(repo.fs, out.fs_path)
+
+
+def test_dvc_finds_one_pipeline():
+    """Also below the folder that `sedd init` copies, which holds links to the same files."""
+    with Repo(str(ROOT)) as repo:
+        assert {stage.path for stage in repo.index.stages} == {str(ROOT / "dvc.yaml")}

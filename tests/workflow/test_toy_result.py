@@ -92,7 +92,9 @@ def test_the_stage_of_dvc_has_the_rule_the_settings_and_the_folder_of_an_added_k
     monkeypatch.delitem(KINDS, "word_count")
     before = stage()
     assert set(after["cmd"].split()) - set(before["cmd"].split()) == {"word_count"}
-    assert set(after["outs"]) - set(before["outs"]) == {folder}
+    assert [out for out in after["outs"] if out not in before["outs"]] == [
+        {folder: {"persist": True}}
+    ]
     keys, fewer = (one["params"][0][path] for one in (after, before))
     assert set(keys) - set(fewer) == {"description"}
     assert after["deps"] == before["deps"]

@@ -6,6 +6,7 @@ rule perplexity:
         "results/runs/{experiment}/eval/step_{step}/{dataset}.json",
     log:
         "logs/perplexity/{experiment}.step_{step}.{dataset}.log",
+    retries: BUILD.retries
     threads: 1
     resources:
         **BUILD.resources(computes=True),
@@ -25,6 +26,7 @@ rule generative:
         "results/runs/{experiment}/eval/step_{step}/generative/{judge}.json",
     log:
         "logs/generative/{experiment}.step_{step}.{judge}.log",
+    retries: BUILD.retries
     threads: 1
     resources:
         **BUILD.resources(computes=True),
@@ -44,6 +46,7 @@ rule mauve:
         "results/runs/{experiment}/eval/step_{step}/mauve/{task}.json",
     log:
         "logs/mauve/{experiment}.step_{step}.{task}.log",
+    retries: BUILD.retries
     threads: 1
     resources:
         **BUILD.resources(computes=True),

@@ -70,7 +70,7 @@ rule figure:
 # Page of a run, and the numbers of its last checkpoint.
 rule report:
     input:
-        ancient("config/experiments/{experiment}.yaml"),
+        ancient(definition),
         inputs("report"),
     output:
         numbers="results/reports/{experiment}.json",
@@ -97,7 +97,7 @@ rule report:
 # Figures of a run, as files for a paper.
 rule figures:
     input:
-        ancient("config/experiments/{experiment}.yaml"),
+        ancient(definition),
         inputs("report"),
     output:
         report(
@@ -121,6 +121,32 @@ rule figures:
         "sedd figures {wildcards.experiment:q} 2>&1 | tee -i {log:q}"
 
 
+# Page of a sweep: its settings compared, each over its seeds.
+rule sweep:
+    input:
+        ancient("config/sweeps/{sweep}.yaml"),
+        inputs("sweep"),
+    output:
+        page=report(
+            "results/reports/sweeps/{sweep}.html",
+            caption="../report/compare.rst",
+            category="Runs",
+            labels={"run": "{sweep}", "what": "sweep"},
+        ),
+        csv="results/reports/sweeps/{sweep}.csv",
+        md="results/reports/sweeps/{sweep}.md",
+    log:
+        "logs/sweep/{sweep}.log",
+    localrule: True
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=settings("sweep"),
+    shell:
+        "sedd compare --sweep {wildcards.sweep:q} 2>&1 | tee -i {log:q}"
+
+
 # Page that compares all runs.
 rule compare:
     input:
@@ -140,7 +166,7 @@ rule compare:
         runtime=10,
     params:
         settings=settings("compare"),
-        experiments=list(BUILD.trained),
+        experiments=BUILD.compared,
     shell:
         "sedd compare {params.experiments:q} 2>&1 | tee -i {log:q}"
 

@@ -6,6 +6,7 @@ rule sample:
         "results/runs/{experiment}/samples/step_{step}/{sampler}_{steps}{draws}.jsonl",
     log:
         "logs/sample/{experiment}.step_{step}.{sampler}_{steps}{draws}.log",
+    retries: BUILD.retries
     threads: 1
     resources:
         **BUILD.resources(computes=True),
@@ -37,6 +38,7 @@ rule trace:
         ),
     log:
         "logs/trace/{experiment}.step_{step}.{sampler}_{steps}.log",
+    retries: BUILD.retries
     threads: 1
     resources:
         **BUILD.resources(computes=True),
@@ -45,3 +47,22 @@ rule trace:
     shell:
         "sedd sample {wildcards.experiment:q} --step {wildcards.step} --trace"
         " --sampler {wildcards.sampler} --steps {wildcards.steps} 2>&1 | tee -i {log:q}"
+
+
+# The templates of `sampling.infill`, filled in by the last checkpoint, for the page of the run.
+rule infill:
+    input:
+        inputs("infill"),
+    output:
+        "results/runs/{experiment}/samples/step_{step}/infill.jsonl",
+    log:
+        "logs/infill/{experiment}.step_{step}.log",
+    retries: BUILD.retries
+    threads: 1
+    resources:
+        **BUILD.resources(computes=True),
+    params:
+        settings=settings("infill"),
+    shell:
+        "sedd sample {wildcards.experiment:q} --step {wildcards.step} --infill --out {output:q}"
+        " 2>&1 | tee -i {log:q}"

@@ -3,7 +3,7 @@
 # then sampled and measured, while the next instance of the rule waits for the next checkpoint.
 rule train:
     input:
-        ancient("config/experiments/{experiment}.yaml"),
+        ancient(definition),
         inputs("train"),
     output:
         "results/runs/{experiment}/checkpoints/step_{step}.pt",

@@ -6,7 +6,9 @@ from sedd.checkpoints.export.folder import MARK
 from sedd.checkpoints.run_checkpoint import TrainedNetwork
 from sedd.config import load_dataset, resolved_yaml, sampling_steps
 from sedd.results.perplexity import PerplexityResult
-from sedd.runtime.markdown import escape_markdown, markdown_table
+from sedd.results.spelled import spell
+from sedd.runtime.json_text import json_text
+from sedd.runtime.markdown import code, code_block, escape_markdown, markdown_table
 from sedd.runtime.provenance import code_version, file_sha256, now
 
 METHODS = {
@@ -19,6 +21,12 @@ OUTPUTS = {
     "RADD": "a text with masks to the probabilities of the masked tokens",
     "MDLM": "a text with masks and a noise level to the probabilities of the masked tokens",
 }
+
+USE = """import sedd
+
+model = sedd.open_model({opened}
+texts = model.sample({call})
+print(texts[0])"""
 
 
 def model_card(
@@ -39,7 +47,7 @@ def model_card(
             data_section(trained),
             evaluation_section(evaluations),
             "## Training\n\nEvery setting, including defaults:\n",
-            f"```yaml\n{resolved_yaml(trained.experiment)}```\n",
+            code_block(resolved_yaml(trained.experiment), "yaml") + "\n",
             "## Origin\n",
             f"{MARK} of sedd {code_version()} at {now()}, from the checkpoint of step {trained.step:,} "
             f"(SHA-256 `{file_sha256(trained.path)}`).\n",
@@ -68,20 +76,16 @@ with the {experiment.graph.type} graph and {experiment.noise.type} noise. A tran
 def usage_section(trained: TrainedNetwork, family: str, repository: str | None) -> str:
     experiment = trained.experiment
     call = f'sampler="{experiment.sampling.sampler}", steps={sampling_steps(experiment)}'
-    opened = f'"{repository}")' if repository else '"FOLDER")  # this folder, or its hub id'
+    opened = (
+        f"{json_text(repository)})" if repository else '"FOLDER")  # this folder, or its hub id'
+    )
     return f"""\
 ## Use
 
-```python
-import sedd
-
-model = sedd.open_model({opened}
-texts = model.sample({call})
-print(texts[0])
-```
+{code_block(USE.format(opened=opened, call=call), "python")}
 
 The names of files, keys and parameters are those of the published {family} checkpoints. The vocabulary is that of the tokenizer
-`{experiment.data.tokenizer}`: {trained.vocab_size:,} tokens. `config.json` has no key for it, so the metadata of
+{code(experiment.data.tokenizer)}: {trained.vocab_size:,} tokens. `config.json` has no key for it, so the metadata of
 `model.safetensors` names it.
 """
 
@@ -92,7 +96,7 @@ def data_section(trained: TrainedNetwork) -> str:
     return f"""\
 ## Data
 
-`{dataset.name}`: {escape_markdown(dataset.description)}. Licence: {escape_markdown(dataset.licence)}.{homepage}
+{code(dataset.name)}: {escape_markdown(dataset.description)}. Licence: {escape_markdown(dataset.licence)}.{homepage}
 """
 
 
@@ -101,9 +105,9 @@ def evaluation_section(evaluations: list[PerplexityResult]) -> str:
         return "## Evaluation\n\nNot measured.\n"
     rows = [
         [
-            f"{escape_markdown(one.dataset)} ({one.split})",
-            f"{one.perplexity:.2f} ± {one.perplexity_standard_error:.2f}",
-            f"{one.bits_per_character:.3f} ± {one.bits_per_character_standard_error:.3f}",
+            escape_markdown(f"{one.dataset} ({one.split})"),
+            spell(one.perplexity, one.perplexity_standard_error, nats=one.nats_per_token),
+            spell(one.bits_per_character, one.bits_per_character_standard_error, ".3f"),
             f"{one.num_sequences:,} x {one.num_draws:,}",
             escape_markdown(one.provenance.code_version),
         ]

@@ -9,7 +9,7 @@ from typing import Any
 
 from safetensors.torch import save_file
 
-from sedd.checkpoints.export.card import METHODS, OUTPUTS
+from sedd.checkpoints.export.card import METHODS, OUTPUTS, USE
 from sedd.checkpoints.export.exported import Exported
 from sedd.checkpoints.export.folder import MARK, replacing_folder
 from sedd.checkpoints.formats.published import PublishedConfig
@@ -17,17 +17,21 @@ from sedd.checkpoints.formats.tensors import BUFFERS, check_tensors
 from sedd.checkpoints.hub import weights_sha256
 from sedd.checkpoints.official import (
     TOKENIZER_KEY,
+    VOCABULARY_KEY,
     configuration_file,
     is_official,
     read_official,
     recorded_tokenizer,
+    recorded_vocabulary,
 )
 from sedd.checkpoints.recognize import is_lightning
 from sedd.config.pretrained import STEP
 from sedd.config.yaml.source import read_source
+from sedd.data.vocabularies import find_vocabulary
 from sedd.errors import CheckpointError
 from sedd.runtime.atomic import replacing, write_json, write_text
-from sedd.runtime.markdown import escape_markdown
+from sedd.runtime.json_text import json_text
+from sedd.runtime.markdown import code_block, escape_markdown
 from sedd.runtime.provenance import code_version, now
 
 
@@ -37,7 +41,7 @@ def export_published(
     """Write the averaged weights of a published diffusion model; parameters keep their names.
 
     name: the model as the user gave it. source: its folder or Lightning file.
-    Raises CheckpointError if it is no diffusion model, or damaged.
+    Raises CheckpointError if it is not a diffusion model, or damaged.
     """
     if not is_official(source):
         raise CheckpointError(
@@ -49,10 +53,14 @@ def export_published(
         write_json(target / "config.json", written_config(source, config))
         tokenizer, metadata = recorded_tokenizer(source), {"format": "pt"}
         if tokenizer is None:
+            # it may be a link to any file of this account, which must not be published
+            find_vocabulary(str(source.absolute()))
             with replacing(target / "tokenizer.json") as temporary:
                 shutil.copyfile(source / "tokenizer.json", temporary)
         else:
             metadata[TOKENIZER_KEY] = tokenizer
+            if (vocabulary := recorded_vocabulary(source)) is not None:
+                metadata[VOCABULARY_KEY] = vocabulary
         write_text(target / "README.md", published_card(name, source, config, repository))
         kept = {key: value for key, value in tensors.items() if not key.endswith(BUFFERS)}
         with replacing(target / "model.safetensors") as temporary:
@@ -69,7 +77,10 @@ def written_config(source: Path, config: PublishedConfig) -> Mapping[str, Any]:
 
 def published_card(name: str, source: Path, config: PublishedConfig, repository: str | None) -> str:
     """README.md of the export."""
-    opened = f'"{repository}")' if repository else '"FOLDER")  # this folder, or its hub id'
+    opened = (
+        f"{json_text(repository)})" if repository else '"FOLDER")  # this folder, or its hub id'
+    )
+    use = USE.format(opened=opened, call="steps=128")
     family = config.family
     tags = f"library_name: sedd\ntags:\n- discrete-diffusion\n- {family.lower()}\n"
     return f"""\
@@ -82,12 +93,7 @@ It maps {OUTPUTS[family]}.
 
 ## Use
 
-```python
-import sedd
-
-model = sedd.open_model({opened}
-print(model.sample(steps=128)[0])
-```
+{code_block(use, "python")}
 
 ## Origin
 

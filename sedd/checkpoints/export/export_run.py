@@ -11,7 +11,7 @@ from sedd.checkpoints.export.export_published import export_published
 from sedd.checkpoints.export.exported import Exported
 from sedd.checkpoints.export.folder import check_free, replacing_folder
 from sedd.checkpoints.export.form import published_form
-from sedd.checkpoints.official import TOKENIZER_KEY
+from sedd.checkpoints.official import TOKENIZER_KEY, VOCABULARY_KEY
 from sedd.checkpoints.recognize import (
     checkpoint_path,
     model_folder,
@@ -20,6 +20,7 @@ from sedd.checkpoints.recognize import (
 )
 from sedd.checkpoints.run_checkpoint import load_trained
 from sedd.config import Pretrained, load_subject
+from sedd.data.vocabularies import portable_file
 from sedd.paths import evaluation_dir
 from sedd.results.perplexity import read as read_perplexity
 from sedd.runtime.atomic import replacing, write_json, write_text
@@ -64,14 +65,17 @@ def export(
             evaluations.append(result)
         else:
             stale.append(result.dataset)
+    vocabulary = portable_file(trained.experiment.data.tokenizer)
     with replacing_folder(folder) as target:
         write_json(target / "config.json", form.config)
         card = model_card(trained, form.format.family, evaluations, repository)
         write_text(target / "README.md", card)
+        if vocabulary is not None:
+            write_text(target / "tokenizer.json", vocabulary)
         with replacing(target / "model.safetensors") as temporary:
-            save_file(
-                {key: value.contiguous() for key, value in form.tensors.items()},
-                temporary,
-                metadata={"format": "pt", TOKENIZER_KEY: trained.experiment.data.tokenizer},
-            )
+            metadata = {"format": "pt", TOKENIZER_KEY: trained.experiment.data.tokenizer}
+            if trained.tokenizer_sha256 is not None:
+                metadata[VOCABULARY_KEY] = trained.tokenizer_sha256
+            tensors = {key: value.contiguous() for key, value in form.tensors.items()}
+            save_file(tensors, temporary, metadata=metadata)
     return Exported(folder, name, trained.step, evaluations, stale)

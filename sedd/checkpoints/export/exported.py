@@ -14,7 +14,7 @@ class Exported:
 
     run: its name, or the published model as the user gave it. step: of the checkpoint; 0 for a
         published model.
-    evaluations: results in its model card. stale: data sets whose results were left out, because an
+    evaluations: results in its model card. stale: datasets whose results were left out, because an
         earlier checkpoint of this step was measured.
     """
 

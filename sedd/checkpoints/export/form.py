@@ -40,6 +40,11 @@ def published_form(trained: TrainedNetwork) -> PublishedForm:
             f"masked diffusion (RADD, MDLM) only, and this model has objective "
             f"{trained.experiment.objective.type}; share the checkpoint file instead"
         )
+    if trained.experiment.data.blocks == "padded":
+        raise CheckpointError(
+            f"{trained.path}: cannot be exported: no published form says that the model reads single "
+            "documents with padding (data.blocks padded); share the checkpoint file instead"
+        )
     check_noise(trained.experiment, trained.path)
     network = trained.network
     if isinstance(objective, ScoreEntropy):

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sedd.data.hub import is_reachable
+from sedd.data.hub import knock
+from sedd.data.network import NetworkError
 from sedd.errors import CheckpointError, first_line
 
 LOG_IN = "log in with `hf auth login`, or set HF_TOKEN, with a token that may write"
@@ -15,7 +16,7 @@ LOG_IN = "log in with `hf auth login`, or set HF_TOKEN, with a token that may wr
 
 def check_push(repository: str) -> None:
     """Raise CheckpointError unless an upload can be tried: before the export is written."""
-    from huggingface_hub import constants, get_token
+    from huggingface_hub import get_token
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id
 
@@ -27,10 +28,10 @@ def check_push(repository: str) -> None:
         raise CheckpointError(f"--push {repository}: must be OWNER/NAME, such as me/{repository}")
     if get_token() is None:
         raise CheckpointError(f"--push {repository}: no token for the hub; {LOG_IN}")
-    if not is_reachable():
-        raise CheckpointError(
-            f"--push {repository}: the hub {constants.ENDPOINT} is unreachable, or HF_HUB_OFFLINE is set"
-        )
+    try:
+        knock(f"--push {repository}")
+    except NetworkError as error:
+        raise CheckpointError(str(error)) from error
 
 
 def push(folder: Path, repository: str, *, private: bool = False) -> str:

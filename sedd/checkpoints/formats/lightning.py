@@ -76,7 +76,7 @@ def read_lightning(path: Path) -> tuple[MDLMConfig, dict[str, Tensor]]:
 
 
 def read_inert(path: Path) -> Mapping[str, Any]:
-    """Content of a torch file, with an `Inert` for each object that is no tensor or plain value.
+    """Content of a torch file, with an `Inert` for each object but tensors and plain values.
 
     Raises CheckpointError if it cannot be read in this way.
     """
@@ -106,12 +106,13 @@ def configuration(
     conditioning = setting(settings, "algo", "time_conditioning")
     if conditioning is None:
         conditioning = setting(settings, "time_conditioning")
+    length = setting(settings, "model", "length")
     source = Source(
         f"{path} (sizes of its tensors and recorded settings)",
         {
             "model_type": "mdlm",
             **sizes(weights),
-            "model_length": setting(settings, "model", "length") or LENGTH,
+            "model_length": LENGTH if length is None else length,
             "dropout": DROPOUT,
             "time_conditioning": conditioning,
         },

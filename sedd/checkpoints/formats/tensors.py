@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from sedd.checkpoints.formats.published import PublishedConfig
@@ -14,6 +15,7 @@ from sedd.errors import CheckpointError
 
 BUFFERS = ("rotary_emb.inv_freq",)  # computed, not learned
 BLOCK = re.compile(r"blocks\.(\d+)\.")
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 LISTED = 6  # problems in a message
 
 
@@ -39,7 +41,7 @@ def averaged_weights(
     """
     shadow = ema.get("shadow_params") if isinstance(ema, Mapping) else None
     if not isinstance(shadow, Sequence):
-        raise CheckpointError(f"{path}: has no average of the weights, ema.shadow_params")
+        raise CheckpointError(f"{path}: has no averaged weights (ema.shadow_params)")
     expected = weights if weights else [config.prefix + name for name in config.shapes()]
     names = [name for name in expected if not name.endswith(BUFFERS)]
     if len(shadow) != len(names):
@@ -98,11 +100,21 @@ def shape_of(tensor: Tensor | None) -> tuple[int, ...] | None:
 
 
 def unusable(tensor: Tensor) -> str | None:
-    """Why a tensor cannot be a weight; None if it can."""
-    if not tensor.is_floating_point():
-        return f"must hold floating-point numbers, found {tensor.dtype}"
+    """Why a tensor cannot be a weight; None if it can. Every model that is opened is asked this.
+
+    Reads the numbers, for NaN and infinity.
+    """
+    if tensor.dtype not in FLOATS:
+        return f"must hold floating-point numbers of 16 bits or more, found {tensor.dtype}"
     if tensor.layout != tensor.new_empty(0).layout or tensor.is_meta:
         return "holds no numbers"
     if tensor.untyped_storage().nbytes() < tensor.numel() * tensor.element_size():
         return "claims more numbers than the file holds"  # one number under a stride of 0
+    if tensor.numel() and not all_finite(tensor):
+        return "holds numbers that are not finite (NaN or infinity)"
     return None
+
+
+def all_finite(tensor: Tensor) -> bool:
+    """Whether a tensor with elements has no NaN and no infinity. One pass, no copy."""
+    return bool(torch.stack(torch.aminmax(tensor.detach())).isfinite().all())

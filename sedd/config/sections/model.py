@@ -7,13 +7,15 @@ from typing import Annotated
 from pydantic import Field
 
 from sedd.config.base import ConfigModel, Rule
-from sedd.config.values import Count
+from sedd.config.values import MAX_COUNT, Count
 from sedd.registry import GRAPHS, OBJECTIVES
+
+MAX_HEADS = 10_000  # that a message looks for
 
 
 def _heads(n_heads: int, hidden_size: int) -> str | None:
     if hidden_size % n_heads:
-        near = [n for n in range(1, hidden_size + 1) if hidden_size % n == 0]
+        near = [n for n in range(1, min(hidden_size, MAX_HEADS) + 1) if hidden_size % n == 0]
         near = sorted(sorted(near, key=lambda n: abs(n - n_heads))[:4])
         some = ", ".join(map(str, near))
         return f"must divide hidden_size {hidden_size}, e.g. {some}; got {n_heads}"
@@ -26,7 +28,7 @@ def _heads(n_heads: int, hidden_size: int) -> str | None:
 class ModelConfig(ConfigModel):
     """Size of the transformer. Its inputs and outputs depend on the objective."""
 
-    hidden_size: Annotated[int, Field(ge=2)]
+    hidden_size: Annotated[int, Field(ge=2, le=MAX_COUNT)]
     """width of the residual stream"""
     n_blocks: Count
     """number of transformer blocks"""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -11,7 +11,9 @@ from sedd.config.base import ConfigModel, Rule
 from sedd.config.choices import SamplerName, one_of
 from sedd.config.sections.objective import unused_by_autoregressive
 from sedd.config.sections.remask import DEFAULT_REMASK, REMASK_RULES, Remask
-from sedd.config.values import Count, DrawPrecision
+from sedd.config.template import parse_template
+from sedd.config.values import Count, DrawPrecision, Temperature, Text
+from sedd.errors import DataError
 from sedd.registry import DEFAULT_SAMPLER, GRAPHS, OBJECTIVES, SAMPLERS, SHARPENING
 
 
@@ -20,7 +22,7 @@ class SamplerOptions(ConfigModel):
 
     sampler: SamplerName = DEFAULT_SAMPLER
     """sampling method"""
-    temperature: Annotated[float, Field(ge=0)] = 1.0
+    temperature: Temperature = 1.0
     """divisor of the logits of a new token; 0 takes the likeliest token, in the orders by confidence
     and entropy_bound only"""
     top_k: Count | None = None
@@ -67,6 +69,9 @@ class Sampling(SamplerOptions):
     overlap: Count | None = None
     """tokens that a window keeps from the window before it, if sampling.length is above
     data.length; null: a quarter of data.length"""
+    infill: Annotated[tuple[Text, ...], Field(strict=False)] = ()
+    """templates that the last checkpoint fills in, for the page of the run, such as "The [20] of
+    France": a blank of 20 tokens"""
 
     def options(self) -> dict[str, Any]:
         """The options that the sampler reads, as plain values."""
@@ -207,7 +212,18 @@ def _overlap_fits(overlap: int | None, length: int | None, window: int) -> str |
     return None if overlap < window else f"must be below data.length {window}; got {overlap}"
 
 
+def _are_templates(templates: Sequence[str]) -> str | None:
+    problems = []
+    for template in templates:
+        try:
+            parse_template(template)
+        except DataError as error:
+            problems.append(f"{template!r}: {error}")
+    return "; ".join(problems) or None
+
+
 RULES = (
+    Rule(("sampling.infill",), _are_templates),
     Rule(("sampling.sampler", "graph.type", "sampling.denoise"), fits_graph),
     Rule(("sampling.sampler", "objective.type"), fits_objective),
     *map(_sharpens, ("top_p", *SHARPENING)),

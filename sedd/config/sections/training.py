@@ -8,9 +8,10 @@ from pydantic import Field
 
 from sedd.config.base import ConfigModel, Rule
 from sedd.config.sections.objective import unused_by_autoregressive
-from sedd.config.values import Count, Fraction, Text, TimeEps
+from sedd.config.values import MAX_STEPS, Count, Fraction, StepCount, Text, TimeEps
 from sedd.registry import GRAPHS, OBJECTIVES
 
+MAX_CHECKPOINTS = 100_000
 Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -18,7 +19,7 @@ class Training(ConfigModel):
     """AdamW with warm-up, gradient clipping and an exponential moving average (EMA) of the
     weights."""
 
-    steps: Count = 400_000
+    steps: StepCount = 400_000
     """optimizer steps"""
     batch_size: Count = 512
     """sequences per optimizer step, over all devices and micro-batches"""
@@ -35,13 +36,16 @@ class Training(ConfigModel):
     """AdamW's epsilon, added to the denominator"""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     """AdamW's weight decay"""
-    warmup_steps: Annotated[int, Field(ge=0)] = 2500
+    warmup_steps: Annotated[int, Field(ge=0, le=MAX_STEPS)] = 2500
     """steps of linear learning-rate warm-up"""
     decay_fraction: Fraction = 0.0
     """fraction of the steps, at the end, in which the learning rate decays linearly to zero; 0: no
     decay, as in the paper"""
     grad_clip: Annotated[float, Field(gt=0)] = 1.0
     """maximum gradient norm; larger gradients are scaled down to it"""
+    skip_nonfinite: Annotated[int, Field(ge=0, le=MAX_STEPS)] = 0
+    """number of steps with a loss or gradient that is not finite to skip, without an update, before the
+    training stops; 0: stop at the first"""
     ema_decay: Decay = 0.9999
     """decay rate of the EMA of the weights; after n steps at most (1 + n) / (10 + n)"""
     time_eps: TimeEps = 0.001
@@ -60,22 +64,22 @@ class Training(ConfigModel):
     published model's folder or hub id; null: random weights"""
     init_weights: Literal["average", "last"] = "average"
     """average: begin with the averaged weights of the source, as it is measured; last: with its
-    newest weights, and go on with its average"""
+    newest weights, and continue its average"""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """precision of the network's arithmetic; auto: bfloat16 on a GPU, float32 on a CPU"""
     compile: bool = False
     """whether to apply torch.compile to the network"""
-    checkpoint_every: Count = 10_000
+    checkpoint_every: StepCount = 10_000
     """steps between checkpoints; the last step always has one"""
-    save_every: Count = 1000
+    save_every: StepCount = 1000
     """steps between saved training states, from which a run resumes after a crash; a requested stop
     saves one too"""
     keep_last: Count = 2
     """number of saved training states (with optimizer) to keep; checkpoints (without optimizer) are
     all kept"""
-    log_every: Count = 50
+    log_every: StepCount = 50
     """steps between log entries"""
-    validate_every: Count = 1000
+    validate_every: StepCount = 1000
     """steps between validations; the last step always has one"""
     validation_sequences: Count = 1024
     """size of the fixed validation set; each sequence has a fixed time"""
@@ -104,6 +108,13 @@ def indivisible_batch(batch_size: int, accum: int, num_devices: int) -> str | No
 
 def _at_most_steps(value: int, steps: int) -> str | None:
     return f"must be at most training.steps, {steps}; got {value}" if value > steps else None
+
+
+def _few_checkpoints(every: int, steps: int) -> str | None:
+    if steps <= MAX_CHECKPOINTS * every:
+        return None
+    least = -(-steps // MAX_CHECKPOINTS)
+    return f"must be at least {least}, for at most {MAX_CHECKPOINTS:,} checkpoints; got {every}"
 
 
 def _estimates_masks_only(vocabulary_draws: int | None, graph: str) -> str | None:
@@ -141,6 +152,7 @@ RULES = (
     Rule(("training.batch_size", "training.accum"), lambda b, a: indivisible_batch(b, a, 1)),
     Rule(("training.warmup_steps", "training.steps"), _at_most_steps),
     Rule(("training.checkpoint_every", "training.steps"), _at_most_steps),
+    Rule(("training.checkpoint_every", "training.steps"), _few_checkpoints),
     Rule(("training.vocabulary_draws", "graph.type"), _estimates_masks_only),
     Rule(("training.vocabulary_draws", "objective.type"), _estimates_scores_only),
     Rule(("training.time_eps", "objective.num_steps"), _first_step_is_trained),

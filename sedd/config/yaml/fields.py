@@ -94,7 +94,7 @@ def union_members(annotation: Any) -> list[type[BaseModel]]:
 
 
 def _num_kinds(annotation: Any) -> int:
-    """Number of kinds of values that an annotation allows, without null; 1 if it is no union."""
+    """Number of kinds of values that an annotation allows, without null; 1 if it is not a union."""
     if get_origin(annotation) is Annotated:
         return _num_kinds(get_args(annotation)[0])
     if get_origin(annotation) in (Union, types.UnionType):

@@ -8,7 +8,9 @@ of two equal keys the second would silently win.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -126,8 +128,16 @@ def read_source(path: Path) -> Source:
         raise ConfigError(
             str(path), [Problem("(file)", f"cannot be read: {error.strerror}")]
         ) from None
-    source = Source(str(path))
-    node = compose(text, source.name)
+    return deepcopy(_parsed(text, str(path)))
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str, name: str) -> Source:
+    """The source of a YAML text. Parsing takes much longer than reading the file, which is read anew
+    each time: a changed file is never out of date. Copied before use.
+    """
+    source = Source(name)
+    node = compose(text, name)
     if node is None:
         return source
     if isinstance(node, MappingNode):

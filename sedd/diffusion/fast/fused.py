@@ -22,16 +22,22 @@ from sedd.diffusion.network import SplitNetwork
 
 
 def fused_score_entropy(
-    network: SplitNetwork, graph: Graph, sigma: Tensor, weight: Tensor, xt: Tensor, x0: Tensor
+    network: SplitNetwork,
+    graph: Graph,
+    sigma: Tensor,
+    weight: Tensor,
+    xt: Tensor,
+    x0: Tensor,
+    padding: Tensor | None = None,
 ) -> Tensor:
     """`loss.weighted_score_entropy` without a table of scores: (B,) nats, float32 or wider.
 
-    sigma, weight: (B,). xt, x0: (B, L) noisy and clean states.
+    sigma, weight: (B,). xt, x0: (B, L) noisy and clean states. padding: see `loss_positions`.
     Raises TypeError if the graph has no fast parts.
     """
     parts = require_fast_parts(graph)
     batch, length = xt.shape
-    rows = loss_positions(graph, xt)
+    rows = loss_positions(graph, xt, padding)
     features = network.features(xt, sigma, rows)
     if rows is None:
         rows = torch.arange(batch * length, device=xt.device)

@@ -55,9 +55,10 @@ def leap_(
     generator: torch.Generator | None,
     sharpening: Sharpening = UNCHANGED,
 ) -> None:
-    """Jumps at constant rates, at most one a row. The weights of leaving are rates times duration.
+    """Jumps at constant rates, at most one per row.
 
-    With a sum E of these weights a row jumps with probability 1 - e^-E. Arguments as in `jump_`.
+    The weights of leaving are rates times duration. With a sum E of these weights a row jumps with
+    probability 1 - e^-E. Arguments as in `jump_`.
     """
     cdf = RowCdf(table)
     leave = -torch.expm1(-exits.scale * cdf.totals)

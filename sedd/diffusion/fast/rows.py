@@ -10,9 +10,14 @@ from torch import Tensor
 from sedd.diffusion.graph import Graph
 
 
-def loss_positions(graph: Graph, x: Tensor) -> Tensor | None:
-    """Flat positions (n,) of x (B, L) that can have a loss: the masked ones; None: all."""
-    return None if graph.mask is None else (x.flatten() == graph.mask).nonzero()[:, 0]
+def loss_positions(graph: Graph, x: Tensor, padding: Tensor | None = None) -> Tensor | None:
+    """Flat positions (n,) of x (B, L) that can have a loss: the masked ones; None: all.
+
+    padding: (B, L), true for positions that are never corrupted and have no loss.
+    """
+    if graph.mask is not None:
+        return (x.flatten() == graph.mask).nonzero()[:, 0]
+    return None if padding is None else (~padding.flatten()).nonzero()[:, 0]
 
 
 def sum_by_sequence(values: Tensor, rows: Tensor | None, batch: int, length: int) -> Tensor:

@@ -64,7 +64,7 @@ class TrapezoidalStep(ReverseStep):
     def _first_stage_(
         self, x: Tensor, rows: Tensor, output: NetworkOutput, duration: float
     ) -> None:
-        """The first stage of `rows` (n,). output: for these rows, or for one that stands for all."""
+        """First stage for `rows` (n,). output: of the first call, as in `_correct_`."""
         shared = output.x.numel() == 1
         for part, generator in self._chunks(x, rows):
             some = output if shared else output[part]
@@ -88,10 +88,11 @@ class TrapezoidalStep(ReverseStep):
         stages: Stages,
         generator: torch.Generator | None,
     ) -> None:
-        """The second stage of `rows` (r,).
+        """Second stage for `rows` (r,).
 
-        table: (r, V) scores of the second call. first: output of the first call, for these rows or
-        for one that stands for all. stayed: (r,) whether a row did not jump in the first stage.
+        table: (r, V) scores of the second call. first: output of the first call, for each row, or
+        for a single row if all rows have the same output. stayed: (r,) whether a row did not jump
+        in the first stage.
         """
         exits = self.parts.exit_weights_(table, flat[rows], "euler", stages.later)
         cdf = RowCdf(table)
@@ -117,7 +118,7 @@ class TrapezoidalStep(ReverseStep):
     def _old_rates(
         self, first: NetworkOutput, active: Tensor, duration: float, source: Tensor, state: Tensor
     ) -> Tensor:
-        """Rates of the first call times `duration`, of `state` (m,) in row active[source]: (m,)."""
+        """Rates by the first call, times `duration`, from row active[source] to `state`: (m,)."""
         shared = first.x.numel() == 1
         some = first if shared else first[active]
         table = self.tables.table(some)

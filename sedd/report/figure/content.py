@@ -15,6 +15,7 @@ import pandas as pd
 
 from sedd.results.metrics import curve
 from sedd.results.perplexity import PerplexityResult
+from sedd.results.spelled import LARGEST_NATS
 
 # contrast of at least 3:1 on the light page and on the dark page
 COLORS = (
@@ -59,6 +60,7 @@ class Figure:
     """Lines on one pair of axes. A figure without lines is false.
 
     description: text for readers who do not see the figure.
+    band: what the bars and bands of the lines show.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Figure:
     is_log_y: bool = False
     is_from_zero: bool = False
     is_wide: bool = True
+    band: str = "two standard errors"
 
     def __bool__(self) -> bool:
         return bool(self.lines)
@@ -93,7 +96,8 @@ def loss_figure(runs: Mapping[str, pd.DataFrame]) -> Figure:
             label, color = f"{prefix}training", number if several else 0
             lines.append(_line(train, "loss_nats_per_token", label, color=color, run=run))
         if not validation.empty:
-            loss, margin = validation["loss_nats_per_token"], 2 * validation["standard_error"]
+            loss = validation["loss_nats_per_token"]
+            margin = 2 * validation["standard_error"].fillna(0.0)
             lines.append(
                 Line(
                     label=f"{prefix}validation",
@@ -190,15 +194,19 @@ def perplexity_figure(runs: Mapping[str, Sequence[PerplexityResult]]) -> Figure:
 def _perplexities(
     evaluations: Sequence[PerplexityResult], label: str, color: int, dash: int, run: str
 ) -> Line:
-    """Bars of two standard errors of the loss, hence asymmetric in perplexity."""
+    """Bars of two standard errors of the loss, hence asymmetric in perplexity.
+
+    Perplexities that are too large for a float are left out.
+    """
+    evaluations = [one for one in evaluations if one.perplexity is not None]
     nats = np.array([one.nats_per_token for one in evaluations])
-    margin = 2 * np.array([one.standard_error for one in evaluations])
+    margin = 2 * np.array([one.standard_error or 0.0 for one in evaluations])
     return Line(
         label=label,
         x=np.array([one.step for one in evaluations]),
         y=np.exp(nats),
         low=np.exp(nats - margin),
-        high=np.exp(nats + margin),
+        high=np.exp(np.minimum(nats + margin, LARGEST_NATS)),
         color=color,
         dash=dash,
         is_marked=True,

@@ -121,6 +121,10 @@ def _stack(*images: Image.Image) -> Image.Image:
 
 
 def _font() -> ImageFont.FreeTypeFont:
-    """DejaVu Sans Mono, which Matplotlib ships."""
-    folder = Path(mpl.get_data_path()) / "fonts" / "ttf"
-    return ImageFont.truetype(str(folder / "DejaVuSansMono.ttf"), FONT_SIZE)
+    """DejaVu Sans Mono, which Matplotlib ships.
+
+    Each character is drawn by itself: Raqm, the other way, fails on separators such as \\r, which
+    an untrained model writes.
+    """
+    path = Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSansMono.ttf"
+    return ImageFont.truetype(str(path), FONT_SIZE, layout_engine=ImageFont.Layout.BASIC)

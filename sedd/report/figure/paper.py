@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure as Canvas
 
 from sedd.runtime.atomic import replacing
+from sedd.runtime.printable import printable
 
 FORMATS = ("pdf", "png")
 # for matplotlib.rc_context: global settings stay unchanged
@@ -27,6 +28,14 @@ METADATA: dict[str, dict[str, Any]] = {
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     "png": {"Software": None},
 }
+
+
+def plain(text: str) -> str:
+    """The text as a label that Matplotlib shows as written: it takes `$` for a formula, and hides a
+    legend's label that begins with `_`.
+    """
+    shown = printable(text).replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown
 
 
 def save_canvas(canvas: Canvas, stem: Path, *, dpi: int) -> list[Path]:

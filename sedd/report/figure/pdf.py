@@ -11,7 +11,7 @@ from matplotlib.ticker import LogFormatter
 
 from sedd.config import Experiment
 from sedd.report.figure.content import Figure, Line
-from sedd.report.figure.paper import FORMATS, STYLE, save_canvas
+from sedd.report.figure.paper import FORMATS, STYLE, plain, save_canvas
 from sedd.report.page.perplexities import perplexities
 from sedd.report.page.run_page import run_figures
 from sedd.results.curves import run_metrics
@@ -61,7 +61,7 @@ def _draw_axes(axes: Axes, figure: Figure) -> None:
 def _draw_line(axes: Axes, figure: Figure, line: Line) -> None:
     color, dash = line.style
     if line.is_reference:
-        axes.plot(line.x, line.y, color=color, ls="--", lw=1, label=line.label)
+        axes.plot(line.x, line.y, color=color, ls="--", lw=1, label=plain(line.label))
         return
     if line.low is not None and line.high is not None:
         if figure.is_log_y:
@@ -76,5 +76,5 @@ def _draw_line(axes: Axes, figure: Figure, line: Line) -> None:
         ls=DASH_NAMES.get(dash, dash),
         marker="o" if line.is_marked else "",
         ms=3.5,
-        label=line.label,
+        label=plain(line.label),
     )

@@ -16,7 +16,7 @@ from matplotlib.ticker import LogFormatter, NullFormatter
 from sedd.errors import ConfigError, Problem
 from sedd.paths import figure_stem, table_file
 from sedd.registry import METRICS
-from sedd.report.figure.paper import STYLE, save_canvas
+from sedd.report.figure.paper import STYLE, plain, save_canvas
 from sedd.report.table.fill import Cell, Row, Table
 from sedd.results.generative import GenerativeResult
 
@@ -30,7 +30,15 @@ class Point:
     standard_error: float | None
     entropy_bits: float | None
     seconds_per_text: float | None
+    mauve: float | None = None
 
+
+PANELS = (
+    ("entropy_bits", "entropy per text, bits"),
+    ("mauve", "MAUVE"),
+    ("seconds_per_text", "seconds per text"),
+)
+"""What is drawn below the perplexities, where it is known."""
 
 Curves = dict[tuple[str, bool], list[Point]]  # by label and whether the numbers are published
 
@@ -39,7 +47,8 @@ def write_steps_figure(table: Table, stem: Path | None = None) -> list[Path]:
     """Write STEM.pdf and STEM.png atomically and return their paths.
 
     Axes from top to bottom, all against the network calls per text: generative perplexity with bars
-    of two standard errors, the entropy of the texts, and the seconds of drawing a text.
+    of two standard errors, the entropy of the texts, their MAUVE if it was measured, and the
+    seconds of drawing a text.
 
     stem: results/figures/NAME by default. Raises ConfigError if the metric of the table
         has no such figure.
@@ -50,9 +59,13 @@ def write_steps_figure(table: Table, stem: Path | None = None) -> list[Path]:
         raise ConfigError(str(table_file(table.name)), [Problem("metric", what)])
     stem = stem or figure_stem(table.name)
     with mpl.rc_context(STYLE):
-        canvas = Canvas(figsize=(6.5, 7.6), layout="constrained")
-        axes = list(canvas.subplots(3, 1, sharex=True, height_ratios=[3, 2, 2]))
         drawn = curves(table)
+        has_mauve = any(one.mauve is not None for points in drawn.values() for one in points)
+        panels = [panel for panel in PANELS if panel[0] != "mauve" or has_mauve]
+        ratios = [3, *(2 for _ in panels)]
+        canvas = Canvas(figsize=(6.5, 2 + 0.8 * sum(ratios)), layout="constrained")
+        upper, *below = canvas.subplots(len(ratios), 1, sharex=True, height_ratios=ratios)
+        axes = {"value": upper, **{name: one for (name, _), one in zip(panels, below, strict=True)}}
         for number, ((label, is_published), points) in enumerate(drawn.items()):
             _draw_curve(axes, points, label, is_published, number)
         _label_axes(canvas, axes, table, bool(drawn))
@@ -60,36 +73,42 @@ def write_steps_figure(table: Table, stem: Path | None = None) -> list[Path]:
 
 
 def curves(table: Table) -> Curves:
-    """The points of each curve by network calls. A row is a curve, unless it names one."""
+    """The points of each curve by network calls. A row is a curve, unless it names one.
+
+    Published numbers are left out if all of ours are of another judge or convention.
+    """
     found: Curves = defaultdict(list)
+    aparts = {cell.apart for row in table.rows for cell in row.cells if cell.evaluations}
     for row in table.rows:
+        if row.origin == "published" and aparts and "" not in aparts:
+            continue
         for column, cell in zip(table.config.columns.values(), row.cells, strict=True):
             if (point := _point(cell, column.steps or 0)) is not None:
-                found[_label(row), row.origin == "published"].append(point)
+                label = _label(row, cell.apart if len(aparts) > 1 else "")
+                found[label, row.origin == "published"].append(point)
     return {key: sorted(points, key=lambda point: point.calls) for key, points in found.items()}
 
 
-def _label(row: Row) -> str:
+def _label(row: Row, apart: str) -> str:
     is_published = "published" if row.origin == "published" else ""
-    return ", ".join(filter(None, [row.curve or row.label, row.size, is_published]))
+    return ", ".join(filter(None, [row.curve or row.label, row.size, is_published, apart]))
 
 
 def _point(cell: Cell, steps: int) -> Point | None:
     """The point of a cell; None without a number, or if its network calls were not counted."""
-    result, calls, seconds = cell.evaluation, float(steps), None
+    result, calls, seconds, mauve = cell.evaluation, float(steps), None, None
     if isinstance(result, GenerativeResult):
         if result.network_calls is None:
             return None
-        calls, seconds = result.network_calls, result.seconds_per_text
+        calls, seconds, mauve = result.network_calls, result.seconds_per_text, result.mauve
     if cell.value is None:
         return None
-    return Point(calls, cell.value, cell.standard_error, cell.entropy_bits, seconds)
+    return Point(calls, cell.value, cell.standard_error, cell.entropy_bits, seconds, mauve)
 
 
 def _draw_curve(
-    axes: list[Axes], points: list[Point], label: str, is_published: bool, number: int
+    axes: dict[str, Axes], points: list[Point], label: str, is_published: bool, number: int
 ) -> None:
-    upper, middle, lower = axes
     rounds, color = divmod(number, 10)
     style: dict[str, Any] = {
         "color": f"C{color}",
@@ -101,19 +120,22 @@ def _draw_curve(
     bars = None if is_published else [2 * (point.standard_error or 0.0) for point in points]
     calls = [point.calls for point in points]
     values = [point.value for point in points]
-    upper.errorbar(calls, values, yerr=bars, capsize=2, label=label, **style)
-    for one, name in ((middle, "entropy_bits"), (lower, "seconds_per_text")):
+    axes["value"].errorbar(calls, values, yerr=bars, capsize=2, label=plain(label), **style)
+    for name, _ in PANELS:
+        if name not in axes:
+            continue
         pairs = [(point.calls, getattr(point, name)) for point in points]
         known = [(x, y) for x, y in pairs if y is not None]
-        one.plot([x for x, _ in known], [y for _, y in known], **style)
+        axes[name].plot([x for x, _ in known], [y for _, y in known], **style)
 
 
-def _label_axes(canvas: Canvas, axes: list[Axes], table: Table, has_curves: bool) -> None:
-    upper, middle, lower = axes
-    upper.set_title(table.config.title)
+def _label_axes(canvas: Canvas, axes: dict[str, Axes], table: Table, has_curves: bool) -> None:
+    upper, lower = axes["value"], axes["seconds_per_text"]
+    upper.set_title(plain(table.config.title))
     upper.set_ylabel(table.metric.description)
-    middle.set_ylabel("entropy per text, bits")
-    lower.set_ylabel("seconds per text")
+    for name, label in PANELS:
+        if name in axes:
+            axes[name].set_ylabel(label)
     lower.set_xlabel("network calls per text")
     if not has_curves:
         upper.text(0.5, 0.5, "no results yet", ha="center", transform=upper.transAxes)

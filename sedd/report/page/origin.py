@@ -14,7 +14,7 @@ from sedd.config import Experiment, checkpoint_steps, needed_tokens
 from sedd.paths import checkpoint_file, identity_file, tokens_dir
 from sedd.results.metrics import total
 from sedd.results.record import Provenance
-from sedd.runtime.publish import hash_file
+from sedd.runtime.publish import recorded_sha256
 
 
 @dataclass(frozen=True)
@@ -83,9 +83,12 @@ def origin(
 
 def _sources(experiment: Experiment) -> list[tuple[str, str]]:
     """The hash of every text that the run was trained, validated or measured on, as far as its
-    tokens are here, and of the weights that it began with.
+    tokens are here, of their vocabulary, and of the weights that it began with.
     """
     hashes = []
+    if (record := identity_file(experiment.name)).is_file():
+        vocabulary = _read(record, "tokenizer_sha256") or "unknown"
+        hashes.append((f"Vocabulary: {experiment.data.tokenizer}", vocabulary))
     if sha256 := _read(identity_file(experiment.name), "settings", "init_sha256"):
         hashes.append((f"Initial weights: {experiment.training.init}", sha256))
     if sha256 := _read(identity_file(experiment.name), "settings", "tokens_sha256"):
@@ -113,9 +116,7 @@ def _checkpoints(experiment: Experiment) -> list[Checkpoint]:
     for step in checkpoint_steps(experiment):
         path = checkpoint_file(experiment.name, step)
         if path.exists():
-            record = hash_file(path)
-            sha256 = record.read_text(encoding="utf-8").split()[0] if record.is_file() else None
-            checkpoints.append(Checkpoint(step, str(path), sha256))
+            checkpoints.append(Checkpoint(step, str(path), recorded_sha256(path)))
     return checkpoints
 
 

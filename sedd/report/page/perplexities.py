@@ -14,6 +14,7 @@ from sedd.errors import DataError
 from sedd.paths import evaluation_file, perplexity_log, run_dir
 from sedd.results.perplexity import PerplexityResult
 from sedd.results.perplexity import read as read_perplexity
+from sedd.results.weights import earlier_files
 
 LOG_TAIL = 20_000  # bytes; the reason of a failure is at the end of a log
 
@@ -41,6 +42,11 @@ class Perplexities:
         return [cell for cell in cells if isinstance(cell, PerplexityResult)]
 
     @property
+    def at_the_end(self) -> list[PerplexityResult]:
+        """The results of the newest checkpoint that has any, by text."""
+        return [result for result in self.evaluations if result.step == self.last_step]
+
+    @property
     def failures(self) -> list[tuple[str, int, Failure]]:
         """Text, step and failure, by text and then by step."""
         failures = [(*key, cell) for key, cell in self.cells.items() if isinstance(cell, Failure)]
@@ -54,14 +60,15 @@ class Perplexities:
 
 def perplexities(experiment: Experiment) -> Perplexities:
     """Every perplexity that the experiment asks for or that exists, at the checkpoints of these
-    settings.
+    settings; those of earlier weights are left out.
     """
     steps = checkpoint_steps(experiment)
-    wanted = evaluated_steps(experiment)
+    wanted, earlier = evaluated_steps(experiment), earlier_files(experiment.name)
     existing = {
         (path.stem, step)
         for step in steps
         for path in run_dir(experiment.name).glob(f"eval/step_{step}/*.json")
+        if path not in earlier
     }
     datasets = list(
         dict.fromkeys([*experiment.evaluation.datasets, *sorted(t for t, _ in existing)])
@@ -70,7 +77,7 @@ def perplexities(experiment: Experiment) -> Perplexities:
     for text in datasets:
         for step in steps:
             cell = _cell(experiment.name, step, text)
-            if cell is not None:
+            if cell is not None and evaluation_file(experiment.name, step, text) not in earlier:
                 cells[text, step] = cell
     shown = sorted({*wanted, *(step for _, step in cells)})
     return Perplexities(datasets, shown, cells)

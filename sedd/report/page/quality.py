@@ -1,4 +1,4 @@
-"""Figures of the quality of samples: generative perplexity and entropy against network calls."""
+"""Figures of the quality of samples against network calls: generative perplexity, entropy, MAUVE."""
 
 from __future__ import annotations
 
@@ -11,19 +11,28 @@ from sedd.registry import SAMPLERS
 from sedd.report.figure.content import Figure, Line
 from sedd.results.generative import GenerativeResult
 
+ERRORS = {"perplexity": "perplexity_error", "entropy_nats": "entropy_nats_standard_error"}
+
 
 def quality_figures(runs: dict[str, list[GenerativeResult]]) -> list[Figure]:
-    """Generative perplexity and entropy against the network calls per text, for the newest judged
-    checkpoint of each run.
+    """Generative perplexity, entropy and, if it was measured, MAUVE against the network calls per
+    text, for the newest judged checkpoint of each run.
     """
+    has_mauve = any(one.mauve is not None for scores in runs.values() for one in scores)
     kinds = (
-        ("generative", "Generative perplexity", "corpus_perplexity", "perplexity under the judge"),
+        (
+            "generative",
+            "Generative perplexity",
+            "perplexity",
+            f"perplexity, {GenerativeResult.MEAN}",
+        ),
         (
             "entropy",
             "Entropy of the samples",
             "entropy_nats",
-            "nats, of the token frequencies in a text",
+            "nats, mean over texts",
         ),
+        *([("judged_mauve", "MAUVE of the samples", "mauve", "MAUVE")] if has_mauve else []),
     )
     return [
         Figure(
@@ -50,13 +59,14 @@ def _lines(runs: dict[str, list[GenerativeResult]], column: str) -> list[Line]:
         newest = max((one.step for one in scores), default=None)
         curves: dict[str, list[GenerativeResult]] = defaultdict(list)
         for one in scores:
-            if one.step == newest and one.network_calls is not None:
+            known = one.network_calls is not None and getattr(one, column) is not None
+            if one.step == newest and known:
                 curves[f"{_sampler(one)}, {one.precision}, {one.judge}"].append(one)
         for label, points in curves.items():
             found = sorted(points, key=lambda one: one.network_calls or 0.0)
             y, room = (
-                np.array([getattr(one, f"{column}{suffix}", np.nan) for one in found])
-                for suffix in ("", "_standard_error")
+                np.array([getattr(one, name, None) for one in found], dtype=float)
+                for name in (column, ERRORS.get(column, ""))
             )
             has_errors = not np.isnan(room).any()
             name = f"{run}, " if len(runs) > 1 else ""

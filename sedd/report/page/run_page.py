@@ -5,14 +5,13 @@ The page can be made during training: a part without results yet says so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from sedd.config import Experiment, checkpoint_steps
-from sedd.paths import checkpoint_file, metrics_file, run_dir, sample_log, trace_stem
+from sedd.paths import run_dir, sample_log, trace_stem
 from sedd.report.figure.content import (
     METRICS,
     Figure,
@@ -26,6 +25,7 @@ from sedd.report.page.commands import commands, configured_samples
 from sedd.report.page.origin import origin
 from sedd.report.page.perplexities import Failure, Perplexities, failure, last_numbers, perplexities
 from sedd.report.page.quality import quality_figures
+from sedd.report.page.run_progress import run_progress
 from sedd.report.page.samples import shown_samples
 from sedd.report.page.settings_table import changed_since_training, preset, settings_of
 from sedd.report.page.write_page import own_script, write_page
@@ -33,26 +33,10 @@ from sedd.results.curves import run_metrics
 from sedd.results.generative import read_all as read_all_generative
 from sedd.results.mauve import read_all as read_all_mauve
 from sedd.results.metrics import curve
+from sedd.results.notes import made_by_other_code, problems
 from sedd.results.trace import read_trace
+from sedd.results.weights import earlier_files
 from sedd.runtime.atomic import write_json
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Training progress in optimizer steps.
-
-    trained: the last step that was logged or saved. checkpoints: steps of the existing checkpoints.
-    last_update: time of the last line in the log (UTC); None without a log.
-    """
-
-    trained: int
-    total: int
-    checkpoints: list[int]
-    last_update: str | None
-
-    @property
-    def is_finished(self) -> bool:
-        return self.total in self.checkpoints
 
 
 def write_report(experiment: Experiment, out: Path) -> Path:
@@ -93,11 +77,14 @@ def write_report(experiment: Experiment, out: Path) -> Path:
         settings=settings_of(experiment, preset_model),
         preset=preset_name,
         edited=changed_since_training(experiment),
+        earlier=sorted(earlier_files(experiment.name)),
         origin=origin(experiment, metrics, provenances),
         commands=commands(
             experiment, progress.checkpoints[-1] if progress.checkpoints else progress.total
         ),
         run_dir=run_dir(experiment.name),
+        problems=problems(experiment.name),
+        other_code=made_by_other_code(experiment.name),
     )
 
 
@@ -114,23 +101,12 @@ def run_figures(
     ]
 
 
-def run_progress(experiment: Experiment, metrics: pd.DataFrame) -> Progress:
-    """Training progress, from the metrics and the checkpoints that exist."""
-    steps, path = checkpoint_steps(experiment), metrics_file(experiment.name)
-    saved = [step for step in steps if checkpoint_file(experiment.name, step).exists()]
-    logged = max(metrics["step"].tolist(), default=0)
-    last_update = None
-    if path.is_file():
-        modified = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-        last_update = f"{modified:%Y-%m-%d %H:%M} UTC"
-    return Progress(max([logged, *saved]), steps[-1], saved, last_update)
-
-
 def run_traces(experiment: Experiment) -> list[Animation]:
     """Traces of the newest checkpoint that has any. Raises DataError for a malformed trace."""
+    earlier = earlier_files(experiment.name)
     for step in reversed(checkpoint_steps(experiment)):
         folder = trace_stem(experiment.name, step, "x", 1).parent
-        if paths := sorted(folder.glob("trace_*.json")):
+        if paths := sorted(set(folder.glob("trace_*.json")) - earlier):
             return [animation(read_trace(path), path) for path in paths]
     return []
 
@@ -150,4 +126,7 @@ def _last_losses(metrics: pd.DataFrame) -> dict[str, dict[str, float] | None]:
     """Last training and last validation loss as text, for readers who do not see the figure."""
     columns = {"train": [], "validation": ["standard_error"]}
     curves = {kind: curve(metrics, kind, "loss_nats_per_token", *columns[kind]) for kind in columns}
-    return {kind: None if rows.empty else rows.iloc[-1].to_dict() for kind, rows in curves.items()}
+    return {
+        kind: None if rows.empty else rows.iloc[-1].replace({np.nan: None}).to_dict()
+        for kind, rows in curves.items()
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -10,23 +11,27 @@ from sedd.config import Experiment
 from sedd.report.page.commands import configured_samples
 from sedd.report.page.settings_table import spell
 from sedd.results.samples import Sample
+from sedd.results.samples import read as read_samples
 from sedd.results.samples import read_all as read_all_samples
 
 NUM_IN_COLUMN, NUM_IN_LIST = 2, 8  # samples per checkpoint: side by side; in a list of its own
 CHARACTERS_IN_COLUMN, CHARACTERS_IN_LIST = 900, 6000  # per sample, to keep the page small
-GIVEN = ("prefix", "suffix")  # settings of a sample that hold the given text
+GIVEN = ("prefix", "suffix", "pieces")  # settings of a sample that hold the given text
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a text."""
+
+    text: str
+    is_given: bool
 
 
 @dataclass(frozen=True)
 class ShownSample:
-    """A text in three parts: given prefix, generated middle, given suffix.
+    """A text in its parts. note: whether it is cut; empty if it is not."""
 
-    note: number of given tokens, and whether the text is cut; empty if neither applies.
-    """
-
-    prefix: str
-    middle: str
-    suffix: str
+    parts: list[Part]
     note: str
 
 
@@ -59,7 +64,7 @@ class Gallery:
 
 @dataclass(frozen=True)
 class RunSamples:
-    """All samples of a run. infills: samples with a given prefix or suffix."""
+    """All samples of a run. infills: samples around given text."""
 
     galleries: list[Gallery]
     infills: list[SampleFile]
@@ -75,7 +80,7 @@ def shown_samples(experiment: Experiment) -> RunSamples:
     for step, path in sorted(files, key=lambda key: (key[1].stem, key[0])):
         samples = files[step, path]
         long = _file(step, path, samples, NUM_IN_LIST, CHARACTERS_IN_LIST)
-        if any(sample.prefix_tokens or sample.suffix_tokens for sample in samples):
+        if any(sample.settings.get(key) for sample in samples for key in GIVEN):
             infills.append(long)
             continue
         short = _file(step, path, samples, NUM_IN_COLUMN, CHARACTERS_IN_COLUMN)
@@ -86,6 +91,12 @@ def shown_samples(experiment: Experiment) -> RunSamples:
         for sampler, group in groupby(columns, key=lambda file: file.sampler)
     ]
     return RunSamples(galleries, infills)
+
+
+def first_sample(path: Path, characters: int = 240) -> ShownSample | None:
+    """The first text of a file, cut to fit a card. Raises DataError if it is malformed."""
+    samples = read_samples(path, 1)
+    return _shown(samples[0], characters) if samples else None
 
 
 def _file(step: int, path: Path, samples: list[Sample], count: int, characters: int) -> SampleFile:
@@ -100,20 +111,41 @@ def _file(step: int, path: Path, samples: list[Sample], count: int, characters: 
 
 
 def _shown(sample: Sample, characters: int) -> ShownSample:
-    before, after = (str(sample.settings.get(key) or "") for key in GIVEN)
-    prefix = before if sample.text.startswith(before) else ""
-    suffix = after if sample.text[len(prefix) :].endswith(after) else ""
+    parts, kept, left = [], 0, characters
+    for part in _parts(sample):
+        if not part.is_given and len(part.text) > left:
+            part = Part(f"{part.text[:left]} …", is_given=False)
+            kept, left = kept + left, 0
+        elif not part.is_given:
+            kept, left = kept + len(part.text), left - len(part.text)
+        parts.append(part)
+    drawn = sum(len(part.text) for part in _parts(sample) if not part.is_given)
+    note = f"Cut: {kept:,} of {drawn:,} characters are shown." if kept < drawn else ""
+    return ShownSample(parts, note)
+
+
+def _parts(sample: Sample) -> Iterator[Part]:
+    """The parts of a text: generated, and given as prefix, suffix and pieces in their order. A given
+    text that the text does not have at its place, as in a file from elsewhere, is left out.
+    """
+    prefix, suffix = (str(sample.settings.get(key) or "") for key in ("prefix", "suffix"))
+    prefix = prefix if sample.text.startswith(prefix) else ""
+    suffix = suffix if sample.text[len(prefix) :].endswith(suffix) else ""
     middle = sample.text[len(prefix) : len(sample.text) - len(suffix)]
-    notes = []
-    if sample.prefix_tokens or sample.suffix_tokens:
-        notes.append(
-            f"Given: the first {sample.prefix_tokens} and the last {sample.suffix_tokens} "
-            f"of {len(sample.tokens)} tokens."
-        )
-    if len(middle) > characters:
-        notes.append(f"Cut: {characters:,} of {len(middle):,} characters are shown.")
-        middle = f"{middle[:characters]} …"
-    return ShownSample(prefix, middle, suffix, " ".join(notes))
+    pieces = sample.settings.get("pieces")
+    by_place = pieces if isinstance(pieces, dict) else {}
+    parts = [Part(prefix, is_given=True)]
+    for place in sorted(by_place, key=_number):
+        piece = str(by_place[place])
+        if piece in middle:
+            before, middle = middle.split(piece, 1) if piece else ("", middle)
+            parts += [Part(before, is_given=False), Part(piece, is_given=True)]
+    parts += [Part(middle, is_given=False), Part(suffix, is_given=True)]
+    return (part for part in parts if part.text)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() else 0
 
 
 def _settings(samples: list[Sample]) -> str:

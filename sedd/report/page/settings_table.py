@@ -15,7 +15,8 @@ from sedd.config import (
     differences,
     training_identity,
 )
-from sedd.config.load_experiment import experiment_from, preset_of, resolved_file
+from sedd.config.definition import resolved_file
+from sedd.config.load_experiment import experiment_from, preset_of
 from sedd.errors import ConfigError
 
 OMITTED = {"name", "base", "overrides", "description"}  # shown at the top of the page

@@ -15,7 +15,9 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from sedd.results.spelled import spell
 from sedd.runtime.atomic import write_text
+from sedd.runtime.plural import plural
 from sedd.runtime.provenance import code_version, now
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
@@ -24,8 +26,9 @@ TEMPLATES = Path(__file__).parent.parent / "templates"
 def write_page(template: str, out: Path, *, scripts: Sequence[str], **values: Any) -> Path:
     """Fill a template, write the page to `out` atomically, and return `out`.
 
-    scripts: source text of the page's scripts, in the order in which they run.
+    scripts: source text of the page's own scripts, in the order in which they run.
     """
+    scripts = [*scripts, own_script("wider")]
     for script in scripts:
         assert "</script" not in script.lower(), "the text would end its own script element"
         assert "<!--" not in script, "the text would hide the end of its script element"
@@ -58,8 +61,13 @@ def count(number: float) -> str:
     return f"{number:,.0f}"
 
 
-def digits(number: float) -> str:
-    """Four significant digits; an exponent only below 0.001."""
+def digits(number: float | None, nats: float | None = None) -> str:
+    """Four significant digits; an exponent only below 0.001.
+
+    None: a perplexity that is too large for a float, of `nats` per token.
+    """
+    if number is None:
+        return spell(None, None, nats=nats)
     if number == 0 or 0.001 <= abs(number) < 1000:
         return f"{number:.4g}"
     return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.2e}"
@@ -70,11 +78,6 @@ def spread(length: int, most: int) -> list[int]:
     if length <= most:
         return list(range(length))
     return [round(number * (length - 1) / (most - 1)) for number in range(most)]
-
-
-def plural(number: int, noun: str) -> str:
-    """`1 step`, `1,400 steps`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:
@@ -100,6 +103,7 @@ def _environment() -> jinja2.Environment:
     )
     # keep the order of keys: Bokeh defines a model at its first occurrence. NaN is not valid JSON
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "allow_nan": False}
+    environment.globals["spell"] = spell
     environment.filters |= {
         "count": count,
         "digits": digits,

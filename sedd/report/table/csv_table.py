@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from sedd.report.table.fill import NOT_RUN, Cell, Comparison, Row, Table
-from sedd.report.table.layout import source
+from sedd.report.table.notes import source
+from sedd.report.table.parts import in_order
+from sedd.runtime.csv_text import csv_text
 
 MEASUREMENT = (
     *("experiment", "step", "split", "protocol", "judge", "featurizer"),
-    *("sampler", "steps", "precision", "network_calls", "seconds_per_text", "convention"),
+    *("sampler", "steps", "precision", "network_calls", "seconds_per_text", "mauve", "convention"),
     *("num_sequences", "num_references", "samples_per_reference", "num_tokens", "num_draws"),
 )
 PROVENANCE = (
@@ -18,7 +20,7 @@ PROVENANCE = (
 )
 FIELDS = (
     *("table", "metric", "row", "size", "origin", "column", "dataset", "status"),
-    *("bound", "value", "standard_error", "entropy_bits"),
+    *("bound", "value", "standard_error", "num_seeds", "entropy_bits"),
     *("compared_to", "published", "difference", "relative_difference", "verdict"),
     *MEASUREMENT,
     *PROVENANCE,
@@ -27,20 +29,24 @@ FIELDS = (
 
 
 def render_csv(table: Table) -> str:
-    """Columns FIELDS; a field without a value is empty.
+    """Columns FIELDS; a field without a value is empty. Every cell has a line, measured ones first.
 
-    origin is published, ours or baseline; status is number, not run or not published.
+    With several seeds, standard_error is the standard deviation over them, and the other fields are
+    those of the first.
+
+    origin is published, ours or baseline; status is number, not run, measured on earlier weights,
+    not published, one step per token or not possible.
     """
     import pandas as pd
 
     lines = [
         _line(table, row, *cell)
-        for row in table.rows
+        for row in in_order(table)
         for cell in zip(table.config.columns, row.cells, row.comparisons, strict=True)
     ]
     # object: integers in a column with empty fields stay integers
     frame = pd.DataFrame(lines, columns=list(FIELDS), dtype=object)
-    return frame.to_csv(index=False, lineterminator="\n")
+    return csv_text(frame)
 
 
 def _line(
@@ -59,6 +65,7 @@ def _line(
         "bound": "<=" if cell.bound else "",
         "value": cell.value,
         "standard_error": cell.standard_error,
+        "num_seeds": cell.num_seeds if cell.evaluations else None,
         "entropy_bits": cell.entropy_bits,
     }
     if comparison is not None:
@@ -72,6 +79,6 @@ def _line(
     if (measurement := cell.evaluation) is not None:
         line |= measurement.model_dump(include=set(MEASUREMENT))
         line |= measurement.provenance.model_dump(include=set(PROVENANCE))
-    if row.origin == "published":
-        line["source"] = source(table)
+    if row.origin == "published" and (papers := source(table)):
+        line["source"] = papers[0]
     return line

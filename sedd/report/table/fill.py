@@ -7,10 +7,10 @@ reproduces, and only for the same text, split and protocol, or the same judge.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from sedd.config import load_table
+from sedd.config import load_subject, load_table
 from sedd.config.table import (
     BaselineRow,
     Column,
@@ -22,16 +22,18 @@ from sedd.config.table import (
 )
 from sedd.errors import DataError
 from sedd.registry import METRICS, MetricInfo
-from sedd.report.table.metrics import Number
+from sedd.report.table.comparable import Other, other_than_published
+from sedd.report.table.impossible import IMPOSSIBLE, why_impossible
 from sedd.report.table.missing import missing_commands
 from sedd.report.table.numbers import Numbers, table_numbers
-from sedd.results.generative import GenerativeResult
-from sedd.results.mauve import MauveResult
+from sedd.report.table.seeds import over_seeds
 from sedd.results.perplexity import PerplexityResult
 from sedd.results.record import Measurement
+from sedd.results.spelled import spell
+from sedd.results.weights import EARLIER, has_earlier_weights
 
 Origin = Literal["published", "ours", "baseline"]
-Verdict = Literal["matches", "better", "worse", "other split", "other protocol", "other judge"]
+Verdict = Literal["matches", "better", "worse", "earlier weights"] | Other
 NOT_RUN = "not run"
 NOT_PUBLISHED = "not published"
 
@@ -40,9 +42,11 @@ NOT_PUBLISHED = "not published"
 class Cell:
     """A number with its standard error or, if `value` is None, the reason why it is missing.
 
-    bound: the number is an upper bound. entropy_bits: entropy of the judged texts. evaluation: the
-        result behind a number of
-    ours.
+    bound: the number is an upper bound. entropy_bits: entropy of the judged texts.
+    num_seeds: of the trainings that it is the mean over; the standard error is then their standard
+        deviation.
+    evaluations: the results behind a number of ours, one for each seed.
+    apart: why a number of ours compares with no published one, such as `judge tiny`; else empty.
     """
 
     decimals: int
@@ -51,7 +55,14 @@ class Cell:
     standard_error: float | None = None
     why_missing: str = ""
     entropy_bits: float | None = None
-    evaluation: Measurement | None = None
+    num_seeds: int = 1
+    evaluations: tuple[Measurement, ...] = ()
+    apart: str = ""
+
+    @property
+    def evaluation(self) -> Measurement | None:
+        """The result of the first seed."""
+        return self.evaluations[0] if self.evaluations else None
 
 
 @dataclass(frozen=True)
@@ -120,12 +131,13 @@ def build_table(name: str, config: TableConfig, numbers: Numbers) -> Table:
             rows.append(_published(row, config, metric))
             continue
         results = {key: numbers[index, key] for key in config.columns}
-        for key, result in results.items():
-            _check_vocabulary(row, config, key, result)
+        for key, found in results.items():
+            for result in found:
+                _check_vocabulary(row, config, key, result)
         if row.kind == "ours":
             rows.append(_ours(row, config, metric, results))
         else:
-            cells = [_cell(row, metric, result) for result in results.values()]
+            cells = [_cell(row, config, key, found) for key, found in results.items()]
             rows.append(Row(row.label, row.size, "baseline", cells, [None] * len(cells)))
     return Table(name, config, rows)
 
@@ -163,15 +175,27 @@ def _published(row: PublishedRow, config: TableConfig, metric: MetricInfo) -> Ro
 
 
 def _ours(
-    row: OurRow, config: TableConfig, metric: MetricInfo, results: Mapping[str, Measurement | None]
+    row: OurRow, config: TableConfig, metric: MetricInfo, results: Mapping[str, list[Measurement]]
 ) -> Row:
-    cells, comparisons = [], []
-    published = reproduced(row, config.rows)
-    for key, column in config.columns.items():
-        cell = _cell(row, metric, results[key])
-        cells.append(cell)
+    columns, published = config.columns, reproduced(row, config.rows)
+    cells = [_cell(row, config, key, results[key]) for key in columns]
+    missing = []
+    if unmeasured := [
+        column for cell, column in zip(cells, columns.values(), strict=True) if not cell.evaluations
+    ]:
+        subject = load_subject(row.experiment)
+        missing = missing_commands(row, subject, unmeasured)
+        cells = [
+            _or_impossible(cell, why_impossible(row, column, subject))
+            for cell, column in zip(cells, columns.values(), strict=True)
+        ]
+    comparisons = []
+    for cell, (key, column) in zip(cells, columns.items(), strict=True):
         value = published.values.get(key) if published else None
-        comparisons.append(_compare(cell, value.value, column, config) if value else None)
+        if value is None or cell.why_missing in IMPOSSIBLE:
+            comparisons.append(None)
+        else:
+            comparisons.append(_compare(cell, value.value, column, config))
     return Row(
         row.label,
         row.size,
@@ -179,30 +203,47 @@ def _ours(
         cells,
         comparisons,
         row.compare_to,
-        missing=missing_commands(row, config, cells),
+        missing=missing,
         curve=row.curve,
     )
 
 
-def _cell(row: OurRow | BaselineRow, metric: MetricInfo, result: Measurement | None) -> Cell:
-    number: Number | None = None if result is None else metric.load()(result, row)
-    if number is None:
-        return Cell(metric.decimals, why_missing=NOT_RUN)
+def _or_impossible(cell: Cell, why: tuple[str, str] | None) -> Cell:
+    """The cell, which says so if there can be no number."""
+    return replace(cell, why_missing=why[0]) if why and cell.why_missing == NOT_RUN else cell
+
+
+def _cell(
+    row: OurRow | BaselineRow, config: TableConfig, key: str, results: Sequence[Measurement]
+) -> Cell:
+    metric = METRICS[config.metric]
+    present = [one for one in results if row.kind != "ours" or not has_earlier_weights(one)]
+    pairs = [(one, metric.load()(one, row)) for one in present]
+    known = [(one, number) for one, number in pairs if number is not None]
+    if not known:
+        return Cell(metric.decimals, why_missing=EARLIER if results and not present else NOT_RUN)
+    number = over_seeds([number for _, number in known])
+    missing = number.why_missing or spell(None, None, nats=number.nats)
+    others = other_than_published(known[0][0], config.columns[key], config)
     return Cell(
         metric.decimals,
         number.value,
         number.bound,
         number.standard_error,
+        why_missing="" if number.value is not None else missing,
         entropy_bits=number.entropy_bits,
-        evaluation=result,
+        num_seeds=number.num_seeds,
+        evaluations=tuple(one for one, _ in known),
+        apart=", ".join(f"{other.removeprefix('other ')} {value}" for other, value in others),
     )
 
 
 def _compare(cell: Cell, published: float, column: Column, config: TableConfig) -> Comparison:
     if cell.value is None or cell.evaluation is None:
-        return Comparison(published, None, None, None)
-    if (other := _incomparable(cell.evaluation, column, config)) is not None:
-        return Comparison(published, None, None, other)
+        is_earlier = cell.why_missing == EARLIER
+        return Comparison(published, None, None, "earlier weights" if is_earlier else None)
+    if others := other_than_published(cell.evaluation, column, config):
+        return Comparison(published, None, None, others[0][0])
     assert config.tolerance is not None, "ensured by a rule of the configuration"
     difference = cell.value - published
     result = verdict(
@@ -215,23 +256,12 @@ def _compare(cell: Cell, published: float, column: Column, config: TableConfig) 
     return Comparison(published, difference, difference / published, result)
 
 
-def _incomparable(result: Measurement, column: Column, config: TableConfig) -> Verdict | None:
-    """The reason why a result does not compare with the published number; None if it does."""
-    if isinstance(result, PerplexityResult) and result.split != column.split:
-        return "other split"
-    if isinstance(result, PerplexityResult) and column.protocol not in (None, result.protocol):
-        return "other protocol"
-    if isinstance(result, GenerativeResult | MauveResult) and result.judge != config.judge:
-        return "other judge"
-    return None
-
-
 def _check_vocabulary(
-    row: OurRow | BaselineRow, config: TableConfig, key: str, result: Measurement | None
+    row: OurRow | BaselineRow, config: TableConfig, key: str, result: Measurement
 ) -> None:
     if isinstance(result, PerplexityResult) and result.tokenizer != config.tokenizer:
         raise DataError(
             f"row {row.label!r}, column {config.columns[key].label!r}: {row.experiment} was measured with the "
-            f"tokenizer {result.tokenizer!r}, but the table is of {config.tokenizer!r}; their numbers do not compare: "
+            f"tokenizer {result.tokenizer!r}, but the table is for {config.tokenizer!r}; their numbers do not compare: "
             "choose another experiment for the row"
         )

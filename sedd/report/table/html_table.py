@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sedd.report.page.write_page import own_script, write_page
-from sedd.report.table import layout
+from sedd.report.table import layout, notes
 from sedd.report.table.fill import NOT_RUN, Origin, Table
-from sedd.report.table.layout import DASH, GROUPS, Style
+from sedd.report.table.layout import DASH, GROUPS, Block, Style
 
 STYLE = Style(bound="≤", plus_minus="±", percent="%", escape=str)  # the template engine escapes
 
@@ -29,52 +29,67 @@ class HtmlRow:
 
 
 @dataclass(frozen=True)
-class HtmlTable:
-    """Content of templates/tables.html. The first `num_labels` columns are text."""
+class HtmlBlock:
+    """Rows under common headings. The first `num_labels` columns are text."""
 
-    name: str
     title: str
     headings: list[str]
     num_labels: int
     rows: list[HtmlRow]
+
+
+@dataclass(frozen=True)
+class HtmlTable:
+    """Content of templates/tables.html. Blocks `published` and lines `missing` are folded away."""
+
+    name: str
+    title: str
+    blocks: list[HtmlBlock]
+    published: HtmlBlock | None
+    missing: list[str]
+    missing_title: str
     compared_headings: list[str]
     compared: list[HtmlRow]
     quantity: str
     note: str
     legend: list[str]
     rule: str
-    source: str
-    url: str
+    source: tuple[str, str] | None
     origins: list[str]
 
 
 def html_table(table: Table) -> HtmlTable:
     """Numbers, comparison, notes and origins of a table, formatted for the template."""
-    grid = layout.numbers(table, STYLE)
-    rows = [row for origin in GROUPS for row in table.rows if row.origin == origin]
-    lines = [line for _, group in grid.groups for line in group]
-    html_rows = []
-    for row, line in zip(rows, lines, strict=True):
-        texts = zip(line[grid.num_labels :], row.cells, strict=True)
-        cells = [HtmlCell(text, _sort(cell.value)) for text, cell in texts]
-        labels = [GROUPS[row.origin], *line[: grid.num_labels]]
-        html_rows.append(HtmlRow(row.origin, labels, cells))
+    published = layout.published(table, STYLE)
+    labels = layout.label_headings(table)
     return HtmlTable(
         name=table.name,
         title=table.config.title,
-        headings=["Measured by", *grid.headings],
-        num_labels=grid.num_labels + 1,
-        rows=html_rows,
-        compared_headings=[*grid.headings[: grid.num_labels], *COMPARED],
-        compared=_compared(table, grid.num_labels),
+        blocks=[_block(block, block.title) for block in layout.measured(table, STYLE)],
+        published=_block(published, notes.published_title(table)) if published else None,
+        missing=notes.missing(table, STYLE),
+        missing_title=notes.missing_title(table),
+        compared_headings=[*labels, *COMPARED],
+        compared=_compared(table, len(labels)),
         quantity=table.metric.description,
         note=table.config.note,
-        legend=layout.legend(table, STYLE),
-        rule=layout.verdict_rule(table, STYLE),
-        source=layout.source(table),
-        url=table.config.source.url,
-        origins=layout.origins(table, STYLE),
+        legend=notes.legend(table, STYLE),
+        rule=notes.verdict_rule(table, STYLE),
+        source=notes.source(table),
+        origins=notes.origins(table, STYLE),
     )
+
+
+def _block(block: Block, title: str) -> HtmlBlock:
+    grid = block.grid
+    lines = [line for _, group in grid.groups for line in group]
+    rows = []
+    for row, line in zip(block.rows, lines, strict=True):
+        texts = zip(line[grid.num_labels :], block.columns, strict=True)
+        cells = [HtmlCell(text, _sort(row.cells[at].value)) for text, at in texts]
+        labels = [GROUPS[row.origin], *line[: grid.num_labels]]
+        rows.append(HtmlRow(row.origin, labels, cells))
+    return HtmlBlock(title, ["Measured by", *grid.headings], grid.num_labels + 1, rows)
 
 
 COMPARED = ("Text", "Published", "Ours", "Difference", "Difference, %", "Verdict")

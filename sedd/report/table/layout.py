@@ -1,7 +1,7 @@
 """Lay out a filled table as grids of strings, in the typography of an output format.
 
-Every format shows the same content: the numbers, grouped by who measured them; the comparison of
-our numbers with the published ones; and the origin of each of our numbers.
+Every format shows the same content: what was measured, then the comparison of our numbers with the
+published ones, and the sentences of `sedd.report.table.notes`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,13 @@ from itertools import chain
 
 from sedd.config.table import Column
 from sedd.report.table.fill import NOT_PUBLISHED, NOT_RUN, Cell, Comparison, Origin, Row, Table
-from sedd.report.table.finding import findings
+from sedd.report.table.impossible import IMPOSSIBLE
+from sedd.report.table.parts import (
+    ORIGINS,
+    Part,
+    measured_parts,
+    other_published,
+)
 from sedd.results.generative import GenerativeResult
 
 GROUPS: dict[Origin, str] = {
@@ -20,7 +26,7 @@ GROUPS: dict[Origin, str] = {
     "ours": "ours",
     "baseline": "baseline",
 }
-DASH = "–"  # in place of a number that the paper does not give
+DASH = "–"  # in place of a number that cannot be measured, or that the paper does not give
 
 
 @dataclass(frozen=True)
@@ -47,35 +53,64 @@ class Grid:
     num_labels: int
 
 
-def numbers(table: Table, style: Style) -> Grid:
-    """Published numbers, our numbers and baselines, one row for each model."""
-    groups = []
-    for origin in GROUPS:
-        rows = [row for row in table.rows if row.origin == origin]
-        lines = [
-            _labels(table, row, style) + [cell_text(cell, style) for cell in row.cells]
-            for row in rows
-        ]
-        if lines:
-            groups.append((origin, lines))
-    return _grid(table, style, groups, range(len(table.config.columns)))
+@dataclass(frozen=True)
+class Block:
+    """A grid with a title, empty for the first part of a table. rows: of the grid, in order."""
+
+    title: str
+    grid: Grid
+    rows: list[Row]
+    columns: list[int]
+
+
+def measured(table: Table, style: Style) -> list[Block]:
+    """What was measured: our numbers, baselines, and the published rows that ours reproduce.
+
+    Numbers that compare with no published one are in a block of their own.
+    """
+    return [_block(table, style, part) for part in measured_parts(table)]
+
+
+def published(table: Table, style: Style) -> Block | None:
+    """The published rows without a measured counterpart."""
+    part = other_published(table)
+    return _block(table, style, part) if part else None
+
+
+def _block(table: Table, style: Style, part: Part) -> Block:
+    lines = [
+        (
+            row.origin,
+            _labels(table, row, style) + [cell_text(row.cells[at], style) for at in part.columns],
+        )
+        for row in part.rows
+    ]
+    groups: list[tuple[Origin, list[list[str]]]] = [
+        (origin, [line for other, line in lines if other == origin])
+        for origin in ORIGINS
+        if any(other == origin for other, _ in lines)
+    ]
+    title = f"{part.apart.capitalize()}: compare only within this part" if part.apart else ""
+    return Block(title, _grid(table, style, groups, part.columns), part.rows, part.columns)
 
 
 def comparisons(table: Table, style: Style) -> Grid | None:
     """Ours minus published, absolute and in percent, with the verdict.
 
-    Only rows that reproduce a published row, and columns with a published number. None without
-    such rows.
+    Only measured rows that reproduce a published row, and columns with a published number. None
+    without such rows.
     """
-    rows = [row for row in table.rows if row.compared_to is not None]
-    if not rows:
+    pairs = compared_pairs(table)
+    if not pairs:
         return None
+    labels = {column.label for _, column, _, _ in pairs}
     columns = [
-        column
-        for column in range(len(table.config.columns))
-        if any(row.comparisons[column] is not None for row in rows)
+        number
+        for number, column in enumerate(table.config.columns.values())
+        if column.label in labels
     ]
     decimals = table.metric.decimals
+    rows = {id(row): row for row, *_ in pairs}.values()
     lines = [
         _labels(table, row, style)
         + [comparison_text(row.comparisons[column], decimals, style) for column in columns]
@@ -113,32 +148,40 @@ def block(grid: Grid, columns: Sequence[int], dash: str = DASH) -> Grid:
 
 
 def compared_pairs(table: Table) -> list[tuple[Row, Column, Cell, Comparison]]:
-    """Every cell of ours that reproduces a published number, measured or not."""
+    """Every measured cell of ours that reproduces a published number."""
     return [
         (row, column, cell, comparison)
         for row in table.rows
         for column, cell, comparison in zip(
             table.config.columns.values(), row.cells, row.comparisons, strict=True
         )
-        if comparison is not None
+        if comparison is not None and comparison.verdict is not None
     ]
 
 
 def cell_text(cell: Cell, style: Style) -> str:
     """`<= 51.20 ± 0.31`, or the reason for a missing number."""
     if cell.value is None:
-        return style.escape(DASH if cell.why_missing == NOT_PUBLISHED else cell.why_missing)
+        is_dash = cell.why_missing in (NOT_PUBLISHED, *IMPOSSIBLE)
+        why = style.escape(DASH if is_dash else cell.why_missing)
+        return f"{style.bound} {why}" if cell.bound else why
     text = f"{cell.value:.{cell.decimals}f}"
     if cell.bound:
         text = f"{style.bound} {text}"
     if cell.standard_error is not None:
         text = f"{text} {style.plus_minus} {cell.standard_error:.{cell.decimals}f}"
+    text = style.number(text)
+    if cell.num_seeds > 1:
+        text = f"{text} (n = {cell.num_seeds})"
     if cell.entropy_bits is not None:
         inside = [style.number(f"{cell.entropy_bits:.2f}")]
-        if isinstance(cell.evaluation, GenerativeResult) and cell.evaluation.network_calls:
-            inside.append(style.number(f"{cell.evaluation.network_calls:.1f}"))
-        return f"{style.number(text)} [{', '.join(inside)}]"
-    return style.number(text)
+        judged = cell.evaluation if isinstance(cell.evaluation, GenerativeResult) else None
+        if judged is not None and judged.network_calls:
+            inside.append(style.number(f"{judged.network_calls:.1f}"))
+        if judged is not None and judged.mauve is not None:
+            inside.append(f"MAUVE {style.number(f'{judged.mauve:.3f}')}")
+        return f"{text} [{', '.join(inside)}]"
+    return text
 
 
 def comparison_text(comparison: Comparison | None, decimals: int, style: Style) -> str:
@@ -154,97 +197,9 @@ def comparison_text(comparison: Comparison | None, decimals: int, style: Style) 
     return f"{difference} ({relative}), {style.escape(comparison.verdict)}"
 
 
-def legend(table: Table, style: Style) -> list[str]:
-    """One sentence for each sign that occurs in the table, and what its numbers show."""
-    cells = [cell for row in table.rows for cell in row.cells]
-    sentences = []
-    if any(cell.bound for cell in cells):
-        sentences.append(f"{style.bound}: upper bound.")
-    if any(cell.standard_error is not None for cell in cells):
-        sentences.append(f"{style.plus_minus}: one standard error over {table.metric.error_over}.")
-    if any(cell.entropy_bits is not None for cell in cells):
-        sentences.append(
-            "[ ]: entropy of the token frequencies within a text, in bits; and the network calls "
-            "that a text took, if they were counted."
-        )
-    judged = [cell.evaluation for cell in cells if isinstance(cell.evaluation, GenerativeResult)]
-    for convention in dict.fromkeys(one.convention for one in judged):
-        sentences.append(
-            f"Our numbers have the convention {convention}: {CONVENTIONS[convention]}."
-        )
-    sentences += map(style.escape, findings(table))
-    if any(cell.why_missing == NOT_RUN for cell in cells):
-        sentences.append(f"{NOT_RUN}: not measured in this build.")
-    if any(cell.why_missing == NOT_PUBLISHED for cell in cells):
-        sentences.append(f"{DASH}: the paper gives no number.")
-    return sentences
-
-
-CONVENTIONS = {
-    "every_token": "all tokens of a text but the first are scored",
-    "first_eos": "as in MDLM and Duo, no end of text after the first is scored, and texts are cut to "
-    "the length of the judge",
-}
-
-
-def verdict_rule(table: Table, style: Style) -> str:
-    """A sentence that explains matches, better, worse and the reasons of no comparison."""
-    tolerance = 100 * (table.config.tolerance or 0)
-    better = "lower" if table.metric.is_better_low else "higher"
-    other = "other judge: the published number was measured with another judge."
-    if not table.metric.has_judge:
-        other = (
-            "other split, other protocol: the published number was measured on another split "
-            "or with another evaluation.protocol."
-        )
-    return (
-        f"Difference: ours minus published. matches: the difference is at most {tolerance:g} "
-        f"{style.percent} of the published number plus two standard errors of ours. better, worse: "
-        f"the difference is larger; {better} numbers are better. "
-        f"{other} Such numbers are not compared."
-    )
-
-
-def origins(table: Table, style: Style) -> list[str]:
-    """One line for each number of ours: checkpoint, data, device, seed, hashes and code."""
-    lines = []
-    for row in table.rows:
-        for cell, column in zip(row.cells, table.config.columns.values(), strict=True):
-            measurement = cell.evaluation
-            if row.origin != "ours" or measurement is None:
-                continue
-            by = measurement.provenance
-            lines.append(
-                style.escape(
-                    f"{row.label}, {column.label}: {measurement.experiment} at step "
-                    f"{measurement.step}, {measurement.what()}; {by.device}, {by.seconds:g} s, "
-                    f"seed {by.seed}, "
-                    f"checkpoint {by.checkpoint_sha256[:12]}, settings {by.config_sha256[:12]}, "
-                    f"code {by.code_version}"
-                )
-            )
-    return lines
-
-
-def source(table: Table) -> str:
-    """Papers and tables of the published numbers, without their URLs."""
-    sources = [table.config.source, *(row.source for row in table.rows if row.source)]
-    names = [f"{one.paper}, arXiv:{one.arxiv}, {_table_name(one.table)}" for one in sources]
-    return "; ".join(dict.fromkeys(names))
-
-
-def _table_name(table: str) -> str:
-    """`Table 7` for `7`; other names stay."""
-    return f"Table {table}" if table.isdecimal() else table
-
-
-def missing(table: Table, style: Style) -> list[str]:
-    """One line for each kind of missing number of ours, with the commands that measure it."""
-    return [
-        style.escape(f"{row.label}{f' ({row.size})' if row.size else ''}, {line}")
-        for row in table.rows
-        for line in row.missing
-    ]
+def label_headings(table: Table) -> list[str]:
+    """Headings of the columns that name a row."""
+    return ["Model", *(["Size"] if _has_sizes(table) else [])]
 
 
 def _has_sizes(table: Table) -> bool:
@@ -262,7 +217,7 @@ def _grid(
     groups: list[tuple[Origin, list[list[str]]]],
     columns: Sequence[int],
 ) -> Grid:
-    labels = ["Model", *(["Size"] if _has_sizes(table) else [])]
+    labels = label_headings(table)
     texts = list(table.config.columns.values())
     headings = [style.escape(texts[number].label) for number in columns]
     return Grid(headings=labels + headings, groups=groups, num_labels=len(labels))

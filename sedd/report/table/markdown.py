@@ -1,8 +1,11 @@
-"""A table as a Markdown page: note, numbers, comparison, and the origin of our numbers."""
+"""A table as a Markdown page: note, numbers, comparison, and the origin of our numbers.
+
+What has no number of this project is folded away.
+"""
 
 from __future__ import annotations
 
-from sedd.report.table import layout
+from sedd.report.table import layout, notes
 from sedd.report.table.fill import Table
 from sedd.report.table.layout import GROUPS, Grid, Style
 from sedd.runtime.markdown import Alignment, markdown_table
@@ -14,21 +17,32 @@ MEASURED_BY = {**GROUPS, "ours": f"**{GROUPS['ours']}**"}
 
 def render_markdown(table: Table) -> str:
     config = table.config
-    parts = [
-        f"# {escape(config.title)}",
+    parts = [f"# {escape(config.title)}"]
+    for block in layout.measured(table, STYLE):
+        parts += [*([f"### {escape(block.title)}"] if block.title else []), _table(block.grid)]
+    if len(parts) == 1:
+        parts.append(notes.NOTHING)
+    parts += [
+        f"{table.metric.description.capitalize()}. {' '.join(notes.legend(table, STYLE))}",
         escape(config.note),
-        _table(layout.numbers(table, STYLE)),
-        f"{table.metric.description.capitalize()}. {' '.join(layout.legend(table, STYLE))}",
-        f"Published: [{escape(layout.source(table))}]({config.source.url}).",
     ]
+    if source := notes.source(table):
+        name, url = source
+        parts.append(f"Published: [{escape(name)}]({url.replace('(', '%28').replace(')', '%29')}).")
+    if block := layout.published(table, STYLE):
+        parts += _folded(notes.published_title(table), _table(block.grid))
+    if lines := notes.missing(table, STYLE):
+        parts += _folded(notes.missing_title(table), "\n".join(f"- {line}" for line in lines))
     if compared := layout.comparisons(table, STYLE):
-        rule = layout.verdict_rule(table, STYLE)
+        rule = notes.verdict_rule(table, STYLE)
         parts += ["## Our numbers and the published ones", rule, _table(compared)]
-    if lines := layout.origins(table, STYLE):
+    if lines := notes.origins(table, STYLE):
         parts += ["## Origin of our numbers", "\n".join(f"- {line}" for line in lines)]
-    if lines := layout.missing(table, STYLE):
-        parts += ["## How to measure what was not run", "\n".join(f"- {line}" for line in lines)]
     return "\n\n".join(parts) + "\n"
+
+
+def _folded(title: str, content: str) -> list[str]:
+    return [f"<details><summary>{title}</summary>", content, "</details>"]
 
 
 def _table(grid: Grid) -> str:

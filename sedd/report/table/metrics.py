@@ -12,16 +12,21 @@ from sedd.results.perplexity import PerplexityResult
 
 @dataclass(frozen=True)
 class Number:
-    """A value with its standard error.
+    """A value with its standard error. None: of a perplexity that is too large for a float.
 
-    bound: the value is an upper bound. entropy_bits: entropy of the judged texts, in bits per
-        token.
+    nats: behind a perplexity, per token. bound: the value is an upper bound.
+    entropy_bits: entropy of the judged texts, in bits per token.
+    num_seeds: of the trainings that the value is the mean over.
+    why_missing: instead of a value that is not shown.
     """
 
-    value: float
+    value: float | None
     standard_error: float | None = None
     bound: bool = False
     entropy_bits: float | None = None
+    nats: float | None = None
+    num_seeds: int = 1
+    why_missing: str = ""
 
 
 def perplexity_per_token(result: PerplexityResult, row: OurRow | BaselineRow) -> Number | None:
@@ -29,7 +34,8 @@ def perplexity_per_token(result: PerplexityResult, row: OurRow | BaselineRow) ->
     is unknown.
     """
     if row.kind == "ours":
-        return Number(result.perplexity, result.perplexity_standard_error, result.bound)
+        error = result.perplexity_standard_error
+        return Number(result.perplexity, error, result.bound, nats=result.nats_per_token)
     unigram = result.unigram
     return _baseline(row, unigram.text_perplexity, unigram.train_perplexity)
 
@@ -44,19 +50,19 @@ def bits_per_character(result: PerplexityResult, row: OurRow | BaselineRow) -> N
 
 
 def generative_perplexity(result: GenerativeResult, row: OurRow | BaselineRow) -> Number | None:
-    """Mean over texts, or over all tokens of all texts if the row has `mean: corpus`."""
+    """The headline: the mean over texts."""
     if row.kind != "ours":
         return None
-    value = result.mean_sequence_perplexity
-    error = result.mean_sequence_perplexity_standard_error
-    if row.mean == "corpus":
-        value, error = result.corpus_perplexity, result.corpus_perplexity_standard_error
-    return Number(value, error, entropy_bits=result.entropy_bits)
+    return Number(result.perplexity, result.perplexity_error, entropy_bits=result.entropy_bits)
 
 
 def mauve_score(result: MauveResult, row: OurRow | BaselineRow) -> Number | None:
     """MAUVE, in [0, 1]."""
-    return Number(result.mauve, result.standard_error) if row.kind == "ours" else None
+    if row.kind != "ours":
+        return None
+    if not result.has_enough_texts:
+        return Number(None, why_missing=result.TOO_FEW)
+    return Number(result.mauve, result.standard_error)
 
 
 def _baseline(row: BaselineRow, text: float, train: float | None) -> Number | None:

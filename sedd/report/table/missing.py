@@ -2,48 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Collection, Sequence
 
-from sedd.config import AnyExperiment, Experiment, draw_settings, load_subject
-from sedd.config.table import Column, OurRow, TableConfig
+from sedd.config import AnyExperiment, Experiment, draw_settings
+from sedd.config.table import Column, OurRow
+from sedd.report.table.impossible import why_impossible
 from sedd.report.table.numbers import last_step, row_label
 
 
-class Valued(Protocol):
-    """A cell of a table."""
+def missing_commands(row: OurRow, subject: AnyExperiment, columns: Sequence[Column]) -> list[str]:
+    """One line for each kind of missing result in a row: its columns, and the command.
 
-    @property
-    def value(self) -> float | None: ...
-
-
-def missing_commands(row: OurRow, config: TableConfig, cells: Sequence[Valued]) -> list[str]:
-    """One line for each kind of missing number in a row: its columns, and the command."""
-    columns = [
-        column
-        for cell, column in zip(cells, config.columns.values(), strict=True)
-        if cell.value is None
-    ]
-    if not columns:
-        return []
-    subject = load_subject(row.experiment)
-    included = [column for column in columns if is_included(subject, row, column)]
+    subject: the experiment of the row. columns: those without a number.
+    """
+    reasons = [why_impossible(row, column, subject) for column in columns]
+    possible = [column for column, why in zip(columns, reasons, strict=True) if why is None]
+    if not possible:
+        return list(dict.fromkeys(f"cannot be measured: {why[1]}" for why in reasons if why))
+    label = row_label(subject, row)
+    drawn = {point[1:] for point in draw_settings(subject) if point[0] == label}
+    included = [column for column in possible if is_included(subject, row, column, drawn)]
     lines = []
     if included:
         labels = ", ".join(column.label for column in included)
         lines.append(f"{labels}: {command(subject)}")
-    if others := [column for column in columns if column not in included]:
+    if others := [column for column in possible if column not in included]:
         labels = ", ".join(column.label for column in others)
         lines.append(f"{labels}: not part of {row.experiment}; {added(subject, row, others)}")
     return lines
 
 
-def is_included(subject: AnyExperiment, row: OurRow, column: Column) -> bool:
-    """Whether the experiment includes this measurement."""
+def is_included(
+    subject: AnyExperiment, row: OurRow, column: Column, drawn: Collection[tuple[int, str]]
+) -> bool:
+    """Whether the experiment includes this measurement.
+
+    drawn: steps and precisions of the judged samples of the row's sampler.
+    """
     if column.dataset is not None:
         return column.dataset in subject.evaluation.datasets
     if column.steps is not None:
-        return (row_label(subject, row), column.steps, row.precision) in draw_settings(subject)
+        return (column.steps, row.precision) in drawn
     return column.task in subject.mauve.tasks
 
 

@@ -113,6 +113,14 @@ def test_settings_of_the_later_codes_are_found_in_their_section(tmp_path):
     assert model.length == 1024
 
 
+@pytest.mark.parametrize("length", [0, -1, "x", 1.5])
+def test_a_recorded_length_that_is_none_is_refused(tmp_path, length):
+    path = tmp_path / "last.ckpt"
+    lightning_file(path, config=mdlm_settings(model={"length": length}))
+    with pytest.raises(CheckpointError, match="model_length"):
+        load_official(path, "cpu")
+
+
 class Trap:
     """Unpickled in the usual way, it writes a file."""
 
@@ -191,7 +199,7 @@ def test_a_model_of_another_kind_is_refused_with_the_reason(tmp_path, config, me
     ("others", "message"),
     [
         ({"state_dict": 3}, "has no key state_dict"),
-        ({"ema": None}, "has no average of the weights"),
+        ({"ema": None}, "has no averaged weights"),
         ({"ema": {"shadow_params": [torch.ones(2)]}}, "the average has 1 tensors"),
         ({"hyper_parameters": {}}, "records no settings"),
     ],

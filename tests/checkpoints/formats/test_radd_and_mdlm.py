@@ -282,7 +282,7 @@ def test_a_causal_model_stays_one(tmp_path):
 
     folder = causal_model(tmp_path / "causal")
     assert sedd.open_model(folder, device="cpu").is_exact
-    with pytest.raises(CheckpointError, match="is not that of a diffusion model"):
+    with pytest.raises(CheckpointError, match="does not describe a diffusion model"):
         sedd.load_model(folder, device="cpu")
 
 

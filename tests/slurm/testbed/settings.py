@@ -106,7 +106,7 @@ class Settings:
         # features pair1, pair2, ... select pairs of nodes, so that a test can disturb its own pair only
         nodes = "\n".join(
             f"NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs={CPUS}"
-            f" RealMemory={MEM_MB} Gres=gpu:{GPUS} State=UNKNOWN"
+            f" RealMemory={MEM_MB} Gres=gpu:k80:{GPUS} State=UNKNOWN"
             f" Feature=pair{at // 2 + 1}"
             for at, (name, port) in enumerate(zip(NODES, slurmd, strict=True))
         )
@@ -146,7 +146,8 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
 DefMemPerCPU=500
 GresTypes=gpu
-JobRequeue=1
+# jobs ask for requeueing themselves
+JobRequeue=0
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 {"SlurmctldParameters=preempt_send_user_signal" if self.preempt_signal else ""}
@@ -158,7 +159,7 @@ PartitionName=urgent Nodes=ALL MaxTime=7-0 DefaultTime=60 PriorityTier=10 Preemp
 
     def _gres(self) -> str:
         lines = [
-            f"NodeName={node} Name=gpu File={self.gpu(number)}\n"
+            f"NodeName={node} Name=gpu Type=k80 File={self.gpu(number)}\n"
             for node in NODES
             for number in range(GPUS)
         ]
