@@ -11,6 +11,10 @@ from pathlib import Path
 
 import torch
 
+CALLS = 5
+SLACK = 2**20
+"""Bytes by which resident memory may fall during a call whose peak is measured."""
+
 
 @dataclass(frozen=True)
 class Seconds:
@@ -61,7 +65,8 @@ def peak_memory(call: Callable[[], None], device: torch.device) -> int | None:
     """Peak memory of one call, in bytes above the memory used before it.
 
     GPU: memory of PyTorch's allocator. CPU: resident memory of the process, on Linux. None on other
-      systems, where the peak counter cannot be reset.
+      systems, where the peak counter cannot be reset. The call is repeated, up to CALLS times, while
+      less memory is resident after it than before: the system took pages back meanwhile.
     """
     gc.collect()
     if device.type == "cuda":
@@ -71,12 +76,17 @@ def peak_memory(call: Callable[[], None], device: torch.device) -> int | None:
         call()
         torch.cuda.synchronize(device)
         return torch.cuda.max_memory_allocated(device) - before
-    trim_freed_memory()
-    if not reset_peak():
-        return None
-    before = resident_bytes("VmRSS")
-    call()
-    return max(resident_bytes("VmHWM") - before, 0)
+    peak = None
+    for _ in range(CALLS):
+        trim_freed_memory()
+        if not reset_peak():
+            break
+        before = resident_bytes("VmRSS")
+        call()
+        peak = max(resident_bytes("VmHWM") - before, 0)
+        if resident_bytes("VmRSS") > before - SLACK:
+            break
+    return peak
 
 
 def trim_freed_memory() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import mmap
 import os
 
 import pytest
@@ -41,15 +42,28 @@ def test_alternate_calls_in_abba_order():
     assert [one.wall for one in seconds["b"]] == [2, 3, 6]
 
 
+def use(mebibytes: int) -> None:
+    torch.ones(mebibytes * 2**18, dtype=torch.float32).sum()
+
+
 @pytest.mark.skipif(not reset_peak(), reason="the system cannot reset the peak")
 def test_peak_memory_counts_one_call_without_earlier_ones():
-    def use(mebibytes: int) -> None:
-        torch.ones(mebibytes * 2**18, dtype=torch.float32).sum()
-
     use(96)
     peaks = [peak_memory(lambda size=size: use(size), CPU) for size in (64, 16)]
     # the interpreter itself allocates and frees a few MiB
     assert [round(peak / 2**20) for peak in peaks] == pytest.approx([64, 16], abs=6)
+
+
+@pytest.mark.skipif(not reset_peak(), reason="the system cannot reset the peak")
+def test_peak_memory_is_measured_again_when_the_system_took_pages_back():
+    resident = mmap.mmap(-1, 32 * 2**20)
+    resident.write(b"1" * len(resident))
+
+    def call() -> None:
+        resident.close()
+        use(16)
+
+    assert round((peak_memory(call, CPU) or 0) / 2**20) == pytest.approx(16, abs=6)
 
 
 @pytest.mark.usefixtures("project")
