@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import sys
 
 from sedd.runtime.threads import let_threads_sleep
@@ -10,6 +12,7 @@ from sedd.runtime.threads import let_threads_sleep
 def main() -> None:
     """Run the command. Ctrl-C ends it with code 130 and one line, during its imports too."""
     let_threads_sleep()
+    atexit.register(gc.freeze)  # else Python searches a million objects for garbage before it ends
     try:
         from sedd.cli import main as run
 

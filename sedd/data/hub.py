@@ -3,6 +3,7 @@
 Requests are made by `huggingface_hub`, so its environment variables apply: HF_ENDPOINT, HF_HOME,
 HF_TOKEN, HF_HUB_OFFLINE, HF_HUB_ETAG_TIMEOUT, HF_HUB_DOWNLOAD_TIMEOUT, the proxies and SSL_CERT_FILE.
 What was downloaded stays in its cache, which is enough for the next time without a connection.
+Functions import `huggingface_hub`, with its HTTP client: most commands make no request.
 """
 
 from __future__ import annotations
@@ -11,10 +12,6 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
-
-from huggingface_hub import HfApi, constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
-from huggingface_hub.errors import EntryNotFoundError, HFValidationError
-from huggingface_hub.utils import get_session
 
 from sedd.data.network import NO_CONNECTION, NetworkError, diagnose, patiently
 
@@ -27,6 +24,9 @@ def ask(what: str, call: Callable[[], T], waits: Sequence[float] | None = None) 
     what: the beginning of each message. Raises NetworkError, on one line, and nothing else for
     anything that goes wrong with the network or the hub.
     """
+    from huggingface_hub import constants
+    from huggingface_hub.utils import get_session
+
     if constants.HF_HUB_OFFLINE:
         remedy = f"unset it, or {NO_CONNECTION}"
         raise NetworkError("HF_HUB_OFFLINE is set", remedy, "offline").about(what)
@@ -43,6 +43,9 @@ def ask(what: str, call: Callable[[], T], waits: Sequence[float] | None = None) 
 
 def knock(what: str) -> None:
     """Raise NetworkError unless the hub answers."""
+    from huggingface_hub import constants
+    from huggingface_hub.utils import get_session
+
     ask(what, lambda: get_session().head(constants.ENDPOINT, timeout=constants.HF_HUB_ETAG_TIMEOUT))
 
 
@@ -57,6 +60,7 @@ def repository_info(
 
     Raises NetworkError.
     """
+    from huggingface_hub import HfApi, constants
 
     def call() -> tuple[str, list[str]]:
         info: Any = HfApi().repo_info(
@@ -75,6 +79,8 @@ def hub_file(
     revision: None: main; a commit that is in the cache takes no request.
     A copy in the cache serves if the hub gives no answer. Raises NetworkError.
     """
+    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
+
     cached = cached_file(repository, path, revision, kind)
     if cached is not None and revision in cached.parts:  # a commit never changes
         return cached
@@ -97,6 +103,9 @@ def cached_file(
 
     Raises NetworkError for what is no name of a repository.
     """
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, HFValidationError
+
     try:
         return Path(
             hf_hub_download(

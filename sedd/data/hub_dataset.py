@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import cached_assets_path
-
 from sedd.data.hub import ask, hub_file, or_cached, repository_info
 from sedd.data.readers import text_of
 from sedd.errors import DataError, first_line
@@ -122,6 +120,8 @@ class HubDataset:
 
     def _list(self) -> Path:
         """The file that lists what was downloaded."""
+        from huggingface_hub import cached_assets_path
+
         names = [one or "default" for one in (self.name, self.revision)]
         folder = cached_assets_path("sedd", self.repository, "--".join(names))
         return folder / "parts.json"

@@ -74,6 +74,12 @@ def test_a_new_network_knows_nothing_but_the_noise(absorb):
     assert_close(log_score.detach(), expected, rtol=1e-6, atol=1e-6)
 
 
+def test_weights_come_from_the_generator_and_leave_the_global_one_untouched():
+    before = torch.get_rng_state()
+    DiffusionTransformer(5, True, 8, 1, 2, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_the_log_score_of_the_current_token_is_zero():
     x, sigma = inputs()
     here = network()(x, sigma).gather(-1, x[..., None])
