@@ -64,7 +64,6 @@ def tokenize(
     Examples: sedd tokenize tiny_absorb
               sedd tokenize --dataset wikitext2 --tokenizer gpt2 --split test
     """
-    from sedd.checkpoints.subject import find_subject
     from sedd.data.tokenize import by_vocabulary, tokenize_splits
     from sedd.paths import tokens_dir
     from sedd.runtime.progress import progress
@@ -81,6 +80,8 @@ def tokenize(
         splits = split or load_dataset(dataset).available_splits()
         jobs = [(dataset, tokenizer, one) for one in splits]
     else:
+        from sedd.checkpoints.subject import find_subject
+
         subject, _ = find_subject(name or "", overrides or [], writes=False)
         jobs = needed_tokens(subject)
     for (dataset, tokenizer), folders in by_vocabulary(jobs).items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sedd.data.readers import replace_lone_surrogates
+from sedd.data.characters import replace_lone_surrogates
 from sedd.data.text_files import json_objects, read_lines, refuse, wrong_type
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import gzip
 import itertools
-import re
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -24,6 +23,7 @@ from sedd.config.dataset import (
     JsonLinesFormat,
     RowsFormat,
 )
+from sedd.data.characters import replace_lone_surrogates
 from sedd.data.ids import array_documents, spelled
 from sedd.data.open_file import kind_of, open_text
 from sedd.data.table_files import column
@@ -34,7 +34,6 @@ MAX_CHARACTERS = 1 << 28
 """Of a line, and of a document."""
 MAX_JSON_CHARACTERS = 1 << 30
 """Of a JSON file."""
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def read_documents(path: Path, form: Format) -> Iterator[str]:
@@ -174,22 +173,6 @@ def value_of(entry: Any, field: str | None, location: str) -> Any:
         known = ", ".join(map(repr, entry)) if isinstance(entry, dict) else "none"
         raise DataError(f"{location}: has no field {field!r}; its fields: {known}")
     return entry[field]
-
-
-def replace_lone_surrogates(text: str) -> str:
-    """Replace each half of a surrogate pair, which JSON can contain; UTF-8 and tokenizers reject it."""
-    return text if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)
-
-
-def require_characters(texts: Iterable[str]) -> None:
-    """Raise DataError for half of a surrogate pair: Python's sign for a byte that is not UTF-8."""
-    for text in texts:
-        if not text.isascii() and (found := _LONE_SURROGATE.search(text)):
-            shown = text[max(0, found.start() - 20) : found.start()]
-            raise DataError(
-                f"a text holds half of a surrogate pair, or a byte that is not UTF-8, after {shown!r}; "
-                "write the text in UTF-8"
-            )
 
 
 def _between(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sedd.data.readers import replace_lone_surrogates
+from sedd.data.characters import replace_lone_surrogates
 from sedd.errors import DataError
 from sedd.runtime.json_text import json_text
 

@@ -16,7 +16,7 @@ import shutil
 import sys
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -146,7 +146,7 @@ class TokenParts:
             counts=writer.counts.tolist(),
             **writer.numbers,
         )
-        write_text(self._record_file(number), json_text(asdict(record)) + "\n")
+        write_text(self._record_file(number), json_text(vars(record)) + "\n")
 
     def content(self, number: int, record: PartRecord) -> Iterator[bytes]:
         """The tokens of a part, in chunks. Raises DamagedPartError at the end if it was damaged."""

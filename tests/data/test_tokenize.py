@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -93,6 +95,11 @@ def test_several_processes_write_the_same_tokens_as_one(
     assert pools == [(2,)]
     assert (tmp_path / "one/tokens.bin").read_bytes() == (tmp_path / "two/tokens.bin").read_bytes()
     assert one == two
+
+
+def test_a_tokenizing_process_starts_without_the_configuration():
+    code = "import sys, sedd.data.encoding; sys.exit('sedd.config' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_progress_counts_documents(tmp_path: Path):
