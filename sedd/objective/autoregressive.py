@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sedd.diffusion import causal_cross_entropy, check_prefix
+from sedd.diffusion import VocabularyDraw, causal_cross_entropy, check_prefix
 from sedd.model import DiffusionTransformer
 from sedd.objective.objective import (
     Clamp,
@@ -38,7 +38,7 @@ class Autoregressive(Objective):
         return Corrupted(x0, x0, t, torch.zeros_like(t), weight)
 
     def loss(
-        self, model: DiffusionTransformer, batch: Corrupted, draws: torch.Generator | None
+        self, model: DiffusionTransformer, batch: Corrupted, drawn: VocabularyDraw | None
     ) -> Tensor:
         padding = self.padding(batch.x0)
         nats = causal_cross_entropy(model, batch.x0, self.vocab_size, padding=padding)

@@ -13,6 +13,7 @@ from sedd.diffusion import (
     Graph,
     Noise,
     StepGrid,
+    VocabularyDraw,
     check_given,
     corrupt_rest,
     d3pm_divergence,
@@ -74,7 +75,7 @@ class D3PM(Diffusion):
         return Denoiser(model, self.graph)
 
     def loss(
-        self, model: DiffusionTransformer, batch: Corrupted, draws: torch.Generator | None
+        self, model: DiffusionTransformer, batch: Corrupted, drawn: VocabularyDraw | None
     ) -> Tensor:
         return self._weighted(model, batch, self.cross_entropy)
 

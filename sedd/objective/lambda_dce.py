@@ -9,7 +9,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sedd.diffusion import Absorb, Denoiser, Noise, denoising_cross_entropy, likelihood_bound
+from sedd.diffusion import (
+    Absorb,
+    Denoiser,
+    Noise,
+    VocabularyDraw,
+    denoising_cross_entropy,
+    likelihood_bound,
+)
 from sedd.model import DiffusionTransformer
 from sedd.objective.diffusion import Diffusion
 from sedd.objective.objective import Corrupted, Estimate, NetworkKind
@@ -34,7 +41,7 @@ class LambdaDCE(Diffusion):
         return Denoiser(model, self.graph, cached=not self.time_conditioning)
 
     def loss(
-        self, model: DiffusionTransformer, batch: Corrupted, draws: torch.Generator | None
+        self, model: DiffusionTransformer, batch: Corrupted, drawn: VocabularyDraw | None
     ) -> Tensor:
         return denoising_cross_entropy(
             model, self.graph, batch.sigma, batch.weight, batch.xt, batch.x0

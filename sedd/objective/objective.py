@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from sedd.diffusion import DrawPrecision, Estimator
+from sedd.diffusion import DrawPrecision, Estimator, VocabularyDraw
 from sedd.model import DiffusionTransformer
 from sedd.registry import SAMPLERS
 
@@ -139,12 +139,17 @@ class Objective(ABC):
 
     @abstractmethod
     def loss(
-        self, model: DiffusionTransformer, batch: Corrupted, draws: torch.Generator | None
+        self, model: DiffusionTransformer, batch: Corrupted, drawn: VocabularyDraw | None
     ) -> Tensor:
         """Training loss of each sequence: (B,) nats.
 
-        draws: generator for draws inside the loss; None: no draws, the exact loss.
+        drawn: from `draw_vocabulary` with the clean tokens of the whole batch, for an estimate of the
+            loss; None: the exact loss.
         """
+
+    def draw_vocabulary(self, x0: Tensor, generator: torch.Generator) -> VocabularyDraw | None:
+        """Draw the tokens of an estimated loss for the clean tokens x0 (B, L); None: it is exact."""
+        return None
 
     def bound(self, model: DiffusionTransformer, batch: Corrupted) -> Tensor:
         """Validation loss of each sequence: (B,) nats.

@@ -27,7 +27,8 @@ from sedd.objective.objective import Corrupted, Estimate
 
 @dataclass(frozen=True)
 class TokenProposal:
-    """Proposal distribution for an estimated loss: draw `count` tokens from `law` (V,), of sum 1.
+    """Proposal distribution for an estimated loss: beside the batch's own tokens, draw `count` others
+    in proportion to `law` (V,), positive.
 
     See `sedd.diffusion.fast.sampled`.
     """
@@ -62,9 +63,9 @@ class ScoreEntropy(Diffusion):
         return model
 
     def loss(
-        self, model: DiffusionTransformer, batch: Corrupted, draws: torch.Generator | None
+        self, model: DiffusionTransformer, batch: Corrupted, drawn: VocabularyDraw | None
     ) -> Tensor:
-        if draws is None or self.vocabulary is None:
+        if drawn is None:
             return weighted_score_entropy(
                 model,
                 self.graph,
@@ -76,11 +77,14 @@ class ScoreEntropy(Diffusion):
                 self.padding(batch.x0),
             )
         assert isinstance(self.graph, Absorb)
-        drawn = VocabularyDraw.draw(self.vocabulary.law, self.vocabulary.count, draws)
-        drawn = drawn.to(batch.x0.device)
         return sampled_score_entropy(
             model, self.graph, batch.sigma, batch.weight, batch.xt, batch.x0, drawn
         )
+
+    def draw_vocabulary(self, x0: Tensor, generator: torch.Generator) -> VocabularyDraw | None:
+        if self.vocabulary is None:
+            return None
+        return VocabularyDraw.draw(self.vocabulary.law, self.vocabulary.count, x0, generator)
 
     def negative_log_likelihood(
         self,

@@ -33,7 +33,7 @@ from sedd.train.recorder import Recorder
 from sedd.train.saver import load_newest_state, state_file
 from sedd.train.signals import Interrupted, note_stop_signals
 from sedd.train.state import TrainState
-from sedd.train.step import TrainingLoss, corrupt_local_rows, train_step
+from sedd.train.step import TrainingLoss, corrupt_local_rows, draw_vocabulary, train_step
 from sedd.train.train_folder import convert_write_errors, open_folder, training_lock
 from sedd.train.validation import validate, validation_set
 
@@ -217,13 +217,14 @@ class Trainer:
     def warm_up(self, state: TrainState, objective: Objective, loss: torch.nn.Module) -> None:
         """Fix the order of gradient buckets: a resumed run must round like an uninterrupted one."""
         experiment, step = self.experiment, state.step
-        local = corrupt_local_rows(experiment, objective, self.batch(step), step, self.world)
-        draws = generator(experiment.seed, "vocabulary", step)
+        x0 = self.batch(step)
+        local = corrupt_local_rows(experiment, objective, x0, step, self.world)
+        drawn = draw_vocabulary(experiment, objective, x0, step, self.world)
         state.model.eval()
 
         def backward() -> None:
             with autocast(experiment.training.precision, self.world.device):
-                loss(local.corrupted, draws).sum().backward()
+                loss(local.corrupted, drawn).sum().backward()
 
         warm_up_ddp_buckets(loss, backward)
 

@@ -18,7 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from sedd.config import Experiment, Training
 from sedd.config.sections.training import micro_batches_per_device
-from sedd.diffusion import sample_times
+from sedd.diffusion import VocabularyDraw, sample_times
 from sedd.model import DiffusionTransformer
 from sedd.objective import Corrupted, Objective
 from sedd.runtime.device import autocast
@@ -27,8 +27,8 @@ from sedd.runtime.seeds import generator
 from sedd.train.optim import learning_rate
 from sedd.train.state import TrainState
 
-# (batch, generator) -> (B,) nats: a `TrainingLoss`, possibly wrapped by DistributedDataParallel
-LossModule = Callable[[Corrupted, torch.Generator], Tensor]
+# (batch, drawn tokens) -> (B,) nats: a `TrainingLoss`, possibly wrapped by DistributedDataParallel
+LossModule = Callable[[Corrupted, VocabularyDraw | None], Tensor]
 
 
 class TrainingLoss(nn.Module):
@@ -42,9 +42,9 @@ class TrainingLoss(nn.Module):
         self.model = model
         self.objective = objective
 
-    def forward(self, batch: Corrupted, draws: torch.Generator) -> Tensor:
-        """Loss of each sequence, (B,) nats. draws: generator for the loss's own random numbers."""
-        return self.objective.loss(self.model, batch, draws)
+    def forward(self, batch: Corrupted, drawn: VocabularyDraw | None) -> Tensor:
+        """Loss of each sequence, (B,) nats. drawn: see `Objective.loss`."""
+        return self.objective.loss(self.model, batch, drawn)
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,14 @@ def corrupt_local_rows(
     return LocalBatch(range(len(x0))[local], corrupted)
 
 
+def draw_vocabulary(
+    experiment: Experiment, objective: Objective, x0: Tensor, step: int, world: World
+) -> VocabularyDraw | None:
+    """The drawn tokens of an estimated loss, the same on all ranks and in all micro-batches."""
+    drawn = objective.draw_vocabulary(x0, generator(experiment.seed, "vocabulary", step))
+    return drawn and drawn.to(world.device)
+
+
 def train_step(
     state: TrainState,
     experiment: Experiment,
@@ -113,6 +121,7 @@ def train_step(
     """Update `state` on the clean tokens x0 (B, L) of the global batch."""
     training, step = experiment.training, state.step
     local = corrupt_local_rows(experiment, objective, x0, step, world)
+    drawn = draw_vocabulary(experiment, objective, x0, step, world)
     state.model.train()
     state.optimizer.zero_grad(set_to_none=True)
     # The loss is per sequence, as in the paper, because clipping depends on its scale.
@@ -126,10 +135,9 @@ def train_step(
                 generator(experiment.seed, "dropout", step, row, device=world.device)
                 for row in micro_batch.rows
             ]
-        draws = generator(experiment.seed, "vocabulary", step)  # same tokens in all micro-batches
         with gradient_sync(loss, micro_batch is micro_batches[-1]):
             with autocast(training.precision, world.device):
-                nats = loss(micro_batch.corrupted, draws)
+                nats = loss(micro_batch.corrupted, drawn)
             mean = nats.sum() * scale
             # upstream gradient: 1, or NaN if the loss is not finite. The gradients of all ranks are
             # then NaN, so that their norm tells every rank the same.

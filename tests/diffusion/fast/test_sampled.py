@@ -2,6 +2,7 @@
 
 import math
 
+import pytest
 import torch
 
 from sedd.diffusion import (
@@ -39,18 +40,41 @@ def value_and_gradients(model, loss):
     return loss.detach(), torch.cat([grad.flatten() for grad in grads])
 
 
-def test_the_mean_over_every_draw_is_the_whole_sum_in_value_and_gradient():
+LAW = torch.tensor([0.4, 0.3, 0.1, 0.15, 0.05], dtype=torch.float64)
+NONE = torch.empty(0, dtype=torch.long)
+
+
+@pytest.mark.parametrize("exact", [[], [3], [4, 1, 1]])
+def test_the_mean_over_every_draw_is_the_whole_sum_in_value_and_gradient(exact):
     model, (graph, sigma, weight, xt, x0) = network(), problem()
-    law = torch.tensor([0.4, 0.3, 0.1, 0.15, 0.05], dtype=torch.float64)
-    exact = value_and_gradients(model, weighted_score_entropy(model, graph, sigma, weight, xt, x0))
-    means = [torch.zeros_like(part) for part in exact]
-    for token in range(V):
-        drawn = VocabularyDraw(torch.tensor([token]), -torch.log(law[[token]]))
+    whole = value_and_gradients(model, weighted_score_entropy(model, graph, sigma, weight, xt, x0))
+    means = [torch.zeros_like(part) for part in whole]
+    others = [token for token in range(V) if token not in exact]
+    for seed in range(100):  # until every other token was drawn
+        drawn = VocabularyDraw.draw(
+            LAW, 1, torch.tensor(exact, dtype=torch.long), torch.Generator().manual_seed(seed)
+        )
+        if (token := int(drawn.tokens[-1])) not in others:
+            continue
+        others.remove(token)
         loss = sampled_score_entropy(model, graph, sigma, weight, xt, x0, drawn)
+        probability = torch.exp(-drawn.log_weight[-1])
         for mean, part in zip(means, value_and_gradients(model, loss), strict=True):
-            mean += law[token] * part
-    for mean, part in zip(means, exact, strict=True):
+            mean += probability * part
+    assert not others
+    for mean, part in zip(means, whole, strict=True):
         torch.testing.assert_close(mean, part, rtol=1e-12, atol=1e-12)
+
+
+def test_a_batch_that_holds_the_whole_vocabulary_has_the_whole_sum():
+    model, (graph, sigma, weight, xt, x0) = network(), problem()
+    drawn = VocabularyDraw.draw(LAW, 3, torch.arange(V), torch.Generator())
+    torch.testing.assert_close(
+        sampled_score_entropy(model, graph, sigma, weight, xt, x0, drawn),
+        weighted_score_entropy(model, graph, sigma, weight, xt, x0),
+        rtol=1e-12,
+        atol=0.0,
+    )
 
 
 def test_the_weight_of_a_draw_is_not_rounded_with_the_products():
@@ -75,18 +99,24 @@ def test_one_draw_alone_is_not_the_whole_sum():
     )
 
 
-def test_tokens_are_drawn_by_their_law_and_weighted_by_its_reciprocal():
-    law = torch.tensor([0.5, 0.25, 0.125, 0.0625, 0.0625])
-    drawn = VocabularyDraw.draw(law, 40_000, torch.Generator().manual_seed(3))
-    counts = torch.bincount(drawn.tokens, minlength=V).double()
-    expected = law.double() * 40_000
-    # chi-square with 4 degrees of freedom exceeds 33.4 once in a million
-    assert ((counts - expected) ** 2 / expected).sum() < 33.4
-    torch.testing.assert_close(drawn.log_weight.exp(), 1 / (40_000 * law[drawn.tokens]))
+def test_other_tokens_are_drawn_by_their_law_and_weighted_by_its_reciprocal():
+    drawn = VocabularyDraw.draw(
+        LAW, 40_000, torch.tensor([[2, 1], [1, 2]]), torch.Generator().manual_seed(3)
+    )
+    assert drawn.tokens[:2].tolist() == [1, 2]
+    assert drawn.log_weight[:2].tolist() == [0, 0]
+    law = LAW.index_fill(0, torch.tensor([1, 2]), 0.0) / 0.6
+    expected = 40_000 * law
+    counts = torch.bincount(drawn.tokens[2:], minlength=V).double()
+    kept = expected > 0
+    assert counts[~kept].sum() == 0
+    # chi-square with 2 degrees of freedom exceeds 27.7 once in a million
+    assert ((counts - expected) ** 2 / expected)[kept].sum() < 27.7
+    torch.testing.assert_close(drawn.log_weight[2:].exp(), 1 / expected[drawn.tokens[2:]])
 
 
 def test_nothing_masked_costs_nothing():
     model, (graph, sigma, weight, _, x0) = network(), problem()
-    drawn = VocabularyDraw.draw(torch.full((V,), 0.2), 3, torch.Generator().manual_seed(3))
+    drawn = VocabularyDraw.draw(LAW, 3, NONE, torch.Generator().manual_seed(3))
     entropy = sampled_score_entropy(model, graph, sigma, weight, x0, x0, drawn)
     assert torch.equal(entropy, torch.zeros(3, dtype=torch.float64))
