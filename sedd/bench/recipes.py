@@ -10,7 +10,7 @@ from sedd.registry import GRAPHS, OBJECTIVES
 
 RECIPE = (
     *("beta1", "beta2", "eps", "weight_decay", "decay_fraction", "grad_clip", "ema_decay"),
-    *("time_eps", "time_sampling", "time_density", "vocabulary_draws"),
+    *("time_eps", "time_sampling", "time_density", "vocabulary_draws", "output_init"),
 )
 """Keys of `training` that are part of a recipe. Their defaults are the paper's.
 

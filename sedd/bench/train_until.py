@@ -77,13 +77,14 @@ class Training:
         self.cpu_seconds = 0.0
         vocab_size = blocks.meta["vocab_size"]
         device = torch.device("cpu")
-        self.state = TrainState.fresh(experiment, vocab_size, device)
+        counts = token_counts(blocks.folder)
+        self.state = TrainState.fresh(experiment, vocab_size, device, counts)
         graph, noise = build_graph(experiment, vocab_size), build_noise(experiment)
         if plain:
             graph = make_plain(self.state, experiment, graph)
         proposal = None
         if experiment.training.vocabulary_draws is not None:
-            proposal = build_token_proposal(experiment, token_counts(blocks.folder))
+            proposal = build_token_proposal(experiment, counts)
         self.objective = ScoreEntropy(graph, noise, proposal, fused=False if plain else None)
         self._loss = TrainingLoss(self.state.model, self.objective)
         self._world = World(device)

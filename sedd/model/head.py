@@ -6,11 +6,12 @@ rows.
 
 from __future__ import annotations
 
+import torch
 from einops import rearrange
 from torch import Tensor, nn
 
 from sedd.model.block import LayerNorm, modulated_norm, modulation_of_rows
-from sedd.model.initial import clear_, linear
+from sedd.model.initial import clear_, draw_uniform_, linear
 from sedd.model.modulation import modulation_layer, modulations
 
 
@@ -27,6 +28,10 @@ class Head(nn.Module):
         """Set all weights to zero, see `initial`."""
         for layer in (self.linear, self.adaLN_modulation):
             clear_(layer)
+
+    def draw_weights(self, generator: torch.Generator | None) -> None:
+        """Draw the weights of the linear map, see `initial`; its bias stays."""
+        draw_uniform_(self.linear.weight, self.linear.in_features, generator)
 
     def features(self, hidden: Tensor, condition: Tensor | None, sequence: Tensor | None) -> Tensor:
         """Inputs (n, H) of the linear map, from hidden states (n, H).

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from sedd.checkpoints import run_checkpoint as checkpoint
@@ -116,7 +117,7 @@ class Trainer:
         objective = build_objective(
             experiment, meta["vocab_size"], counts, separator_id=meta["separator_id"]
         )
-        state = self.start(steps[-1], objective)
+        state = self.start(steps[-1], objective, counts)
         loss = world.wrap(TrainingLoss(state.model, objective))
         if world.size > 1:
             self.warm_up(state, objective, loss)
@@ -159,11 +160,11 @@ class Trainer:
                 if number:
                     raise Interrupted(number)
 
-    def start(self, until: int, objective: Objective) -> TrainState:
+    def start(self, until: int, objective: Objective, token_counts: np.ndarray) -> TrainState:
         """Load the newest state up to step `until`, or create a fresh one."""
         meta, device = self.blocks.meta, self.world.device
         check_memory(self.experiment, meta["vocab_size"], device)
-        state = TrainState.fresh(self.experiment, meta["vocab_size"], device)
+        state = TrainState.fresh(self.experiment, meta["vocab_size"], device, token_counts)
         state.tokenizer_sha256 = meta["tokenizer_sha256"]
         content = None
         if self.world.is_first:  # rank 0 selects the newest intact state

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from sedd.checkpoints.build import build_model
@@ -20,6 +21,7 @@ from sedd.errors import CheckpointError, first_line
 from sedd.model import DiffusionTransformer, ExponentialMovingAverage
 from sedd.runtime.seeds import generator
 from sedd.train.optim import build_optimizer
+from sedd.train.output_init import init_output_layer
 
 RESUME_KEYS = {"optimizer", "world_size"}  # keys of a state that a checkpoint does not have
 SKIPPED = "num_skipped"  # optional key of a state: steps left out, if there are any
@@ -42,9 +44,19 @@ class TrainState:
     num_skipped: int = 0
 
     @classmethod
-    def fresh(cls, experiment: Experiment, vocab_size: int, device: torch.device) -> TrainState:
-        """The state at step 0, with weights initialized from the experiment's seed."""
+    def fresh(
+        cls,
+        experiment: Experiment,
+        vocab_size: int,
+        device: torch.device,
+        token_counts: np.ndarray | None = None,
+    ) -> TrainState:
+        """The state at step 0, with weights initialized from the experiment's seed.
+
+        token_counts: see `init_output_layer`.
+        """
         model = build_model(experiment, vocab_size, generator(experiment.seed, "weights"))
+        init_output_layer(model, experiment, token_counts)
         model.to(device)
         ema = ExponentialMovingAverage(model, experiment.training.ema_decay)
         return cls(model, ema, build_optimizer(experiment, model), vocab_size)

@@ -57,8 +57,12 @@ class Training(ConfigModel):
     """uniform: as in the paper; reciprocal: density proportional to 1 / t with the loss weighted by
     t: the same expected loss, but more training on sequences with little noise"""
     vocabulary_draws: Count | None = None
-    """tokens drawn at each step for an unbiased estimate of the loss's sum over the vocabulary
-    (absorb only); null: full sum, as in the paper"""
+    """tokens drawn at each step, beside the batch's own, for an unbiased estimate of the loss's sum
+    over the vocabulary (absorb only); null: full sum, as in the paper"""
+    output_init: Literal["zero", "random", "unigram"] = "zero"
+    """first weights of the vocabulary layer; zero: as in the paper, which keeps a short training at
+    the frequencies of the tokens for long; random: as those of the other layers; unigram: random,
+    and the bias is the log frequencies of the tokens (not for scores of the uniform graph)"""
     init: Text | None = None
     """model whose weights the training begins with: an experiment, a run, a checkpoint's file, or a
     published model's folder or hub id; null: random weights"""
@@ -132,6 +136,23 @@ def _estimates_scores_only(vocabulary_draws: int | None, objective: str) -> str 
     )
 
 
+def _begins_with_frequencies(output_init: str, graph: str, objective: str) -> str | None:
+    if output_init != "unigram" or GRAPHS[graph].has_mask:
+        return None
+    if not OBJECTIVES[objective].predicts_scores:
+        return None
+    return (
+        f"must be zero or random with graph.type {graph}: its scores are ratios to the present "
+        "token, not frequencies; got unigram"
+    )
+
+
+def _begins_with_random_weights(output_init: str, init: str | None) -> str | None:
+    if output_init == Training().output_init or init is None:
+        return None
+    return f"has no effect with training.init; leave it out; got {output_init}"
+
+
 def _first_step_is_trained(time_eps: float, num_steps: int) -> str | None:
     if time_eps < 1 / num_steps:
         return None
@@ -148,6 +169,11 @@ def _chooses_weights(weights: str, init: str | None) -> str | None:
 
 
 RULES = (
+    Rule(("training.output_init", "training.init"), _begins_with_random_weights),
+    Rule(
+        ("training.output_init", "graph.type", "objective.type"),
+        _begins_with_frequencies,
+    ),
     Rule(("training.init_weights", "training.init"), _chooses_weights),
     Rule(("training.batch_size", "training.accum"), lambda b, a: indivisible_batch(b, a, 1)),
     Rule(("training.warmup_steps", "training.steps"), _at_most_steps),
