@@ -38,8 +38,13 @@ def part(name: str) -> str:
 
 
 def can_exist(path: Path) -> bool:
-    """Whether there may be a file with this path: each part is short enough, and no character is 0."""
-    return "\0" not in str(path) and all(len(os.fsencode(one)) <= 255 for one in path.parts)
+    """Whether there may be a file with this path: each part is short enough, no character is 0, and all
+    can be bytes.
+    """
+    try:
+        return "\0" not in str(path) and all(len(os.fsencode(one)) <= 255 for one in path.parts)
+    except UnicodeEncodeError:
+        return False
 
 
 def experiment_file(experiment: str) -> Path:

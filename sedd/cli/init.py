@@ -39,7 +39,10 @@ def init(
         name for name in names if (folder / name).exists() or (folder / name).is_symlink()
     ]:
         raise SeddError(f"{folder}: has {', '.join(there)} already; choose another folder")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SeddError(f"{folder}: cannot be made a folder: {error.strerror}") from error
     for source, name in files.items():
         if (CARRIED / source).is_dir():
             shutil.copytree(CARRIED / source, folder / name)

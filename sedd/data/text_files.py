@@ -72,6 +72,8 @@ def read_lines(file: str) -> list[tuple[int, str]]:
         content = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
     except OSError as error:
         raise DataError(f"{file}: cannot be read: {error.strerror}") from error
+    except ValueError as error:  # a character that no path has
+        raise DataError(f"{file!r}: cannot be the name of a file") from error
     lines, problems = [], list[str]()
     for number, raw in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
         try:

@@ -15,7 +15,6 @@ without it.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
@@ -176,15 +175,9 @@ class FileTokenizer:
         self.separator_text = separator if is_text else ""
 
     def _check(self, known: Mapping[str, int]) -> None:
-        """Raise DataError for a vocabulary that cannot write every text, or has unused ids."""
+        """Raise DataError for a vocabulary that cannot write every text."""
         if not known:
             raise DataError(f"tokenizer {self.name!r}: its vocabulary is empty")
-        if len(used := set(known.values())) != self.vocab_size:
-            gap = next(id for id in itertools.count() if id not in used)
-            raise DataError(
-                f"tokenizer {self.name!r}: {len(used)} ids up to {self.vocab_size - 1}, but no token "
-                f"has the id {gap}; number the tokens 0, 1, 2, ... without gaps"
-            )
         if self._alphabet is not None:
             return  # a text with other symbols is refused
         try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -170,7 +171,19 @@ def _read_once(files: tuple[_FileIdentity, ...]) -> Vocabulary:
     if len(paths) == 2:
         return Vocabulary(_byte_level(*paths), GPT2_SHA256)
     vocabulary = tokenizers.Tokenizer.from_file(*paths)
+    _check_ids(vocabulary)
     return Vocabulary(vocabulary, content_sha256(vocabulary))
+
+
+def _check_ids(vocabulary: tokenizers.Tokenizer) -> None:
+    """Raise ValueError for unused ids. The library counts through all of them to write its content."""
+    used = set(vocabulary.get_vocab(with_added_tokens=True).values())
+    if used and max(used) >= len(used):
+        gap = next(id for id in itertools.count() if id not in used)
+        raise ValueError(
+            f"{len(used)} ids up to {max(used)}, but no token has the id {gap}; number the tokens "
+            "0, 1, 2, ... without gaps"
+        )
 
 
 def _byte_level(entries: str, merges: str) -> tokenizers.Tokenizer:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import typer.main
 from helpers.project import copy_project, invoke
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sedd import cli
@@ -96,11 +96,14 @@ def assert_clear(*words: str) -> None:
     assert not re.search(r"\x1b\]|Traceback", said), said
 
 
-many = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+many = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @many
 @given(place=st.sampled_from(PLACES), value=st.sampled_from(TEXTS) | st.text(max_size=9))
+@example(place=(["sample"], []), value="\ud800")
+@example(place=(["perplexity", "smoke_absorb", "--file"], []), value="\ud800")
+@example(place=(["init"], []), value="/dev/null")
 def test_an_option_or_argument_with_any_text_is_one_message(place, value):
     before, after = place
     assert_clear(*before, value, *after)
