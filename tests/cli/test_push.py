@@ -3,11 +3,11 @@
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+from helpers.programs import Program
 from helpers.project import invoke
 from helpers.untrained_run import untrained_run
 from helpers.writable_hub import serve_writable, writer_environment
@@ -18,12 +18,14 @@ TOKEN = "hf_test"
 
 
 def sedd_command(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "sedd", *words],
-        env={**environment, "OMP_NUM_THREADS": "1", "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-    )
+    environment = {**environment, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+    return Program("sedd", *words, folder=Path.cwd(), environment=environment).finish(timeout=300)
+
+
+def print_model() -> None:
+    model = sedd.open_model("me/tiny", device="cpu")
+    total = sum(p.sum() for p in model.network.parameters())
+    print(model.tokenizer.name, model.length, float(total))
 
 
 @pytest.fixture(scope="module")
@@ -48,17 +50,12 @@ def test_a_run_is_uploaded_with_its_card_and_opened_by_its_id(hub):
     assert json.loads((repository / "config.json").read_text())["training"]["loss_type"]
     assert 'sedd.open_model("me/tiny")' in (repository / "README.md").read_text()
 
-    program = (
-        "import sedd; m = sedd.open_model('me/tiny', device='cpu'); "
-        "print(m.tokenizer.name, m.length, float(sum(p.sum() for p in m.network.parameters())))"
-    )
-    reader = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True
-    )
+    reader = Program("reader", folder=Path.cwd(), environment=environment, main=print_model)
+    opened = reader.finish(timeout=300)
     with torch.no_grad():
         sent = sum(p.sum() for p in sedd.open_model(repository, device="cpu").network.parameters())
-    name, length, total = reader.stdout.split()
-    assert (name, length) == ("text8", "32"), reader.stderr
+    name, length, total = opened.stdout.split()
+    assert (name, length) == ("text8", "32"), opened.stderr
     assert float(total) == pytest.approx(float(sent), rel=1e-6)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import shutil
@@ -11,7 +12,10 @@ import sys
 from pathlib import Path
 from unittest import mock
 
+import typer.main
+
 from helpers.experiment_file import copy_config
+from helpers.programs import Program
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -30,16 +34,10 @@ def copy_project(folder: Path) -> Path:
 def command(folder: Path, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run `sedd ...` or `snakemake ...` in `folder`, without the hub and with one thread per process.
 
-    For a test of `sedd` that does not need a process, `invoke` is several seconds faster.
+    For a test of `sedd` that does not need a process, `invoke` is faster.
     """
-    result = subprocess.run(
-        [str(BIN / words[0]), *words[1:]],
-        cwd=folder,
-        env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=900,
-    )
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+    result = Program(*words, folder=folder, environment=environment).finish(timeout=900)
     if check and result.returncode != 0:
         raise AssertionError(
             f"{words} exited {result.returncode}\n{result.stdout}\n{result.stderr}"
@@ -47,13 +45,20 @@ def command(folder: Path, *words: str, check: bool = True) -> subprocess.Complet
     return result
 
 
+_verbs = functools.cache(typer.main.get_command)
+
+
 def invoke(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run `sedd ...` in this process and in the current folder, which saves the imports of a new process."""
+    """Run `sedd ...` in this process and in the current folder.
+
+    This saves the imports of a new process, and typer's reading of all verbs after the first time.
+    """
     from sedd import cli
 
     out, err = io.StringIO(), io.StringIO()
     with (
         mock.patch.object(sys, "argv", ["sedd", *words]),
+        mock.patch.object(typer.main, "get_command", _verbs),
         mock.patch.object(cli, "keep_freed_memory"),  # would last as long as the test process
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),

@@ -34,7 +34,7 @@ def wait_for_steps(name: str, count: int, processes) -> None:
     path, deadline = metrics_file(name), time.monotonic() + 120
     while not (path.exists() and path.read_text().count('"kind": "train"') > count):
         assert time.monotonic() < deadline, "the run did not start"
-        assert all(process.poll() is None for process in processes), "the run ended early"
+        assert all(process.runs() for process in processes), "the run ended early"
         time.sleep(0.005)
 
 
@@ -74,7 +74,7 @@ def test_three_ranks_resume_after_a_signal_to_one_and_after_a_kill_with_the_same
 
     processes = start(3, *words("stopped", *SLOW))
     wait_for_steps("stopped", 80, processes)
-    processes[1].kill()
+    processes[1].send_signal(signal.SIGKILL)
     codes, told = zip(*finish(processes), strict=True)
     assert codes[1] == -signal.SIGKILL
     assert 0 not in (codes[0], codes[2])

@@ -1,8 +1,8 @@
 """A loss or gradient that is not finite is never applied, saved or logged as a number."""
 
 import json
+import os
 import re
-import sys
 
 import pytest
 import torch
@@ -10,6 +10,7 @@ from helpers.processes import finish, start
 from helpers.project import invoke
 from test_resume import OVERRIDES, assert_same, experiment, state
 
+from sedd import cli
 from sedd.checkpoints import run_checkpoint
 from sedd.checkpoints.run_folder import steps_present
 from sedd.errors import TrainingError
@@ -144,29 +145,22 @@ def test_where_norms_are_read_late_as_on_a_gpu_no_bad_step_is_saved_or_logged(co
     assert max(line["step"] for line in lines("bad")) == 20
 
 
-ONE_RANK = """
-import os, torch
-from sedd.objective import ScoreEntropy
-loss, count = ScoreEntropy.loss, iter(range(10**6))
-def poisoned(self, model, batch, draws):
-    nats = loss(self, model, batch, draws)
-    bad = model.training and next(count) in (11, 21) and os.environ["RANK"] == "1"
-    return nats + torch.tensor([float("inf")] + [0.0] * (len(nats) - 1)) if bad else nats
-ScoreEntropy.loss = poisoned
-from sedd.cli import main
-main()
-"""
+def train_with_one_bad_rank() -> None:
+    """`sedd` with losses that are not finite on rank 1."""
+    loss, count = ScoreEntropy.loss, iter(range(10**6))
+
+    def poisoned(self, model, batch, draws):
+        nats = loss(self, model, batch, draws)
+        bad = model.training and next(count) in (11, 21) and os.environ["RANK"] == "1"
+        return nats + torch.tensor([float("inf")] + [0.0] * (len(nats) - 1)) if bad else nats
+
+    ScoreEntropy.loss = poisoned
+    cli.main()
 
 
-def test_all_ranks_agree_on_a_step_that_is_bad_on_one(corpus, monkeypatch):
-    program = corpus / "one_rank.py"
-    program.write_text(ONE_RANK)
-    monkeypatch.setattr("helpers.processes.BIN", corpus)
-    run = corpus / "sedd"
-    run.write_text(f'#!/bin/sh\nexec {sys.executable} {program} "$@"\n')
-    run.chmod(0o755)
+def test_all_ranks_agree_on_a_step_that_is_bad_on_one(corpus):
     words = ["train", "smoke_absorb", *OVERRIDES, *OFTEN, "training.skip_nonfinite=1"]
-    outputs = finish(start(2, *words, "--name", "ranks"))
+    outputs = finish(start(2, *words, "--name", "ranks", main=train_with_one_bad_rank))
     assert [code for code, _ in outputs] == [2, 2], outputs
     assert (
         "step 12: the loss or its gradient is not finite; skipped (1 of at most 1)" in outputs[0][1]
