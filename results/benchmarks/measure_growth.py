@@ -1,11 +1,22 @@
 """Measure the order of an epoch, and reading a batch, as a split grows; print Markdown tables.
 
-.venv/bin/python results/benchmarks/measure_growth.py
+Example: python results/benchmarks/measure_growth.py reading
+
+order:   CPU time and memory of the blocks of a batch, from a table and position by position, of
+         up to 100 million blocks. Takes 1 GiB of memory.
+reading: CPU time per token of drawing and reading a batch, and the bytes that come into memory for
+         each block, from 1 MB to 100 GB. The files have holes: they take no disk. Their pages are
+         filled with zeros in memory, so waiting for a disk is not measured.
+
+Times are CPU times, so other programs lengthen them less than they lengthen the wait.
 """
 
 from __future__ import annotations
 
+import argparse
+import ctypes
 import functools
+import mmap
 import statistics
 import tempfile
 import time
@@ -17,7 +28,7 @@ import numpy as np
 
 from sedd.data import dataset
 from sedd.data.dataset import TokenBlocks, shuffled_indices
-from sedd.data.token_folder import FORMAT, tokens_file
+from sedd.data.token_folder import FORMAT, open_tokens, tokens_file
 from sedd.data.verified import record_verified
 from sedd.runtime.atomic import write_json
 from sedd.runtime.markdown import markdown_table
@@ -80,17 +91,34 @@ def folder_of(size: int, folder: Path) -> Path:
     return folder
 
 
+def resident_bytes(mapped: np.ndarray) -> int:
+    """Bytes of a memory-mapped file that are in memory."""
+    address, size = mapped.ctypes.data, mapped.nbytes
+    pages = np.empty(-(-size // mmap.PAGESIZE), dtype=np.uint8)
+    arguments = (
+        ctypes.c_void_p(address),
+        ctypes.c_size_t(size),
+        ctypes.c_void_p(pages.ctypes.data),
+    )
+    if ctypes.CDLL(None, use_errno=True).mincore(*arguments):
+        raise OSError(ctypes.get_errno(), "mincore")
+    return int((pages & 1).sum()) * mmap.PAGESIZE
+
+
 def reading(size: int) -> list[str]:
-    """One row: CPU time per token of drawing a batch, order included."""
+    """One row: CPU time per token of drawing a batch, order included, and bytes read per block."""
     with tempfile.TemporaryDirectory() as parent:
-        opening = seconds(lambda: TokenBlocks(folder_of(size, Path(parent, "split")), LENGTH))
-        blocks = TokenBlocks(Path(parent, "split"), LENGTH)
+        folder = folder_of(size, Path(parent, "split"))
+        opening = seconds(lambda: TokenBlocks(folder, LENGTH))
+        blocks = TokenBlocks(folder, LENGTH)
 
         def read(step: int) -> None:
             blocks[shuffled_indices(len(blocks), 1, step * BATCH, BATCH)]
 
         first = seconds(lambda: read(0))
         later = [seconds(functools.partial(read, step)) for step in range(1, REPEATS)]
+        num_read = min(REPEATS * BATCH, len(blocks))
+        read_bytes = resident_bytes(open_tokens(folder)[0]) / num_read
     nanoseconds = [1e9 * one / (BATCH * LENGTH) for one in later]
     return [
         f"{size / 1e9:,.3f} GB",
@@ -99,15 +127,31 @@ def reading(size: int) -> list[str]:
         f"{1e3 * first:,.1f} ms",
         f"{statistics.median(nanoseconds):.2f} ns",
         f"{np.quantile(nanoseconds, 0.95):.2f} ns",
+        f"{read_bytes:,.0f} bytes",
     ]
 
 
-if __name__ == "__main__":
-    dataset.TABLE_BLOCKS, default = 0, dataset.TABLE_BLOCKS
+def print_order() -> None:
+    default = dataset.TABLE_BLOCKS
     rows = [order(count, table) for count in BLOCKS for table in (True, False)]
     dataset.TABLE_BLOCKS = default
     headings = ("blocks", "order", "first batch of an epoch", "later batch", "peak memory")
     print(markdown_table(headings, rows, ["right", "left", "right", "right", "right"]))
-    print()
-    headings = ("tokens.bin", "blocks", "opening", "first batch", "per token", "95 % below")
-    print(markdown_table(headings, [reading(size) for size in SIZES], ["right"] * 6))
+
+
+def print_reading() -> None:
+    headings = ("tokens.bin", "blocks", "opening", "first batch", "per token", "95 % below", "read")
+    print(markdown_table(headings, [reading(size) for size in SIZES], ["right"] * 7))
+
+
+TABLES = {"order": print_order, "reading": print_reading}
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("table", choices=TABLES, nargs="?", help="one of them; without it, both")
+    chosen = parser.parse_args().table
+    for name in TABLES if chosen is None else [chosen]:
+        TABLES[name]()
+        print()

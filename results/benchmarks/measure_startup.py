@@ -1,10 +1,16 @@
 """Measure the CPU time of commands that only start, plan or check; print a Markdown table.
 
-.venv/bin/python results/benchmarks/measure_startup.py
+Example: python results/benchmarks/measure_startup.py
+
+Run it in the project's folder. The commands take three turns and write nothing; all of it takes about
+25 seconds of CPU time. The table has the median, the shortest time and the limit of each command.
+The time is that of its processes, user and system; on a busy machine, which shares its caches, it
+is 1.3 to 1.5 times as long.
 """
 
 from __future__ import annotations
 
+import argparse
 import resource
 import statistics
 import subprocess
@@ -33,6 +39,9 @@ def cpu_seconds(words: list[str]) -> float:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     measured = {command: [] for command in LIMITS}
     for _ in range(REPEATS):
         for command, values in measured.items():

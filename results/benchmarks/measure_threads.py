@@ -1,12 +1,17 @@
 """Time training steps by how threads wait, also beside one more busy program; print a Markdown table.
 
-.venv/bin/python results/benchmarks/measure_threads.py
+Example: python results/benchmarks/measure_threads.py
 
-Each setting has a process of its own. The processes take turns, and one of them runs at a time.
+Two threads wait for each other by spinning (OpenMP's default) or by sleeping (that of every verb); a
+third setting has one thread. Each setting has a process of its own. The processes take turns, and
+one of them runs at a time, so their ratios are meaningful on a busy machine too. The other program
+is started by this script: it keeps two threads busy in the second half. The table has the time and
+the CPU time of a step, medians of 7 turns.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import statistics
 import subprocess
@@ -61,7 +66,7 @@ def work(network: str, threads: str) -> None:
 def worker(network: str, threads: str, variables: dict[str, str]) -> subprocess.Popen[str]:
     names = ("OMP_WAIT_POLICY", "OMP_NUM_THREADS", "GOMP_SPINCOUNT")
     own = {name: value for name, value in os.environ.items() if name not in names}
-    words = [sys.executable, __file__, network, threads]
+    words = [sys.executable, __file__, "--work", network, threads]
     pipe = subprocess.PIPE
     process = subprocess.Popen(words, stdin=pipe, stdout=pipe, env=own | variables, text=True)
     assert process.stdout is not None
@@ -115,8 +120,12 @@ def rows(network: str) -> Iterator[list[str]]:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        work(*sys.argv[1:])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--work", nargs=2, help=argparse.SUPPRESS)  # of one setting
+    if of := parser.parse_args().work:
+        work(*of)
     else:
         headings = ["network", "threads", "time", "CPU time", "one more program: time", "CPU time"]
         lines = [row for network in NETWORKS for row in rows(network)]

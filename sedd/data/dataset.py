@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from sedd.config.sections.data import Blocks
 from sedd.data.padded import PaddedBlocks
+from sedd.data.pages import expect_random_reads, start_reading
 from sedd.data.permutation import permuted
 from sedd.data.split_folder import split_folder
 from sedd.data.token_folder import open_tokens
@@ -38,12 +39,13 @@ class TokenBlocks:
         [SEP]; here they are closed with [SEP].
 
     Blocks ignore document boundaries. An incomplete last block is dropped. The file is
-    memory-mapped, so a block is read from disk when it is indexed. Raises DataError if the split is
+    memory-mapped: the blocks of a batch are read from disk when they are indexed, and no others. Raises DataError if the split is
     shorter than one block.
     """
 
     def __init__(self, folder: Path, length: int, blocks: Blocks = "packed"):
         self._tokens, self.meta = open_tokens(folder)
+        expect_random_reads(self._tokens)
         self.folder = folder
         self.length = length
         separator = self.meta["separator_id"]
@@ -67,7 +69,10 @@ class TokenBlocks:
         """Blocks (n, L), int64, at `indices` (n,), integers in 0 .. N - 1 with repeats allowed."""
         if isinstance(indices, torch.Tensor):
             indices = indices.numpy()
-        block = self._blocks[np.atleast_1d(indices)].astype(np.int64)
+        indices = np.atleast_1d(indices)
+        starts = indices * self.text_length
+        start_reading(self._tokens, starts, starts + self.text_length)
+        block = self._blocks[indices].astype(np.int64)
         if self.is_wrapped:
             start, end = (np.full((len(block), 1), token) for token in self._ends)
             block = np.concatenate([start, block, end], axis=1)

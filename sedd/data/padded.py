@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
+from sedd.data.document_ends import document_ends
+from sedd.data.pages import expect_random_reads, start_reading
 from sedd.data.token_folder import open_tokens
 from sedd.errors import DataError
-
-CHUNK_TOKENS = 1 << 24
 
 
 class PaddedBlocks:
@@ -30,31 +30,30 @@ class PaddedBlocks:
         self.folder = folder
         self.length = length
         self.pad: int = self.meta["separator_id"]
-        ends = np.concatenate(
-            [
-                start + np.flatnonzero(self._tokens[start : start + CHUNK_TOKENS] == self.pad)
-                for start in range(0, len(self._tokens), CHUNK_TOKENS)
-            ]
-        )
-        starts = np.concatenate([[0], ends[:-1] + 1])
-        parts = -(-(ends - starts) // length)  # sequences of each document
-        first = np.cumsum(parts) - parts
-        self._starts = np.repeat(starts, parts)
-        self._starts += (np.arange(len(self._starts)) - np.repeat(first, parts)) * length
-        self._ends = np.minimum(self._starts + length, np.repeat(ends, parts))
+        self._ends = document_ends(folder, self._tokens, self.meta)
+        lengths = np.diff(self._ends, prepend=-1) - 1
+        self._sequences = np.cumsum(-(-lengths // length))
+        """(num_documents,) sequences of each document and of those before it"""
+        expect_random_reads(self._tokens)
         if not len(self):
             raise DataError(f"{folder}: no document has a token; use another text")
 
     def __len__(self) -> int:
-        return len(self._starts)
+        return int(self._sequences[-1]) if len(self._sequences) else 0
 
     def __getitem__(self, indices: torch.Tensor | ArrayLike) -> torch.Tensor:
         """Sequences (n, L), int64, at `indices` (n,), integers in 0 .. N - 1 with repeats allowed."""
         if isinstance(indices, torch.Tensor):
             indices = indices.numpy()
         indices = np.atleast_1d(indices)
+        document = np.searchsorted(self._sequences, indices, side="right")
+        is_first, before = document == 0, document - 1
+        starts = np.where(is_first, 0, self._ends[before] + 1)
+        starts += (indices - np.where(is_first, 0, self._sequences[before])) * self.length
+        ends = np.minimum(starts + self.length, self._ends[document])
+        start_reading(self._tokens, starts, ends)
         block = np.full((len(indices), self.length), self.pad, dtype=np.int64)
-        for row, index in enumerate(indices):
-            own = self._tokens[self._starts[index] : self._ends[index]]
+        for row, (start, end) in enumerate(zip(starts, ends, strict=True)):
+            own = self._tokens[start:end]
             block[row, : len(own)] = own
         return torch.from_numpy(block)
