@@ -19,8 +19,9 @@ from sedd.results.standard_error import group_error
 from sedd.runtime.device import autocast
 from sedd.runtime.seeds import generator
 
-NEAR_NATS = 0.1
-"""A sample of the sequences further than this above the target decides that it is not reached."""
+FAR = 4
+"""A sample of the sequences, this many of its standard errors above the target, decides that the
+target is not reached."""
 SAMPLED = 16
 """The sample is every SAMPLED-th sequence."""
 BATCH = 32
@@ -60,8 +61,10 @@ class HeldOut:
         sample = every[::SAMPLED]
         nats = torch.empty(len(self.x0), dtype=torch.float64)
         nats[sample] = self._nats(sample, "sample")
-        if nats[sample].mean() > target + NEAR_NATS:
-            return _mean(nats[sample])
+        of_sample = _mean(nats[sample])
+        error = of_sample.standard_error
+        if error is not None and of_sample.nats > target + FAR * error:
+            return of_sample
         rest = every[every % SAMPLED != 0]
         nats[rest] = self._nats(rest, "rest")
         return _mean(nats)

@@ -6,7 +6,10 @@ paper: every draw takes a time from U[eps, 1], as in the paper.
 
 stratified: each draw of a sequence takes a random quantile from its own stratum of [0, 1]. Every
     second quantile is antithetic to the one before, so a linear function has no variance.
-    For the uniform graph, strata are of time.
+    Without a mask, strata are of the angle a with sigma = tan(a)^2, whatever the noise schedule is.
+    Its density in sigma is proportional to 1 / (sqrt(sigma) (1 + sigma)): draws with few moved
+    tokens have the largest variance, and those with nearly all moved have hardly any loss.
+    Geometric noise would take most of its times from these two ends.
     For the absorbing graph, strata are of the number k of masked tokens. With l = 1 - e^-sigma, the
     bound is the integral of dl / l times the cost of the masked tokens. 1 / l times the probability
     of k masked tokens among L is 1 / k times the density Beta(k, L - k + 1) of l, which is the
@@ -133,9 +136,12 @@ def _draws(
     for u in stratified_quantiles(x0.shape[0], num_draws, estimator, generator, x0.device):
         if estimator == "stratified" and graph.mask is not None:
             yield _draw_with_count(graph.mask, noise, x0, u, time_eps, generator, given)
+            continue
+        if estimator == "stratified":
+            sigma, weight = noise_at_angle(noise, u, time_eps)
         else:
-            sigma, dsigma = noise((time_eps + (1 - time_eps) * u).float())
-            yield sigma, dsigma, corrupt_rest(graph, x0, sigma, generator, given)
+            sigma, weight = noise((time_eps + (1 - time_eps) * u).float())
+        yield sigma, weight, corrupt_rest(graph, x0, sigma, generator, given)
 
 
 def check_given(graph: Graph, given: Tensor | None) -> None:
@@ -179,6 +185,18 @@ def stratified_quantiles(
             continue
         u = 1 - u if draw % 2 else rand((num_sequences,), generator, device)
         yield (draw + u) / num_draws
+
+
+def noise_at_angle(noise: Noise, u: Tensor, time_eps: float) -> tuple[Tensor, Tensor]:
+    """sigma = tan(a)^2 (B,) at quantiles u (B,) of the angle a, and the weight of the loss (B,).
+
+    The weighted mean over u is that of the loss times dsigma over times in [time_eps, 1].
+    """
+    ends = torch.tensor([time_eps, 1.0], dtype=torch.float64, device=u.device)
+    lowest, highest = noise(ends)[0].sqrt().atan()
+    root = (lowest + (highest - lowest) * u.double()).tan()
+    weight = 2 * root * (1 + root.square()) * (highest - lowest) / (1 - time_eps)
+    return root.square().float(), weight
 
 
 def _draw_with_count(

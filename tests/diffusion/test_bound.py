@@ -10,7 +10,7 @@ import torch
 from helpers.linear_network import LinearNetwork
 
 from sedd.diffusion import Absorb, Geometric, LogLinear, Uniform, bound, likelihood_bound
-from sedd.diffusion.bound import stratified_quantiles
+from sedd.diffusion.bound import noise_at_angle, stratified_quantiles
 from sedd.diffusion.loss import weighted_score_entropy
 
 TIME_EPS = 0.02
@@ -59,7 +59,24 @@ def test_both_estimators_have_the_integral_as_their_mean(kind, estimator, fused)
     assert abs(float(values.mean()) - 1.2 * expected) > 5 * error
 
 
-@pytest.mark.parametrize(("kind", "gain"), [("absorb", 2.0), ("uniform", 1.2)])
+@pytest.mark.parametrize("noise", [LogLinear(), Geometric(1e-4, 20.0)])
+def test_the_mean_over_angles_is_the_mean_over_times(noise):
+    """With u in its sum instead of a draw: int dsigma = sigma(1) - sigma(eps), and two more integrals.
+
+    float32 sigma: 1e-7.
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(200)
+    sigma, weight = noise_at_angle(noise, torch.from_numpy((nodes + 1) / 2), TIME_EPS)
+    lowest, highest = noise(torch.tensor([TIME_EPS, 1.0], dtype=torch.float64))[0].tolist()
+    mean_of = torch.from_numpy(weights / 2) * weight * (1 - TIME_EPS)
+    assert float(mean_of.sum()) == pytest.approx(highest - lowest, rel=1e-9)
+    square = (highest**2 - lowest**2) / 2
+    assert float((mean_of * sigma).sum()) == pytest.approx(square, rel=1e-6)
+    decay = np.exp(-lowest) - np.exp(-highest)
+    assert float((mean_of * (-sigma).exp()).sum()) == pytest.approx(decay, rel=1e-6)
+
+
+@pytest.mark.parametrize(("kind", "gain"), [("absorb", 2.0), ("uniform", 5.0)])
 def test_stratification_lowers_the_variance(kind, gain):
     graph = Absorb(2) if kind == "absorb" else Uniform(2)
     noise = LogLinear() if kind == "absorb" else Geometric(1e-2, 5.0)

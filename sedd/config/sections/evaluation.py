@@ -22,8 +22,9 @@ class Evaluation(ConfigModel):
     its train split, and a separator after each row, also after empty rows; mdlm: as MDLM measured
     it, i.e. the validation split, or test if there is none, and a separator after each row"""
     estimator: Literal["paper", "stratified"] = "paper"
-    """paper: independent random times; stratified: one time per equal part of the range: the same
-    expected value with less variance, and the default in a file unless `protocol` is paper"""
+    """paper: independent random times; stratified: one noise level per equal part of the range, with
+    more of them where the loss varies most: the same expected value with less variance, and the
+    default in a file unless `protocol` is paper"""
     num_draws: Count = 1000
     """random times per sequence"""
     max_sequences: Count | None = None
