@@ -4,14 +4,13 @@ import ast
 import functools
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import tokenizers
 import torch
 from helpers.loopback_hub import hub_environment, serve
+from helpers.programs import run_code
 from safetensors.torch import load_file
 from torch.nn import Parameter
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -84,12 +83,7 @@ def test_a_hub_repository_is_fetched_and_used_in_three_lines(tmp_path):
     )
     with serve(tmp_path / "root") as url:
         home = tmp_path / "home"
-        result = subprocess.run(
-            [sys.executable, "-c", program],
-            env=hub_environment(url, home),
-            capture_output=True,
-            text=True,
-        )
+        result = run_code(program, environment=hub_environment(url, home))
     assert result.stdout.strip() == "True (2, 24)", result.stderr
     fetched = {path.name for path in home.rglob("snapshots/*/*")}
     assert fetched == {"config.json", "model.safetensors"}
@@ -121,12 +115,7 @@ def test_text_goes_in_and_comes_out_with_the_vocabulary_named(tmp_path, monkeypa
         "print(sample_text(loaded, prefix='w3 w4', suffix='w5', seed=1, count=2, **given))\n"
     )
     with serve(tmp_path / "root") as url:
-        result = subprocess.run(
-            [sys.executable, "-c", program],
-            env=hub_environment(url, tmp_path / "home"),
-            capture_output=True,
-            text=True,
-        )
+        result = run_code(program, environment=hub_environment(url, tmp_path / "home"))
     assert result.returncode == 0, result.stderr
     free, around = result.stdout.strip().splitlines()
     assert len(free.split()) == 24

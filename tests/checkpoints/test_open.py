@@ -1,13 +1,12 @@
 """`open_model` on every source of a model, and its errors."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from helpers.causal_model import causal_model
 from helpers.loopback_hub import hub_environment, serve
+from helpers.programs import run_code
 from helpers.published_model import GOLDEN, published_model
 from helpers.untrained_run import untrained_run
 
@@ -162,12 +161,7 @@ def test_models_of_the_hub_open_by_their_id(tmp_path):
         "print(sedd.load_model('someone/sedd', device='cpu').tokenizer_name)\n"
     )
     with serve(tmp_path / "root") as url:
-        result = subprocess.run(
-            [sys.executable, "-c", program],
-            env=hub_environment(url, tmp_path / "home"),
-            capture_output=True,
-            text=True,
-        )
+        result = run_code(program, environment=hub_environment(url, tmp_path / "home"))
     assert result.stdout.splitlines() == [
         "someone/sedd 24 False False",
         "someone/causal 32 True True",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -15,7 +16,8 @@ from pathlib import Path
 import pytest
 from helpers.causal_model import causal_model
 from helpers.loopback_hub import hub_environment, serve
-from helpers.project import BIN, invoke
+from helpers.programs import run_program
+from helpers.project import invoke
 from helpers.published_model import published_model
 from helpers.untrained_run import untrained_run
 
@@ -245,15 +247,9 @@ def test_a_model_of_the_hub_is_sampled_and_measured_by_its_id(
     Path("config/datasets/words.yaml").write_text(WORDS)
     settings = ["evaluation.datasets=[words]", "evaluation.num_draws=2"]
     with serve(tmp_path / "root") as url:
-
-        def run(*words: str) -> subprocess.CompletedProcess[str]:
-            return subprocess.run(
-                [BIN / "sedd", *words],
-                env=hub_environment(url, tmp_path / "home"),
-                capture_output=True,
-                text=True,
-            )
-
+        run = functools.partial(
+            run_program, "sedd", environment=hub_environment(url, tmp_path / "home")
+        )
         drawn = run("sample", "someone/sedd", "--steps", "2", "--count", "2")
         assert drawn.returncode == 0, drawn.stderr
         assert len(drawn.stdout.splitlines()) == 4

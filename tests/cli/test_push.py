@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.programs import Program
+from helpers.programs import run_code, run_program
 from helpers.project import invoke
 from helpers.untrained_run import untrained_run
 from helpers.writable_hub import serve_writable, writer_environment
@@ -19,13 +19,7 @@ TOKEN = "hf_test"
 
 def sedd_command(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
     environment = {**environment, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
-    return Program("sedd", *words, folder=Path.cwd(), environment=environment).finish(timeout=300)
-
-
-def print_model() -> None:
-    model = sedd.open_model("me/tiny", device="cpu")
-    total = sum(p.sum() for p in model.network.parameters())
-    print(model.tokenizer.name, model.length, float(total))
+    return run_program("sedd", *words, environment=environment)
 
 
 @pytest.fixture(scope="module")
@@ -50,12 +44,15 @@ def test_a_run_is_uploaded_with_its_card_and_opened_by_its_id(hub):
     assert json.loads((repository / "config.json").read_text())["training"]["loss_type"]
     assert 'sedd.open_model("me/tiny")' in (repository / "README.md").read_text()
 
-    reader = Program("reader", folder=Path.cwd(), environment=environment, main=print_model)
-    opened = reader.finish(timeout=300)
+    program = (
+        "import sedd; m = sedd.open_model('me/tiny', device='cpu'); "
+        "print(m.tokenizer.name, m.length, float(sum(p.sum() for p in m.network.parameters())))"
+    )
+    reader = run_code(program, environment=environment)
     with torch.no_grad():
         sent = sum(p.sum() for p in sedd.open_model(repository, device="cpu").network.parameters())
-    name, length, total = opened.stdout.split()
-    assert (name, length) == ("text8", "32"), opened.stderr
+    name, length, total = reader.stdout.split()
+    assert (name, length) == ("text8", "32"), reader.stderr
     assert float(total) == pytest.approx(float(sent), rel=1e-6)
 
 

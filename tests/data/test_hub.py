@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from helpers.loopback_hub import Fault, make_certificate, serve
+from helpers.programs import run_code
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from sedd.data.vocabularies import find_vocabulary
@@ -76,16 +75,11 @@ def answers(
 ) -> dict[str, object]:
     """Run `program` with this hub and the cache folder `home`, and return its variable `answer`."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
-    result = subprocess.run(
-        [
-            *(sys.executable, "-c", f"{header}{PROGRAM}\n{program}\nprint(json.dumps(answer))"),
-            *arguments,
-        ],
-        env={**environment, "HF_ENDPOINT": endpoint, "HF_HOME": str(home), **variables},
-        cwd=home.parent,
-        capture_output=True,
-        text=True,
-        timeout=300,
+    result = run_code(
+        f"{header}{PROGRAM}\n{program}\nprint(json.dumps(answer))",
+        *arguments,
+        environment={**environment, "HF_ENDPOINT": endpoint, "HF_HOME": str(home), **variables},
+        folder=home.parent,
     )
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout.splitlines()[-1])

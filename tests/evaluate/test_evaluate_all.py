@@ -3,7 +3,6 @@
 import hashlib
 import json
 import shutil
-import subprocess
 import time
 from pathlib import Path
 
@@ -12,7 +11,8 @@ import tokenizers
 from helpers.causal_model import causal_model
 from helpers.loopback_hub import hub_environment, serve
 from helpers.processes import finish, start
-from helpers.project import BIN, invoke
+from helpers.programs import run_program
+from helpers.project import invoke
 
 from sedd.config import load_experiment
 from sedd.evaluate import measure, open_language_model
@@ -160,20 +160,14 @@ def test_a_model_of_the_hub_is_measured_by_its_hub_id_without_a_connection_once_
     with serve(tmp_path / "root") as url:
         environment = hub_environment(url, tmp_path / "home")
         words = ["fetch", "someone/sedd-golden"]
-        said = subprocess.run(
-            [BIN / "sedd", *words], env=environment, capture_output=True, text=True
-        )
+        said = run_program("sedd", *words, environment=environment)
     assert said.stdout.splitlines() == [
         "results/fetched/tokenizer/someone--words.json: fetched",
         "results/fetched/model/someone--sedd-golden.json: fetched",
         "results/fetched/model/someone--letters.json: fetched",
     ], said.stderr
-    result = subprocess.run(  # as on the node of a cluster
-        [BIN / "sedd", "evaluate", "someone/sedd-golden"],
-        env={**environment, "HF_HUB_OFFLINE": "1"},
-        capture_output=True,
-        text=True,
-    )
+    environment["HF_HUB_OFFLINE"] = "1"  # as on the node of a cluster
+    result = run_program("sedd", "evaluate", "someone/sedd-golden", environment=environment)
     assert result.returncode == 0, result.stderr
     measured = json.loads(evaluation_file("golden", 0, "words").read_text())
     assert (measured["bound"], measured["num_sequences"]) == (True, 200 // 24)

@@ -5,6 +5,7 @@ whose imports take seconds.
 from __future__ import annotations
 
 import atexit
+import functools
 import multiprocessing
 import os
 import shutil
@@ -16,8 +17,24 @@ from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
 
+import torch
+
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(["sedd.cli", "snakemake.cli", "torch", "torch._dynamo"])
+
+
+def run_program(*words: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run `sedd ...` or `snakemake ...` in the current folder."""
+    return Program(*words, folder=Path.cwd(), environment=environment).finish()
+
+
+def run_code(
+    code: str, *arguments: str, environment: dict[str, str], folder: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run `python -c CODE ARGUMENTS`."""
+    main = functools.partial(exec, code, {"__name__": "__main__"})
+    words = ("python", *arguments)
+    return Program(*words, folder=folder or Path.cwd(), environment=environment, main=main).finish()
 
 
 class Program:
@@ -50,7 +67,7 @@ class Program:
         assert self._process.pid is not None
         os.kill(self._process.pid, number)
 
-    def finish(self, timeout: float) -> subprocess.CompletedProcess[str]:
+    def finish(self, timeout: float = 300) -> subprocess.CompletedProcess[str]:
         """Wait until it has ended."""
         self._process.join(timeout)
         code = self._process.exitcode
@@ -73,6 +90,8 @@ def _become(
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    if threads := environment.get("OMP_NUM_THREADS"):  # the server has read its own
+        torch.set_num_threads(int(threads))
     for number, name in enumerate(("stdout", "stderr"), start=1):
         os.dup2(os.open(said / name, os.O_WRONLY | os.O_APPEND), number)
     sys.argv = [str(Path(sys.executable).parent / words[0]), *words[1:]]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.programs import Program
 from helpers.project import invoke
 from helpers.untrained_run import untrained_run
 
@@ -131,17 +130,15 @@ WORDS = ("sample", "smoke_absorb", "--prompts", "prompts.jsonl", "--batch-size",
 
 
 def test_a_killed_drawing_continues_its_file_and_ends_with_the_same_bytes(sampled):
-    words, out = (*WORDS, "--steps", "60", "--out"), Path("texts.jsonl")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sedd", *words, "texts.jsonl"], stderr=subprocess.PIPE
-    )
+    words, out = (*WORDS, "--steps", "30", "--out"), Path("texts.jsonl")
+    process = Program("sedd", *words, "texts.jsonl", folder=sampled, environment={**os.environ})
     deadline = time.monotonic() + 120
     while not out.exists() or out.read_bytes().count(b"\n") < 3:
-        assert process.poll() is None, process.stderr and process.stderr.read()
+        assert process.runs(), process.finish().stderr
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    process.send_signal(signal.SIGKILL)
+    process.finish()
     assert 3 <= out.read_bytes().count(b"\n") < 30
     assert state_file(out).exists()
     said = invoke(*words, "texts.jsonl")

@@ -1,6 +1,7 @@
 """A run that was stopped, killed or damaged resumes with the weights of an uninterrupted run."""
 
 import json
+import os
 import resource
 import shutil
 import signal
@@ -9,7 +10,8 @@ import time
 
 import pytest
 import torch
-from helpers.project import BIN
+from helpers.programs import Program
+from helpers.project import command
 
 from sedd import load_model
 from sedd.checkpoints import run_checkpoint as checkpoint
@@ -91,24 +93,24 @@ def test_another_seed_gives_other_weights(corpus):
 def test_a_stopped_process_resumes_and_ends_with_the_same_weights(corpus, number):
     slow = ["training.log_every=1", "training.steps=120", "training.checkpoint_every=40"]
     train(experiment("whole", *slow))
-    words = [BIN / "sedd", "train", "smoke_absorb", *OVERRIDES, *slow, "--name", "stopped"]
-    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+    words = ["sedd", "train", "smoke_absorb", *OVERRIDES, *slow, "--name", "stopped"]
+    process = Program(*words, folder=corpus, environment={**os.environ})
     metrics = metrics_file("stopped")
     deadline = time.monotonic() + 120
     while not (metrics.exists() and metrics.read_text().count("\n") > 50):
         assert time.monotonic() < deadline, "the run did not start"
-        assert process.poll() is None, "the run ended before it was stopped"
+        assert process.runs(), "the run ended before it was stopped"
         time.sleep(0.005)
     process.send_signal(number)
-    _, stderr = process.communicate(timeout=60)
+    stopped = process.finish()
     if number == signal.SIGKILL:
-        assert process.returncode == -signal.SIGKILL
+        assert stopped.returncode == -signal.SIGKILL
     else:
-        assert process.returncode == 128 + number
-        assert "the state is saved" in stderr
+        assert stopped.returncode == 128 + number
+        assert "the state is saved" in stopped.stderr
     assert not checkpoint_file("stopped", 120).exists()
 
-    subprocess.run(words, check=True, capture_output=True)
+    command(corpus, *words)
     assert_same(state("whole", 120), state("stopped", 120))
     kept = sorted(path.name for path in train_dir("stopped").glob("step_*.pt"))
     assert kept == ["step_120.pt", "step_40.pt", "step_80.pt"]
@@ -238,11 +240,11 @@ def test_changed_settings_train_from_the_beginning_and_old_states_return_with_ol
 
 
 def test_two_trainers_never_write_into_one_folder(corpus):
-    words = [BIN / "sedd", "train", "smoke_absorb", *OVERRIDES, "--name", "shared"]
-    both = [subprocess.Popen(words, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    outputs = [process.communicate(timeout=120)[1] for process in both]
-    assert [process.returncode for process in both] == [0, 0]
-    assert sum("is training this run; waiting" in stderr for stderr in outputs) == 1
+    words = ["sedd", "train", "smoke_absorb", *OVERRIDES, "--name", "shared"]
+    both = [Program(*words, folder=corpus, environment={**os.environ}) for _ in range(2)]
+    results = [process.finish() for process in both]
+    assert [result.returncode for result in results] == [0, 0]
+    assert sum("is training this run; waiting" in result.stderr for result in results) == 1
     train(experiment("alone"))
     assert_same(state("alone", 60), state("shared", 60))
     steps = [
