@@ -2,7 +2,8 @@
 # Measures this package on one GPU: its GPU tests, then speed, memory and utilization of training,
 # of the likelihood bound and of sampling, a profile, and the loss of 100 training steps on the
 # packaged text beside the CPU's. Each step prints its result as it ends and leaves OUT/STEP.log,
-# and OUT/STEP.json if it is a benchmark; a step that fails does not stop the others.
+# and OUT/STEP.json if it is a benchmark. A step that fails does not stop the others; one that has no
+# sense here says why.
 #   bash results/benchmarks/measure_gpu.sh [--out OUT] [--only REGEX] [--list]
 #   bash results/benchmarks/measure_gpu.sh --device cpu --tiny     # the same steps without a GPU
 # Exit code: 0 if every step ended well, else 1.
@@ -42,6 +43,11 @@ step() {  # NAME, then a command
     fi
 }
 
+skip() {  # NAME, then the reason
+    [[ $1 =~ $only && ! $list ]] && echo "== $1: skipped, $2"
+    return 0
+}
+
 bench() {  # NAME, then the words of `sedd bench`
     local name=$1
     shift
@@ -79,6 +85,8 @@ import sys
 sys.modules["flash_attn"] = None
 from sedd.cli import main
 main()' bench train --model small "${size[@]}" "${work[@]}" --batch "$small" --device "$device" --json "$out/train_small_absorb_without_flash.json"
+else
+    skip train_small_absorb_without_flash "flash_attn is not installed, so no step uses it"
 fi
 
 steps=100 run=tiny_absorb
@@ -87,19 +95,24 @@ curve=(training.steps=$steps training.checkpoint_every=$steps training.warmup_st
 here=measured_${run}_${device//:/} cpu=measured_${run}_cpu
 step tokens "$python" -m sedd tokenize --dataset wiki --tokenizer text8
 step loss_cpu "$python" -m sedd train "$run" "${curve[@]}" --device cpu --name "$cpu"
+columns=(cpu "$cpu")
 if [[ $here != "$cpu" ]]; then
     step loss_here "$python" -m sedd train "$run" "${curve[@]}" --device "$device" --name "$here"
+    columns=("$device" "$here" "${columns[@]}")
+else
+    skip loss_here "the device is the CPU"
 fi
 step losses "$python" -c '
 import json, sys
 from sedd.paths import metrics_file
+devices, names = sys.argv[1::2], sys.argv[2::2]
 curves = [
     {one["step"]: one["loss_nats_per_token"] for one in map(json.loads, metrics_file(name).read_text().splitlines()) if one["kind"] == "train"}
-    for name in sys.argv[2:]
+    for name in names
 ]
-print(f"step   {sys.argv[1]}   cpu   (training loss, nats per token)")
-for step in sorted(curves[0].keys() & curves[1].keys()):
-    print(f"{step:4}   {curves[0][step]:.3f}   {curves[1][step]:.3f}")' "$device" "$here" "$cpu"
+print("step", *devices, "(training loss, nats per token)", sep="   ")
+for step in sorted(set.intersection(*map(set, curves))):
+    print(f"{step:4}", *(f"{curve[step]:.3f}" for curve in curves), sep="   ")' "${columns[@]}"
 
 if ((${#failed[@]})); then
     echo "failed: ${failed[*]}; their logs are in $out" >&2
