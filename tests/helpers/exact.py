@@ -78,17 +78,19 @@ class Data:
     def log_score(self, x: Tensor, sigma: Tensor) -> Tensor:
         """log p(x with y at position l) - log p(x), (B, L, V); sigma: (B,) or (1,), all equal."""
         level, size, length = float(sigma.flatten()[0]), self.graph.num_states, x.shape[1]
-        states = torch.tensor(list(itertools.product(range(size), repeat=length)))
+        powers = size ** torch.arange(length - 1, -1, -1)
+        numbers, rows = (x * powers).sum(1).unique(return_inverse=True)
+        states = numbers[:, None] // powers % size  # each sequence once
         law = transition_matrix(self.graph, level)
         likelihood = self.likelihoods(states, level)
         columns = []
         for position in range(length):
             others = torch.arange(length) != position
             joint = self.probability * likelihood[..., others].prod(-1)
-            columns.append(joint @ law[self.support[:, position]])  # (V^L, V)
+            columns.append(joint @ law[self.support[:, position]])
         marginal = torch.stack(columns, dim=1)
         log_score = marginal.log() - marginal.gather(-1, states[..., None]).log()
-        return log_score[(x * size ** torch.arange(length - 1, -1, -1)).sum(1)]
+        return log_score[rows]
 
     def index(self, x: Tensor) -> Tensor:
         """Which of the K sequences each row of x is."""
