@@ -31,13 +31,13 @@ def init_output_layer(
     token_counts: (V,) occurrences in the training split; None: the same for all. One is added to
         each, as in the unigram baseline.
     """
-    kind = experiment.training.output_init
-    if kind == "zero":
+    if experiment.training.output_init == "zero":
         return
     model.output_layer.draw_weights(generator(experiment.seed, "output"))
-    if kind == "unigram" and token_counts is not None:
-        counts = torch.from_numpy(token_counts) + 1.0
-        bias = torch.log(counts / counts.sum())
-        if model.scale_by_sigma:  # the network subtracts log V
-            bias += math.log(len(counts))
-        model.vocabulary_layer()[1][: len(counts)] = bias
+    if token_counts is None:
+        return
+    counts = torch.from_numpy(token_counts) + 1.0
+    bias = torch.log(counts / counts.sum())
+    if model.scale_by_sigma:  # the network subtracts log V
+        bias += math.log(len(counts))
+    model.vocabulary_layer()[1][: len(counts)] = bias

@@ -48,7 +48,7 @@ def test_its_loss_is_then_that_of_the_frequencies(project):
     torch.testing.assert_close(loss(state).float(), expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["zero", "random", "unigram"])
+@pytest.mark.parametrize("kind", ["zero", "unigram"])
 def test_blocks_learn_from_the_first_step_unless_the_layer_is_zero(project, kind):
     state = fresh(f"training.output_init={kind}")
     loss(state).sum().backward()
@@ -67,13 +67,12 @@ def test_the_average_begins_with_the_same_weights(project):
 
 
 def test_scores_of_the_uniform_graph_do_not_begin_with_frequencies(project):
-    with pytest.raises(ConfigError, match=r"must be zero or random with graph\.type uniform"):
+    with pytest.raises(ConfigError, match=r"must be zero with graph\.type uniform"):
         fresh("training.output_init=unigram", experiment="smoke_uniform")
-    fresh("training.output_init=random", experiment="smoke_uniform")
     fresh("training.output_init=unigram", experiment="smoke_d3pm_uniform")
     fresh("training.output_init=unigram", experiment="smoke_autoregressive")
 
 
 def test_weights_of_another_model_leave_no_choice(project):
     with pytest.raises(ConfigError, match=r"has no effect with training\.init"):
-        fresh("training.output_init=random", "training.init=smoke_uniform")
+        fresh("training.output_init=unigram", "training.init=smoke_uniform")

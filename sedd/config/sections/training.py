@@ -59,10 +59,10 @@ class Training(ConfigModel):
     vocabulary_draws: Count | None = None
     """tokens drawn at each step, beside the batch's own, for an unbiased estimate of the loss's sum
     over the vocabulary (absorb only); null: full sum, as in the paper"""
-    output_init: Literal["zero", "random", "unigram"] = "zero"
+    output_init: Literal["zero", "unigram"] = "zero"
     """first weights of the vocabulary layer; zero: as in the paper, which keeps a short training at
-    the frequencies of the tokens for long; random: as those of the other layers; unigram: random,
-    and the bias is the log frequencies of the tokens (not for scores of the uniform graph)"""
+    the frequencies of the tokens for long; unigram: random, as those of other layers, and the bias is
+    the log frequencies of the tokens (not for scores of the uniform graph)"""
     init: Text | None = None
     """model whose weights the training begins with: an experiment, a run, a checkpoint's file, or a
     published model's folder or hub id; null: random weights"""
@@ -137,13 +137,13 @@ def _estimates_scores_only(vocabulary_draws: int | None, objective: str) -> str 
 
 
 def _begins_with_frequencies(output_init: str, graph: str, objective: str) -> str | None:
-    if output_init != "unigram" or GRAPHS[graph].has_mask:
+    if output_init == "zero" or GRAPHS[graph].has_mask:
         return None
     if not OBJECTIVES[objective].predicts_scores:
         return None
     return (
-        f"must be zero or random with graph.type {graph}: its scores are ratios to the present "
-        "token, not frequencies; got unigram"
+        f"must be zero with graph.type {graph}: its scores are ratios to the present token, not "
+        "frequencies; got unigram"
     )
 
 
