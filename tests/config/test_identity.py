@@ -83,7 +83,7 @@ WEIGHTS_CHANGE = [
     "training.precision=bfloat16",
     "training.compile=true",
     "training.init=tiny_uniform",
-    "training.output_init=random",
+    "training.output_init=zero",
     "objective.type=lambda_dce",
 ]
 WEIGHTS_STAY = [

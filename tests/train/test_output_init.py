@@ -71,8 +71,3 @@ def test_scores_of_the_uniform_graph_do_not_begin_with_frequencies(project):
         fresh("training.output_init=unigram", experiment="smoke_uniform")
     fresh("training.output_init=unigram", experiment="smoke_d3pm_uniform")
     fresh("training.output_init=unigram", experiment="smoke_autoregressive")
-
-
-def test_weights_of_another_model_leave_no_choice(project):
-    with pytest.raises(ConfigError, match=r"has no effect with training\.init"):
-        fresh("training.output_init=unigram", "training.init=smoke_uniform")

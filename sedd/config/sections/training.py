@@ -60,9 +60,9 @@ class Training(ConfigModel):
     """tokens drawn at each step, beside the batch's own, for an unbiased estimate of the loss's sum
     over the vocabulary (absorb only); null: full sum, as in the paper"""
     output_init: Literal["zero", "unigram"] = "zero"
-    """first weights of the vocabulary layer; zero: as in the paper, which keeps a short training at
-    the frequencies of the tokens for long; unigram: random, as those of other layers, and the bias is
-    the log frequencies of the tokens (not for scores of the uniform graph)"""
+    """first weights of the vocabulary layer, without `init`; zero: as in the paper, which keeps a
+    short training at the frequencies of the tokens for long; unigram: random, as those of other
+    layers, and the bias is the log frequencies of the tokens (not for scores of the uniform graph)"""
     init: Text | None = None
     """model whose weights the training begins with: an experiment, a run, a checkpoint's file, or a
     published model's folder or hub id; null: random weights"""
@@ -147,12 +147,6 @@ def _begins_with_frequencies(output_init: str, graph: str, objective: str) -> st
     )
 
 
-def _begins_with_random_weights(output_init: str, init: str | None) -> str | None:
-    if output_init == Training().output_init or init is None:
-        return None
-    return f"has no effect with training.init; leave it out; got {output_init}"
-
-
 def _first_step_is_trained(time_eps: float, num_steps: int) -> str | None:
     if time_eps < 1 / num_steps:
         return None
@@ -169,7 +163,6 @@ def _chooses_weights(weights: str, init: str | None) -> str | None:
 
 
 RULES = (
-    Rule(("training.output_init", "training.init"), _begins_with_random_weights),
     Rule(
         ("training.output_init", "graph.type", "objective.type"),
         _begins_with_frequencies,
