@@ -60,7 +60,7 @@ WEIGHTS_CHANGE = [
     "seed=2",
     "model.dropout=0.5",
     "model=small",
-    "graph.type=uniform",
+    "graph.type=uniform training.output_init=zero",
     "noise.eps=0.01",
     "noise.type=geometric",
     "data.dataset=kjv",
@@ -105,7 +105,7 @@ WEIGHTS_STAY = [
 
 @pytest.mark.parametrize("override", WEIGHTS_CHANGE)
 def test_keys_that_change_the_weights_change_the_identity(here: Path, override: str) -> None:
-    after = load_experiment("tiny_absorb", [override], rename="other")
+    after = load_experiment("tiny_absorb", override.split(), rename="other")
     assert training_identity(after) != training_identity(load_experiment("tiny_absorb"))
 
 
