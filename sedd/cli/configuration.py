@@ -44,7 +44,7 @@ def show(name: ModelName, overrides: Overrides = None) -> None:
     For a model that no experiment describes, prints the settings with which the verbs use it.
 
     \b
-    Examples: sedd config show tiny_absorb graph.type=uniform model=small
+    Examples: sedd config show sedd_small_absorb graph.type=uniform model=medium
               sedd config show louaaron/sedd-small
     """
     from sedd.checkpoints.subject import find_subject

@@ -135,7 +135,9 @@ def test_samplers_that_do_not_fit_the_graph_are_left_out() -> None:
     experiment = load_experiment("smoke_uniform", grid, writes=False)
     assert list(grid_samplers(experiment)) == ["euler"]
     # so an experiment with such samplers can get another graph
-    changed = load_experiment("tiny_absorb", ["graph.type=uniform", "training.output_init=zero"], writes=False)
+    changed = load_experiment(
+        "tiny_absorb", ["graph.type=uniform", "training.output_init=zero"], writes=False
+    )
     assert {label for label, _, _ in draw_settings(changed)} == {"analytic", "trapezoidal"}
 
 
