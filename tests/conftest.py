@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if hasattr(config, "workerinput"):
         place = {path: at for at, path in enumerate(dict.fromkeys(item.path for item in items))}
         items.sort(key=lambda item: (item.get_closest_marker("slow") is None, -place[item.path]))
+
+
+def pytest_collection_finish() -> None:
+    """Leave modules and tests, a million objects that stay, out of every search for garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)
