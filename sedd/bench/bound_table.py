@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -57,33 +58,42 @@ def row(measured: Mapping[str, Any], name: str, runs: Sequence[Mapping[str, Any]
     if not reached:
         return [name, "none reached it", rates, "0", "", "", ""]
     milliseconds = [1000 * one["cpu_seconds"] / one["step"] for one in reached]
-    seeds = f"{len(reached)}" if len(reached) == len(runs) else f"{len(reached)} of {len(runs)}"
+    some = f"{len(reached)} of {len(runs)} reached it"
+    seeds = f"{len(reached)}" if len(reached) == len(runs) else some
     return [
         name,
         f"{runs[0]['rate']:g}",
         rates,
         seeds,
-        spread([one["step"] for one in reached], 0),
-        spread([one["cpu_seconds"] for one in reached], 1),
+        spread(needed(runs, "step"), 0),
+        spread(needed(runs, "cpu_seconds"), 1),
         f"{statistics.median(milliseconds):.1f}",
     ]
 
 
+def needed(runs: Sequence[Mapping[str, Any]], key: str) -> list[float]:
+    """Steps or CPU seconds until the target; infinite for a run that has not reached it."""
+    return [run["reached"][key] if run["reached"] else math.inf for run in runs]
+
+
 def spread(values: Sequence[float], digits: int) -> str:
     """Median, and lowest to highest if there are several."""
-    median = f"{statistics.median(values):,.{digits}f}"
-    if len(values) == 1:
-        return median
-    return f"{median} ({min(values):,.{digits}f} - {max(values):,.{digits}f})"
+    median, lowest, highest = (
+        f"{value:,.{digits}f}" if math.isfinite(value) else "not reached"
+        for value in (statistics.median(values), min(values), max(values))
+    )
+    return median if len(values) == 1 else f"{median} ({lowest} - {highest})"
 
 
 def ratios(chosen: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """Official / ours, of medians over seeds that reached the target; only if all did."""
-    if not all(runs and all(run["reached"] for run in runs) for runs in chosen.values()):
-        return "official / ours: not measured, because some runs have not reached the target"
+    """Official / ours, of medians over seeds, if these have reached the target."""
     medians = {
-        key: [statistics.median(run["reached"][key] for run in chosen[name]) for name in SIDES]
+        key: [statistics.median(needed(chosen[name], key) or [math.inf]) for name in SIDES]
         for key in ("cpu_seconds", "step")
     }
+    if not all(map(math.isfinite, [*medians["cpu_seconds"], *medians["step"]])):
+        return "official / ours: not measured, because too few runs have reached the target"
     cpu, steps = (official / ours for official, ours in medians.values())
-    return f"official / ours: CPU seconds {cpu:.2f}, steps {steps:.2f} (medians over seeds)"
+    late = any(not run["reached"] for runs in chosen.values() for run in runs)
+    note = "; a run that has not reached the target is the slowest" if late else ""
+    return f"official / ours: CPU seconds {cpu:.2f}, steps {steps:.2f} (medians over seeds{note})"

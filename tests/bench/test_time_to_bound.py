@@ -154,6 +154,20 @@ def test_ratios_need_runs_that_all_reached_the_target(trained, monkeypatch):
     assert "official / ours: not measured" in said
 
 
+def test_a_run_that_has_not_reached_the_target_counts_as_the_slowest(trained):
+    document = comparison().run()
+    rate = next(
+        run["rate"] for run in document["runs"] if run["side"] == "official" and run["seed"] != 1
+    )
+    runs = [run for run in document["runs"] if (run["side"], run["rate"]) == ("official", rate)]
+    runs[-1]["reached"] = None
+    left = sorted(run["reached"]["step"] for run in runs[:-1])
+    said = render_bound(document)
+    assert "2 of 3 reached it" in said
+    assert f"{left[1]:,.0f} ({left[0]:,.0f} - not reached)" in said
+    assert "a run that has not reached the target is the slowest" in said
+
+
 def test_the_index_has_the_table_of_each_bound(trained, tmp_path):
     path = tmp_path / "bound.json"
     said = render_bound(comparison(path=path).run())
