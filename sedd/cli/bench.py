@@ -171,8 +171,8 @@ def bound(
         typer.Option(
             min=1,
             max=MAX_COUNT,
-            help="Draws of noise for each held-out sequence. Pairs are antithetic: two have far less "
-            "variance than one.",
+            help="Draws of noise for each held-out sequence. Two are enough with a mask; take 8 or "
+            "more for the uniform graph.",
         ),
     ] = 2,
     limit: Annotated[
@@ -198,12 +198,13 @@ def bound(
     and their ratios.
 
     The paper's recipe (official): independent times, a score for every token at every position, a
-    constant learning rate after warm-up, AdamW with betas 0.9 and 0.999, an EMA of 0.9999, and the
-    graph's usual noise. NAME's recipe (ours): its settings, and the fast code. Both have the
+    constant learning rate after warm-up, AdamW with betas 0.9 and 0.999, an EMA of 0.9999, a
+    vocabulary layer that begins at zero, and the graph's usual noise. NAME's recipe (ours): its settings, and the fast code. Both have the
     warm-up of NAME, because the paper's 2500 steps are longer than a short training.
 
     Each recipe tries its learning rates with the first seed. The rate with the fewest steps then
-    trains with the other seeds; the table has medians over seeds, lowest and highest.
+    trains with the other seeds; the table has medians over seeds, lowest and highest. A run that has
+    not reached the target counts as the slowest.
 
     The bound is the same for both: weights of the EMA, the stratified estimator, sequences and noise
     that do not depend on the seed. It is measured at steps that grow by a tenth, and interpolated in
@@ -219,8 +220,8 @@ def bound(
 
     \b
     Examples: sedd bench bound --until 2.4 --json bound.json
-              sedd bench bound tiny_uniform --until 2.6 --official-rate 0.001 --seeds 1
-              sedd bench bound tiny_absorb training.time_density=reciprocal --until 2.4
+              sedd bench bound tiny_uniform --until 2.6 --draws 8 --seeds 1
+              sedd bench bound tiny_absorb training.output_init=zero --until 2.4
               sedd bench bound --until 3 --tiny
     """
     from sedd.bench import BoundOptions, TimeToBound, render_bound

@@ -39,8 +39,8 @@ class TokenBlocks:
         [SEP]; here they are closed with [SEP].
 
     Blocks ignore document boundaries. An incomplete last block is dropped. The file is
-    memory-mapped: the blocks of a batch are read from disk when they are indexed, and no others. Raises DataError if the split is
-    shorter than one block.
+    memory-mapped: the blocks of a batch are read from disk when they are indexed, and no others.
+    Raises DataError if the split is shorter than one block.
     """
 
     def __init__(self, folder: Path, length: int, blocks: Blocks = "packed"):
