@@ -199,8 +199,9 @@ def bound(
 
     The paper's recipe (official): independent times, a score for every token at every position, a
     constant learning rate after warm-up, AdamW with betas 0.9 and 0.999, an EMA of 0.9999, a
-    vocabulary layer that begins at zero, and the graph's usual noise. NAME's recipe (ours): its settings, and the fast code. Both have the
-    warm-up of NAME, because the paper's 2500 steps are longer than a short training.
+    vocabulary layer that begins at zero, and the graph's usual noise. NAME's recipe (ours): its
+    settings, and the fast code. Both have the warm-up of NAME, because the paper's 2500 steps are
+    longer than a short training.
 
     Each recipe tries its learning rates with the first seed. The rate with the fewest steps then
     trains with the other seeds; the table has medians over seeds, lowest and highest. A run that has
