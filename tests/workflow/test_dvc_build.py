@@ -269,7 +269,8 @@ def test_beside_a_running_snakemake_dvc_removes_nothing_and_later_makes_only_wha
         stderr=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 200
-    while not list((copy / ".snakemake/locks").glob("*")):
+    # a lock is a list of files: until the list of outputs is written, it holds nobody back
+    while not any(lock.stat().st_size for lock in copy.glob(".snakemake/locks/*.output.lock")):
         assert time.monotonic() < deadline
         assert running.poll() is None
         time.sleep(0.01)
