@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from sedd.diffusion import (
-    Absorb,
     Graph,
     Noise,
     VocabularyDraw,
@@ -40,9 +39,7 @@ class TokenProposal:
 class ScoreEntropy(Diffusion):
     """Denoising score entropy, weighted by dsigma.
 
-    vocabulary: estimate the training loss from drawn tokens (absorbing graph only, else
-        ValueError);
-        None: sum over the whole vocabulary.
+    vocabulary: estimate the training loss from drawn tokens; None: sum over the whole vocabulary.
     fused: as in `sedd.diffusion.score_entropy_loss`.
     """
 
@@ -54,8 +51,6 @@ class ScoreEntropy(Diffusion):
         fused: bool | None = None,
     ):
         super().__init__(graph, noise)
-        if vocabulary is not None and not isinstance(graph, Absorb):
-            raise ValueError("estimating the loss from drawn tokens needs the absorbing graph")
         self.vocabulary = vocabulary
         self.fused = fused
 
@@ -65,21 +60,11 @@ class ScoreEntropy(Diffusion):
     def loss(
         self, model: DiffusionTransformer, batch: Corrupted, drawn: VocabularyDraw | None
     ) -> Tensor:
+        noisy = model, self.graph, batch.sigma, batch.weight, batch.xt, batch.x0
+        padding = self.padding(batch.x0)
         if drawn is None:
-            return weighted_score_entropy(
-                model,
-                self.graph,
-                batch.sigma,
-                batch.weight,
-                batch.xt,
-                batch.x0,
-                self.fused,
-                self.padding(batch.x0),
-            )
-        assert isinstance(self.graph, Absorb)
-        return sampled_score_entropy(
-            model, self.graph, batch.sigma, batch.weight, batch.xt, batch.x0, drawn
-        )
+            return weighted_score_entropy(*noisy, self.fused, padding)
+        return sampled_score_entropy(*noisy, drawn, padding)
 
     def draw_vocabulary(self, x0: Tensor, generator: torch.Generator) -> VocabularyDraw | None:
         if self.vocabulary is None:

@@ -133,10 +133,14 @@ def test_weighted_means_over_times_equal_means_over_uniform_times(sampling, dens
     assert below == pytest.approx(0.5 if density == "reciprocal" else 0.0909, abs=0.01)
 
 
-def test_training_with_sampled_vocabulary_tokens_is_reproducible():
+@pytest.mark.parametrize("graph", ["absorb", "uniform"])
+def test_training_with_sampled_vocabulary_tokens_is_reproducible(graph):
     results = []
     for _ in range(2):
-        experiment, state, objective, loss = prepared("training.vocabulary_draws=5")
+        experiment, state, objective, loss = prepared(
+            "training.vocabulary_draws=5", f"graph.type={graph}"
+        )
+        assert objective.draw_vocabulary(batch(), torch.Generator()) is not None
         train_step(state, experiment, objective, loss, batch(), ALONE)
         results.append(weights(state))
     assert torch.equal(results[0], results[1])

@@ -57,8 +57,8 @@ class Training(ConfigModel):
     """uniform: as in the paper; reciprocal: density proportional to 1 / t with the loss weighted by
     t: the same expected loss, but more training on sequences with little noise"""
     vocabulary_draws: Count | None = None
-    """tokens drawn at each step, beside the batch's own, for an unbiased estimate of the loss's sum
-    over the vocabulary (absorb only); null: full sum, as in the paper"""
+    """tokens drawn at each step, beside the batch's own, for an unbiased estimate of the sum over the
+    vocabulary in the loss of score_entropy; null: full sum, as in the paper"""
     output_init: Literal["zero", "unigram"] = "zero"
     """first weights of the vocabulary layer, without `init`; zero: as in the paper, which keeps a
     short training at the frequencies of the tokens for long; unigram: random, as those of other
@@ -121,12 +121,6 @@ def _few_checkpoints(every: int, steps: int) -> str | None:
     return f"must be at least {least}, for at most {MAX_CHECKPOINTS:,} checkpoints; got {every}"
 
 
-def _estimates_masks_only(vocabulary_draws: int | None, graph: str) -> str | None:
-    if vocabulary_draws is None or GRAPHS[graph].has_mask:
-        return None
-    return f"must be null with graph.type {graph}: the estimate is defined for masked tokens"
-
-
 def _estimates_scores_only(vocabulary_draws: int | None, objective: str) -> str | None:
     if vocabulary_draws is None or OBJECTIVES[objective].predicts_scores:
         return None
@@ -172,7 +166,6 @@ RULES = (
     Rule(("training.warmup_steps", "training.steps"), _at_most_steps),
     Rule(("training.checkpoint_every", "training.steps"), _at_most_steps),
     Rule(("training.checkpoint_every", "training.steps"), _few_checkpoints),
-    Rule(("training.vocabulary_draws", "graph.type"), _estimates_masks_only),
     Rule(("training.vocabulary_draws", "objective.type"), _estimates_scores_only),
     Rule(("training.time_eps", "objective.num_steps"), _first_step_is_trained),
     *unused_by_autoregressive("training", Training(), "time_eps", "time_sampling", "time_density"),

@@ -63,7 +63,8 @@ def require_fast_parts(graph: Graph) -> FastParts:
     parts = fast_parts(graph)
     if parts is None:
         raise TypeError(
-            f"the fused path needs fast parts, and {type(graph).__name__} has none: use fused=False, "
-            "or add its class to sedd.diffusion.fast.parts.FAST_PARTS"
+            f"the fused loss and drawn vocabulary tokens need fast parts, and {type(graph).__name__} "
+            "has none: use fused=False and no vocabulary_draws, or add its class to "
+            "sedd.diffusion.fast.parts.FAST_PARTS"
         )
     return parts

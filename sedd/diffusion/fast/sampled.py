@@ -1,19 +1,20 @@
 """Score entropy with the sum over the vocabulary estimated from drawn tokens.
 
-For training with a large vocabulary. The score entropy of a masked position is a plain sum over the
-vocabulary, without the normalizer of a softmax. So its terms for a set E of tokens, and K tokens drawn
-from any positive proposal distribution q on the others, give an unbiased estimate:
+For training with a large vocabulary. The score entropy of a position is a plain sum over the
+vocabulary, without the normalizer of a softmax: see `vocabulary_sum`, whose symbols are used here.
+So the terms f_y of a set E of tokens, and of K tokens drawn from any positive proposal distribution q
+on the others, give an unbiased estimate:
 
-    sum_y s_y  ~  sum_{y in E} s_y  +  (1 / K) sum_k s_{y_k} / q_{y_k}
+    sum_y f_y  ~  sum_{y in E} f_y  +  (1 / K) sum_k f_{y_k} / q_{y_k}
 
 All rows share E and the drawn tokens. E holds the batch's own tokens: a text repeats its words, so
 these have the largest scores, and their terms would vary most. The term of a row's true token x0 is
-left out of the sum and computed exactly. The value and the gradient are unbiased for any batch; the
-cost falls by V / (|E| + K).
+left out of the sum and computed exactly. Every f is 0 where the score is right, and at least 0
+elsewhere. The value and the gradient are unbiased for any batch; the cost falls by V / (|E| + K).
 differs from the official code, which always sums over the whole vocabulary: on a CPU this sum takes
 nearly all of the time.
 
-B batch, L sequence length, V vocabulary, n masked positions, H features. sigma: total noise.
+B batch, L sequence length, V vocabulary, n rows: positions with a loss. H features. sigma: total noise.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sedd.diffusion.absorb import Absorb
+from sedd.diffusion.fast.parts import require_fast_parts
 from sedd.diffusion.fast.precision import accumulation_dtype
 from sedd.diffusion.fast.rows import loss_positions
+from sedd.diffusion.graph import Graph
 from sedd.diffusion.network import SplitNetwork
 
 
@@ -62,41 +64,52 @@ class VocabularyDraw:
 
 def sampled_score_entropy(
     network: SplitNetwork,
-    graph: Absorb,
+    graph: Graph,
     sigma: Tensor,
     weight: Tensor,
     xt: Tensor,
     x0: Tensor,
     drawn: VocabularyDraw,
+    padding: Tensor | None = None,
 ) -> Tensor:
     """Estimate of `loss.weighted_score_entropy`: (B,) nats, float32 or wider.
 
-    sigma, weight: (B,). xt, x0: (B, L) noisy and clean tokens.
+    sigma, weight: (B,). xt, x0: (B, L) noisy and clean tokens. padding: see `loss_positions`.
+    Raises TypeError if the graph has no fast parts.
     """
+    parts = require_fast_parts(graph)
     batch, length = xt.shape
-    rows = loss_positions(graph, xt)
-    assert rows is not None, "an absorbing graph has a mask"
+    rows = loss_positions(graph, xt, padding)
     features = network.features(xt, sigma, rows)
+    if rows is None:
+        rows = torch.arange(batch * length, device=xt.device)
     sequence, target = rows // length, x0.flatten()[rows]
     offset = network.log_score_offset(sigma)[sequence]
+    terms = parts.row_terms(sigma[sequence], offset, xt.flatten()[rows], target)
     table, bias = network.vocabulary_layer()
     # one gather: the gradient of each would be a table of V rows
     chosen = torch.cat([drawn.tokens, target])
-    parts = len(drawn.tokens), len(target)
+    sizes = len(drawn.tokens), len(target)
     (table, table_of_target), (bias, bias_of_target) = (
-        layer[chosen].split(parts) for layer in (table, bias)
+        layer[chosen].split(sizes) for layer in (table, bias)
     )
 
-    logits = F.linear(features, table, bias)  # (rows, terms)
+    logits = F.linear(features, table, bias)  # z, (n, terms)
     wide = accumulation_dtype(logits.dtype)
-    is_target = drawn.tokens == target[:, None]
     # the weights are added here, not to the bias: the product may round to bfloat16
-    logits = logits.to(wide) + drawn.log_weight.to(wide) - offset[:, None].to(wide)
-    others = logits.exp().masked_fill(is_target, 0.0).sum(-1)
+    logits, log_weight = logits.to(wide), drawn.log_weight.to(wide)
+    left_out = drawn.tokens == target[:, None]
+    if terms.rest is None:
+        values = torch.exp(logits + log_weight)
+    else:
+        left_out |= drawn.tokens == terms.rest.current[:, None]
+        log_ratio = terms.rest.logit.to(wide)[:, None]
+        excess = logits - log_ratio
+        values = torch.exp(log_ratio + log_weight) * (torch.expm1(excess) - excess)
+    others = values.masked_fill(left_out, 0.0).sum(-1, dtype=torch.float64)
 
-    # r (e^u - 1 - u) with u = log s - log r at the true token: see Absorb.score_entropy
-    log_ratio = -torch.log(torch.expm1(sigma.double()))[sequence]
-    log_score = (features * table_of_target).sum(-1).to(wide) + bias_of_target - offset
-    u = (log_score - log_ratio).to(wide)
-    entropy = others + log_ratio.exp().to(wide) * (torch.expm1(u) - u)
-    return entropy.new_zeros(batch).index_add(0, sequence, weight.to(wide)[sequence] * entropy)
+    logit = (features * table_of_target).sum(-1).to(wide) + bias_of_target
+    u = logit.double() + terms.target_shift
+    entropy = terms.exp_weight * others + terms.target_weight * (torch.expm1(u) - u)
+    total = others.new_zeros(batch).index_add(0, sequence, weight.double()[sequence] * entropy)
+    return total.to(wide)

@@ -7,7 +7,9 @@ import torch
 
 from sedd.diffusion import (
     Absorb,
+    Graph,
     LogLinear,
+    Uniform,
     VocabularyDraw,
     sampled_score_entropy,
     weighted_score_entropy,
@@ -17,17 +19,17 @@ from sedd.model import DiffusionTransformer
 V = 5
 
 
-def network() -> DiffusionTransformer:
+def network(absorb: bool = True) -> DiffusionTransformer:
     torch.manual_seed(0)
-    model = DiffusionTransformer(V, True, hidden_size=8, n_blocks=1, n_heads=2, cond_dim=4)
+    model = DiffusionTransformer(V, absorb, hidden_size=8, n_blocks=1, n_heads=2, cond_dim=4)
     for weight in model.parameters():
         torch.nn.init.normal_(weight, std=0.5)
     return model.double().eval()
 
 
-def problem():
+def problem(absorb: bool = True):
     generator = torch.Generator().manual_seed(1)
-    graph, noise = Absorb(V), LogLinear(1e-3)
+    graph, noise = Absorb(V) if absorb else Uniform(V), LogLinear(1e-3)
     x0 = torch.randint(V, (3, 6), generator=generator)
     sigma, dsigma = noise(torch.tensor([0.2, 0.5, 0.9], dtype=torch.float64))
     return graph, sigma, dsigma, graph.sample_transition(x0, sigma, generator), x0
@@ -42,11 +44,13 @@ def value_and_gradients(model, loss):
 
 LAW = torch.tensor([0.4, 0.3, 0.1, 0.15, 0.05], dtype=torch.float64)
 NONE = torch.empty(0, dtype=torch.long)
+GRAPHS = pytest.mark.parametrize("absorb", [True, False], ids=["absorb", "uniform"])
 
 
+@GRAPHS
 @pytest.mark.parametrize("exact", [[], [3], [4, 1, 1]])
-def test_the_mean_over_every_draw_is_the_whole_sum_in_value_and_gradient(exact):
-    model, (graph, sigma, weight, xt, x0) = network(), problem()
+def test_the_mean_over_every_draw_is_the_whole_sum_in_value_and_gradient(exact, absorb):
+    model, (graph, sigma, weight, xt, x0) = network(absorb), problem(absorb)
     whole = value_and_gradients(model, weighted_score_entropy(model, graph, sigma, weight, xt, x0))
     means = [torch.zeros_like(part) for part in whole]
     others = [token for token in range(V) if token not in exact]
@@ -66,8 +70,9 @@ def test_the_mean_over_every_draw_is_the_whole_sum_in_value_and_gradient(exact):
         torch.testing.assert_close(mean, part, rtol=1e-12, atol=1e-12)
 
 
-def test_a_batch_that_holds_the_whole_vocabulary_has_the_whole_sum():
-    model, (graph, sigma, weight, xt, x0) = network(), problem()
+@GRAPHS
+def test_a_batch_that_holds_the_whole_vocabulary_has_the_whole_sum(absorb):
+    model, (graph, sigma, weight, xt, x0) = network(absorb), problem(absorb)
     drawn = VocabularyDraw.draw(LAW, 3, torch.arange(V), torch.Generator())
     torch.testing.assert_close(
         sampled_score_entropy(model, graph, sigma, weight, xt, x0, drawn),
@@ -77,9 +82,10 @@ def test_a_batch_that_holds_the_whole_vocabulary_has_the_whole_sum():
     )
 
 
-def test_the_weight_of_a_draw_is_not_rounded_with_the_products():
+@GRAPHS
+def test_the_weight_of_a_draw_is_not_rounded_with_the_products(absorb):
     """Three weights in a geometric series: what they change is one, too, whatever the logits were rounded to."""
-    model, (graph, sigma, weight, xt, x0) = network().float(), problem()
+    model, (graph, sigma, weight, xt, x0) = network(absorb).float(), problem(absorb)
     losses = []
     for power in range(3):
         drawn = VocabularyDraw(torch.tensor([1, 2]), torch.full((2,), power * 0.7))
@@ -90,8 +96,9 @@ def test_the_weight_of_a_draw_is_not_rounded_with_the_products():
     torch.testing.assert_close((third - second) / (second - first), expected, rtol=1e-5, atol=0.0)
 
 
-def test_one_draw_alone_is_not_the_whole_sum():
-    model, (graph, sigma, weight, xt, x0) = network(), problem()
+@GRAPHS
+def test_one_draw_alone_is_not_the_whole_sum(absorb):
+    model, (graph, sigma, weight, xt, x0) = network(absorb), problem(absorb)
     exact = weighted_score_entropy(model, graph, sigma, weight, xt, x0)
     drawn = VocabularyDraw(torch.tensor([1]), torch.zeros(1))
     assert not torch.allclose(
@@ -120,3 +127,42 @@ def test_nothing_masked_costs_nothing():
     drawn = VocabularyDraw.draw(LAW, 3, NONE, torch.Generator().manual_seed(3))
     entropy = sampled_score_entropy(model, graph, sigma, weight, x0, x0, drawn)
     assert torch.equal(entropy, torch.zeros(3, dtype=torch.float64))
+
+
+def test_padding_costs_nothing_without_a_mask():
+    model, (graph, sigma, weight, xt, x0) = network(False), problem(False)
+    drawn = VocabularyDraw.draw(LAW, 3, torch.arange(V), torch.Generator())
+    padding = torch.zeros(3, 6, dtype=torch.bool)
+    padding[:, 4:] = True
+    xt[padding] = x0[padding] = 0
+    torch.testing.assert_close(
+        sampled_score_entropy(model, graph, sigma, weight, xt, x0, drawn, padding),
+        weighted_score_entropy(model, graph, sigma, weight, xt, x0, padding=padding),
+        rtol=1e-12,
+        atol=0.0,
+    )
+
+
+def test_a_score_that_is_right_costs_nothing_whatever_is_drawn():
+    """Without context: one token, seen unchanged; its score of every other token is rho."""
+    graph, sigma = Uniform(V), torch.tensor([0.7], dtype=torch.float64)
+    model = network(False)
+    with torch.no_grad():
+        weight, bias = model.vocabulary_layer()
+        weight.zero_()
+        bias.fill_(graph.log_rho(sigma).item())
+    x = torch.tensor([[2]])
+    drawn = VocabularyDraw.draw(LAW, 3, NONE, torch.Generator().manual_seed(3))
+    loss = sampled_score_entropy(model, graph, sigma, torch.ones(1).double(), x, x, drawn)
+    assert loss.item() == pytest.approx(0.0, abs=1e-15)
+
+
+def test_a_graph_without_fast_parts_is_refused():
+    class Own(Uniform):
+        """A graph of one's own."""
+
+    graph: Graph = Own(V)
+    model, (_, sigma, weight, xt, x0) = network(False), problem(False)
+    drawn = VocabularyDraw.draw(LAW, 3, NONE, torch.Generator().manual_seed(3))
+    with pytest.raises(TypeError, match="Own has none"):
+        sampled_score_entropy(model, graph, sigma, weight, xt, x0, drawn)
