@@ -37,8 +37,8 @@ class BenchOptions:
     model: preset in config/model/. overrides: KEY=VALUE settings of an experiment, such as
       model.n_blocks=4.
     vocab: vocabulary size without the mask. length: tokens per sequence. batch: sequences.
-    steps: steps per timed run: optimizer steps, denoising steps, random times of the bound, or
-      losses.
+    steps: steps per timed run. One is an optimizer step (train), a denoising step (sample), a random
+        time of the bound (perplexity), or one forward and backward pass of the loss (head).
     repeats: timed runs. threads: CPU threads; None keeps PyTorch's setting. compile: torch.compile,
       fast path only.
     plain: also measure the plain path, alternating with the fast path.

@@ -100,7 +100,7 @@ def check_weights(content: Mapping[str, Any], path: Path) -> None:
 
 
 def require_usable(named: Iterable[tuple[str, Tensor]], path: Path | str) -> None:
-    """Raise CheckpointError, with the first names, if tensors cannot be weights."""
+    """Raise CheckpointError, with the first few names, if any tensor cannot be a weight."""
     bad = [f"{name}: {problem}" for name, tensor in named if (problem := unusable(tensor))]
     if bad:
         more = [f"and {len(bad) - LISTED} more"] if len(bad) > LISTED else []

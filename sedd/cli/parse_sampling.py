@@ -1,4 +1,4 @@
-"""Options of `sedd sample` that have a form of their own: TOKEN=TEXT and KEY=VALUE."""
+"""Options of `sedd sample` that are written TOKEN=TEXT or KEY=VALUE."""
 
 from __future__ import annotations
 

@@ -28,10 +28,10 @@ def vocabulary(
         size: 4096
         dataset: wiki     # its training split; validation and test are never read
 
-    Writes results/tokenizers/NAME/. The same text gives the same tokens, byte for byte. `sedd
-    tokenize` and `snakemake` learn what they need by themselves. Vocabularies that are declared
-    (`chars: ACGT`, `bytes: true`, `ids: 388`, `file: tokenizer.json`) need no learning, and are only
-    shown.
+    Writes results/tokenizers/NAME/. The same text and settings give the same vocabulary, byte for
+    byte. `sedd tokenize` and `snakemake` learn the vocabularies that they need by themselves. Those
+    that are declared (`chars: ACGT`, `bytes: true`, `ids: 388`, `file: tokenizer.json`) need no
+    learning, and are only shown.
 
     \b
     Examples: sedd vocabulary wiki_bpe

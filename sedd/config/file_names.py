@@ -79,7 +79,9 @@ def run_folders() -> list[Path]:
 
 
 def existing(file: Callable[[str], Path], name: str, where: str) -> Path:
-    """Path of the file with this name. Raises ConfigError, listing the names, if it is missing."""
+    """Path of the file with this name. Raises ConfigError, with a similar name or all names, if it is
+    missing.
+    """
     check_name(name, where)
     path = file(name)
     if not path.is_file():

@@ -48,9 +48,9 @@ class HubDataset:
         return _newest_commit(self)
 
     def fetch(self, part: str) -> tuple[Path, list[str]]:
-        """The folder of a commit in the cache, and the files in it of a split of the hub.
+        """The cached folder of the dataset's commit, and the paths in it of the files of one hub split.
 
-        Files that are not in the cache are downloaded. Raises DataError, also if the library
+        Missing files are downloaded. Raises DataError, also if the library
         `datasets` is missing.
         """
         commit = self.commit()

@@ -1,4 +1,4 @@
-"""One pass over a source, which writes the absent parts of all its splits that are asked for."""
+"""Read a source once, and write the missing parts of all requested splits."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def write_absent_parts(
     is_written: Callable[[str], bool],
     on_progress: Callable[[int], None],
 ) -> int:
-    """Write every part of the splits that is absent and that no other process writes. Returns the
-    number of parts.
+    """Write all missing parts of the splits, except those that another process is writing. Returns
+    the number of written parts.
 
     parts: of each split; the splits have one part of the source. is_written: whether another process
     has finished a split meanwhile, and removed its parts. on_progress: called with the number of

@@ -21,6 +21,7 @@ from sedd.diffusion.entropy_bound import sample_entropy_bound
 from sedd.diffusion.fast.sampled import VocabularyDraw, sampled_score_entropy
 from sedd.diffusion.first_hitting import sample_first_hitting
 from sedd.diffusion.graph import Graph
+from sedd.diffusion.grid_samplers import Sampler, sample
 from sedd.diffusion.loss import (
     score_entropy_loss,
     weighted_score_entropy,
@@ -28,7 +29,6 @@ from sedd.diffusion.loss import (
 from sedd.diffusion.network import ScoreFunction, SplitNetwork
 from sedd.diffusion.noise import Geometric, LogLinear, Noise, sample_times
 from sedd.diffusion.remask import sample_remask
-from sedd.diffusion.samplers import Sampler, sample
 from sedd.diffusion.score_shift import score_shift
 from sedd.diffusion.uniform import Uniform
 

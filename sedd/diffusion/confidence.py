@@ -36,10 +36,10 @@ from sedd.diffusion.categorical import DrawPrecision, draw
 from sedd.diffusion.certainty import Certainty, certainty
 from sedd.diffusion.fast.certainty import certainty_of_rows
 from sedd.diffusion.fast.score_tables import NetworkOutput, ScoreTables
+from sedd.diffusion.grid_samplers import StepCallback, check_settings, start
 from sedd.diffusion.network import ScoreFunction, SplitNetwork
 from sedd.diffusion.noise import Noise
 from sedd.diffusion.randomness import of_texts, row_chunks
-from sedd.diffusion.samplers import StepCallback, check_settings, start
 from sedd.diffusion.sharpening import Sharpening
 
 # Certainty of n positions -> (n,): positions with small values are filled first

@@ -25,9 +25,9 @@ from torch import Tensor
 from sedd.diffusion.absorb import Absorb
 from sedd.diffusion.categorical import DrawPrecision
 from sedd.diffusion.confidence import by_entropy, fill_in_order
+from sedd.diffusion.grid_samplers import StepCallback
 from sedd.diffusion.network import ScoreFunction
 from sedd.diffusion.noise import Noise
-from sedd.diffusion.samplers import StepCallback
 from sedd.diffusion.sharpening import Sharpening
 
 

@@ -19,11 +19,11 @@ from torch import Tensor
 from sedd.diffusion.absorb import Absorb
 from sedd.diffusion.categorical import DrawPrecision
 from sedd.diffusion.fast.parts import fast_parts
+from sedd.diffusion.grid_samplers import StepCallback, check_settings, reverse_step, start
 from sedd.diffusion.network import ScoreFunction
 from sedd.diffusion.network_calls import count_calls_
 from sedd.diffusion.noise import Noise
 from sedd.diffusion.randomness import of_texts, rand
-from sedd.diffusion.samplers import StepCallback, check_settings, reverse_step, start
 from sedd.diffusion.sharpening import Sharpening
 
 

@@ -14,9 +14,9 @@ from sedd.diffusion.categorical import DrawPrecision
 from sedd.diffusion.fast.score_tables import ScoreTables
 from sedd.diffusion.gibbs_corrector import GibbsCorrector
 from sedd.diffusion.graph import Graph
+from sedd.diffusion.grid_samplers import StepCallback, sample
 from sedd.diffusion.network import ScoreFunction
 from sedd.diffusion.noise import Noise
-from sedd.diffusion.samplers import StepCallback, sample
 
 
 def sample_gibbs(

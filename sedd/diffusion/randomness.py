@@ -65,10 +65,10 @@ def of_texts(generator: torch.Generator | None, texts: Tensor) -> torch.Generato
 
 
 def row_chunks(generator: torch.Generator | None, texts: Tensor, size: int) -> list[slice]:
-    """Split rows, which belong to `texts` (n,), into chunks of at most `size`.
+    """Split n rows into slices of at most `size`.
 
-    With a `GroupedGenerator`, each group is split as it would be in a batch of its own, so that it
-    draws in the same order.
+    texts: (n,) index of the text of each row, increasing. With a `GroupedGenerator`, each group is
+    split as if it were the whole batch, so that its draws do not depend on the other groups.
     """
     if not isinstance(generator, GroupedGenerator):
         return [slice(at, at + size) for at in range(0, texts.shape[0], size)]

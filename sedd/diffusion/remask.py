@@ -27,6 +27,7 @@ from torch import Tensor
 from sedd.diffusion.absorb import Absorb
 from sedd.diffusion.categorical import DrawPrecision
 from sedd.diffusion.fast.parts import fast_parts
+from sedd.diffusion.grid_samplers import StepCallback, check_settings, reverse_step, start
 from sedd.diffusion.network import ScoreFunction
 from sedd.diffusion.network_calls import count_calls_
 from sedd.diffusion.noise import Noise
@@ -38,7 +39,6 @@ from sedd.diffusion.remask_rates import (
     mean_rate,
     remask_schedule,
 )
-from sedd.diffusion.samplers import StepCallback, check_settings, reverse_step, start
 from sedd.diffusion.sharpening import Sharpening
 
 

@@ -15,10 +15,10 @@ from sedd.diffusion.fast.parts import fast_parts
 from sedd.diffusion.fast.trapezoidal import TrapezoidalStep
 from sedd.diffusion.gibbs_corrector import clamp_corrector
 from sedd.diffusion.graph import Graph
+from sedd.diffusion.grid_samplers import StepCallback, check_settings, start
 from sedd.diffusion.network import ScoreFunction
 from sedd.diffusion.network_calls import count_calls_
 from sedd.diffusion.noise import Noise
-from sedd.diffusion.samplers import StepCallback, check_settings, start
 from sedd.diffusion.sharpening import Sharpening
 from sedd.diffusion.trapezoidal_step import PlainTrapezoidalStep, movable, plan_stages
 

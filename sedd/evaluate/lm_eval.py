@@ -3,11 +3,13 @@
     python -m sedd.evaluate.lm_eval run --model sedd --model_args name=tiny_absorb --tasks arc_easy
 
 registers the model `sedd` and runs the harness's own command. In Python, give a `SeddModel` to
-`lm_eval.simple_evaluate`. Multiple-choice tasks run, and so do tasks of a rolling likelihood. For a
-diffusion the log likelihoods are lower bounds, from `num_draws` random times each; a uniform
-diffusion has none given a context. Whether a continuation is the greedy one is not measured: tasks
-that ask it of a single continuation are refused; of choices, the metric `exact_match` asks it and
-must not be used.
+`lm_eval.simple_evaluate`. Multiple-choice tasks run, and so do tasks of a rolling likelihood. The log
+likelihoods of diffusion models are lower bounds, each from `num_draws` random times; a uniform
+diffusion has no bound for a continuation of a context.
+
+The harness also asks whether a continuation is the one that greedy decoding would give. This is not
+measured. Tasks with a single continuation need it and raise NotImplementedError. In multiple-choice
+tasks, ignore the metric `exact_match`, which needs it too.
 """
 
 from __future__ import annotations

@@ -55,9 +55,11 @@ class MeasuredText:
 
     @property
     def num_characters(self) -> int:
-        """Characters of the normalized text behind the sequences, separators included.
+        """Estimated characters of the normalized text behind the sequences, with separators that are
+        characters.
 
-        Counted in the whole split, per token of a sequence: it may begin and end within a character.
+        Measured tokens times the characters per token of the whole split, because a sequence may
+        begin or end within a character.
         """
         return round(int(self.own_tokens.sum()) * self.characters_per_token)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from sedd.errors import JobError
 from sedd.launch.local import is_trainer, job_processes, signal_processes
 from sedd.launch.record import JobRecord, job_lock, mark_cancelled, newest_saved_step, read_record
-from sedd.launch.slurm import scancel
+from sedd.launch.slurm_commands import scancel
 from sedd.launch.status import job_state
 from sedd.paths import jobs_dir
 

@@ -31,7 +31,7 @@ import snakemake_executor_plugin_slurm as plugin
 
 from sedd.errors import JobError
 from sedd.launch.record import JobState
-from sedd.launch.slurm import job_comment, plain, slurm_states, was_preempted, why_away
+from sedd.launch.slurm_commands import job_comment, plain, slurm_states, was_preempted, why_away
 from sedd.workflow.build import SBATCH
 
 RETRIED = {

@@ -18,7 +18,7 @@ from sedd.errors import ConfigError, JobError
 from sedd.launch.failure import exit_reason, first_failure
 from sedd.launch.local import local_state
 from sedd.launch.record import JobRecord, JobState, newest_saved_step, read_record
-from sedd.launch.slurm import slurm_states
+from sedd.launch.slurm_commands import slurm_states
 from sedd.paths import checkpoint_file, metrics_file, run_dir
 from sedd.results.notes import notes
 from sedd.runtime.json_text import object_or_empty

@@ -19,7 +19,7 @@ from sedd.config import (
 from sedd.errors import ConfigError, JobError, SeddError
 from sedd.launch.published import requested_identity
 from sedd.launch.record import JobRecord, job_lock, read_record
-from sedd.launch.slurm import cancel_unrecorded_jobs, scancel
+from sedd.launch.slurm_commands import cancel_unrecorded_jobs, scancel
 from sedd.launch.status import job_state
 from sedd.paths import cluster_file, job_file, jobs_dir
 from sedd.runtime.atomic import no_follow, write_json

@@ -23,7 +23,7 @@ from sedd.errors import ConfigError, Problem, SeddError
 from sedd.launch.job import TrainJob
 from sedd.launch.local import submitit_folder
 from sedd.launch.record import JobRecord, lock_file, newest_saved_step, write_record
-from sedd.launch.slurm import error_text, job_comment, job_name
+from sedd.launch.slurm_commands import error_text, job_comment, job_name
 from sedd.paths import cluster_file, jobs_dir, kept_checkpoint_file
 from sedd.runtime.lock import adopt
 from sedd.runtime.provenance import now

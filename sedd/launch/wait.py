@@ -11,7 +11,7 @@ from sedd.errors import ConfigError, JobError, Problem
 from sedd.launch.failure import exit_reason, first_failure, log_tail
 from sedd.launch.published import is_published, requested_identity
 from sedd.launch.record import JobRecord, JobState, newest_saved_step, read_record
-from sedd.launch.slurm import is_unreachable
+from sedd.launch.slurm_commands import is_unreachable
 from sedd.launch.status import job_state, read_progress
 from sedd.launch.submit import LiveJob, ensure_job
 from sedd.paths import checkpoint_file

@@ -23,7 +23,7 @@ class KeyValueCache:
         if batch != self.batch or end > self.length:
             raise ValueError(
                 f"the cache holds {self.filled} of {self.length} positions for {self.batch} sequences; "
-                f"it cannot take {count} more for {batch}"
+                f"got {count} more positions for {batch} sequences"
             )
         return slice(self.filled, end)
 

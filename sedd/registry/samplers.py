@@ -6,7 +6,7 @@ An implementation that runs a diffusion backwards is called by `sedd.objective.D
             calls)
 
 with `steps` unless `one_step_per_token`, `denoise` if `has_denoising_step`, and the options that it
-names in `options`; see `sedd.diffusion.samplers.sample`. `left_to_right` samplers are called by the
+names in `options`; see `sedd.diffusion.grid_samplers.sample`. `left_to_right` samplers are called by the
 objective that they serve.
 """
 
@@ -55,7 +55,7 @@ SAMPLERS = Registry(
     {
         "analytic": SamplerInfo(
             description="Tweedie steps of the paper on a grid of times",
-            implementation="sedd.diffusion.samplers:sample_analytic",
+            implementation="sedd.diffusion.grid_samplers:sample_analytic",
             options=SHARPENING,
             has_denoising_step=True,
             grouped_draws=True,
@@ -63,7 +63,7 @@ SAMPLERS = Registry(
         ),
         "euler": SamplerInfo(
             description="Euler steps on a grid of times",
-            implementation="sedd.diffusion.samplers:sample_euler",
+            implementation="sedd.diffusion.grid_samplers:sample_euler",
             options=SHARPENING,
             has_denoising_step=True,
             grouped_draws=True,

@@ -11,8 +11,8 @@ import pandas as pd
 from sedd.config import Experiment, run_identity
 from sedd.errors import DataError
 from sedd.paths import curves_dir, identity_file, metrics_file
-from sedd.results.metrics import TEXTS, read_metrics
 from sedd.results.trained_identity import read_identity
+from sedd.results.training_log import TEXTS, read_metrics
 from sedd.runtime.atomic import write_text
 from sedd.runtime.csv_text import csv_text
 

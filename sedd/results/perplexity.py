@@ -88,7 +88,7 @@ class Likelihood(Measurement):
 class PerplexityResult(Likelihood):
     """The likelihood of one text.
 
-    split: the part of the text, in the paper's terms for protocol `paper`.
+    split: train, validation or test: the part of the text that the protocol measures.
     """
 
     LOCATION: ClassVar = ("experiment", "step", "dataset")

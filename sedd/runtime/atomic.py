@@ -132,10 +132,11 @@ def check_replaceable(path: Path) -> None:
         with tempfile.TemporaryFile(dir=parent):
             pass
     except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror}; {NAME_ANOTHER}") from error
+        writable = "choose a path in a folder that you can write to"
+        raise DataError(f"{path}: cannot be written: {error.strerror}; {writable}") from error
 
 
-NAME_ANOTHER = "name a new or a regular file"
+NAME_ANOTHER = "choose a path that does not exist yet, or that of a regular file"
 
 
 def _refuse_special(path: Path) -> None:

@@ -56,8 +56,8 @@ class GrowingFile:
             return 0
         if found.computation != self._state.computation:
             raise DataError(
-                f"{self.path}: holds {found.lines} lines of another command, or of another version of "
-                f"the code, which did not finish; {TO_START_OVER}"
+                f"{self.path}: unfinished; its {found.lines} lines are of another command, or of another "
+                f"version of the code; {TO_START_OVER}"
             )
         with naming(self.path), open(self.path, "rb+", opener=no_follow) as file:
             if zlib.crc32(file.read(found.bytes)) != found.crc32:

@@ -8,7 +8,7 @@ import torch
 
 from sedd.checkpoints.language_model import LanguageModel, NetworkModel
 from sedd.config import AnyExperiment, sampling_steps, text_length
-from sedd.diffusion.samplers import start
+from sedd.diffusion.grid_samplers import start
 from sedd.errors import DataError
 from sedd.objective import Diffusion
 from sedd.registry import SAMPLERS

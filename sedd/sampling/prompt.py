@@ -1,4 +1,7 @@
-"""Text that every sample keeps: a prefix, a suffix, and parts at any position. L tokens of a text."""
+"""Text that every sample keeps: a prefix, a suffix, and parts at any position.
+
+L: number of tokens of a text.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +83,7 @@ class Prompt:
         return cls(prefix, suffix, parts, position)
 
     def check_prefix_only(self) -> None:
-        """Raise DataError if it is more than a prefix, all that left-to-right models can keep."""
+        """Raise DataError unless the prompt is only a prefix: left-to-right models can keep nothing else."""
         if self.suffix or any(self.parts.values()):
             raise DataError(
                 "an autoregressive model samples from left to right: it takes a prefix, but no "

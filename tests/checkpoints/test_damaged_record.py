@@ -12,7 +12,7 @@ from sedd.checkpoints.run_checkpoint import verified_sha256
 from sedd.config import load_experiment
 from sedd.errors import CheckpointError
 from sedd.report.page.origin import origin
-from sedd.results.metrics import read_metrics
+from sedd.results.training_log import read_metrics
 from sedd.runtime.publish import hash_file, recorded_sha256
 
 

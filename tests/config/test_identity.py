@@ -78,12 +78,13 @@ WEIGHTS_CHANGE = [
     "training.ema_decay=0.5",
     "training.time_eps=0.5",
     "training.vocabulary_draws=64",
-    "training.time_density=reciprocal",
+    "training.time_density=uniform",
     "training.time_sampling=independent",
     "training.precision=bfloat16",
     "training.compile=true",
     "training.init=tiny_uniform",
     "training.output_init=zero",
+    "training.output_init=equal",
     "objective.type=lambda_dce",
 ]
 WEIGHTS_STAY = [

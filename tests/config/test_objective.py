@@ -153,8 +153,8 @@ def test_another_objective_gives_another_identity(here: Path) -> None:
             [],
             ["objective.type=lambda_dce"],
             ["objective.type=lambda_dce", "objective.time_conditioning=true"],
-            ["objective.type=d3pm", "objective.num_steps=10"],
-            ["objective.type=d3pm", "objective.num_steps=20"],
+            ["objective.type=d3pm", "objective.num_steps=8"],
+            ["objective.type=d3pm", "objective.num_steps=9"],
         )
     ]
     assert all(a != b for i, a in enumerate(identities) for b in identities[:i])

@@ -17,8 +17,8 @@ from sedd.diffusion.fast import score_tables
 from sedd.diffusion.fast.score_tables import ScoreTables
 from sedd.diffusion.gibbs import sample_gibbs
 from sedd.diffusion.gibbs_corrector import GibbsCorrector
+from sedd.diffusion.grid_samplers import sample_analytic, sample_euler
 from sedd.diffusion.randomness import GroupedGenerator
-from sedd.diffusion.samplers import sample_analytic, sample_euler
 from sedd.diffusion.trapezoidal import sample_trapezoidal
 
 FALSE_ALARM = 1e-6

@@ -13,7 +13,7 @@ from sedd.errors import CheckpointError, JobError
 from sedd.launch.failure import failed_rank, failure_file, first_failure, log_tail, write_failure
 from sedd.launch.job import TrainJob
 from sedd.launch.record import JobRecord, JobState, read_record, write_record
-from sedd.launch.slurm import error_text, is_unreachable
+from sedd.launch.slurm_commands import error_text, is_unreachable
 from sedd.launch.status import summarize
 from sedd.paths import job_file, jobs_dir
 

@@ -25,7 +25,7 @@ from sedd.report.page.quality import quality_figures
 from sedd.report.table.fill import make_table
 from sedd.report.table.markdown import render_markdown
 from sedd.results.generative import read_all
-from sedd.results.metrics import read_metrics
+from sedd.results.training_log import read_metrics
 
 FOLDER = Path("results/figures/run")
 

@@ -15,7 +15,7 @@ from sedd.errors import DataError
 from sedd.paths import curves_dir, metrics_file, train_dir
 from sedd.report import write_curves
 from sedd.results.curves import run_metrics
-from sedd.results.metrics import curve, read_metrics
+from sedd.results.training_log import curve, read_metrics
 
 KEPT = ("loss_nats_per_token", "lr", "seconds")
 

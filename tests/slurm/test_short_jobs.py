@@ -23,7 +23,7 @@ from helpers.slurm_jobs import (
 from helpers.slurm_lab import Lab, Waiter
 
 from sedd.launch.record import JobState
-from sedd.launch.slurm import slurm_states
+from sedd.launch.slurm_commands import slurm_states
 
 pytestmark = pytest.mark.slurm
 

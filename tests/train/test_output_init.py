@@ -48,7 +48,7 @@ def test_its_loss_is_then_that_of_the_frequencies(project):
     torch.testing.assert_close(loss(state).float(), expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["zero", "unigram"])
+@pytest.mark.parametrize("kind", ["zero", "unigram", "equal"])
 def test_blocks_learn_from_the_first_step_unless_the_layer_is_zero(project, kind):
     state = fresh(f"training.output_init={kind}")
     loss(state).sum().backward()
@@ -67,7 +67,20 @@ def test_the_average_begins_with_the_same_weights(project):
 
 
 def test_scores_of_the_uniform_graph_do_not_begin_with_frequencies(project):
-    with pytest.raises(ConfigError, match=r"must be zero with graph\.type uniform"):
+    with pytest.raises(ConfigError, match=r"must be zero or equal with graph\.type uniform"):
         fresh("training.output_init=unigram", experiment="smoke_uniform")
     fresh("training.output_init=unigram", experiment="smoke_d3pm_uniform")
     fresh("training.output_init=unigram", experiment="smoke_autoregressive")
+
+
+def test_equal_rows_score_all_tokens_alike_and_differ_from_context_to_context(project):
+    model = fresh("training.output_init=equal", experiment="smoke_uniform").model
+    sigma = torch.tensor([0.5])
+    x = torch.tensor([[1, 5, 9]])
+    scores = model(x, sigma)[0]
+    for token, row in zip(x[0].tolist(), scores, strict=True):
+        assert row[token] == 0  # the score of the present token, by definition
+        others = row[torch.arange(V) != token]
+        assert torch.equal(others, others[:1].expand(V - 1))
+        assert others[0] != 0
+    assert len(set(scores[:, 0].tolist())) == 3

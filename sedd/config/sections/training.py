@@ -59,10 +59,12 @@ class Training(ConfigModel):
     vocabulary_draws: Count | None = None
     """tokens drawn at each step, beside the batch's own, for an unbiased estimate of the sum over the
     vocabulary in the loss of score_entropy; null: full sum, as in the paper"""
-    output_init: Literal["zero", "unigram"] = "zero"
+    output_init: Literal["zero", "unigram", "equal"] = "zero"
     """first weights of the vocabulary layer, without `init`; zero: as in the paper, which keeps a
     short training at the frequencies of the tokens for long; unigram: random, as those of other
-    layers, and the bias is the log frequencies of the tokens (not for scores of the uniform graph)"""
+    layers, and the bias is the log frequencies of the tokens (not for scores of the uniform graph);
+    equal: one random row for all tokens, so that a uniform graph with `vocabulary_draws` soon learns
+    how high all scores are, also of tokens that it has not drawn"""
     init: Text | None = None
     """model whose weights the training begins with: an experiment, a run, a checkpoint's file, or a
     published model's folder or hub id; null: random weights"""
@@ -131,12 +133,12 @@ def _estimates_scores_only(vocabulary_draws: int | None, objective: str) -> str 
 
 
 def _begins_with_frequencies(output_init: str, graph: str, objective: str) -> str | None:
-    if output_init == "zero" or GRAPHS[graph].has_mask:
+    if output_init != "unigram" or GRAPHS[graph].has_mask:
         return None
     if not OBJECTIVES[objective].predicts_scores:
         return None
     return (
-        f"must be zero with graph.type {graph}: its scores are ratios to the present token, not "
+        f"must be zero or equal with graph.type {graph}: its scores are ratios to the present token, not "
         "frequencies; got unigram"
     )
 

@@ -1,8 +1,8 @@
 """Statistics of the law of the clean token, in one pass over the vocabulary, without a table (n, V).
 
 With the logits z of a row in base 2, their maximum m, S = sum 2^(z - m) and
-T = sum (z - m) 2^(z - m), the largest probability is 1 / S and the entropy log S - log 2 T / S.
-Each chunk of the vocabulary has its own m, S and T, which are then joined.
+T = sum (z - m) 2^(z - m), the largest probability is 1 / S and the entropy log S - (log 2) T / S.
+Each chunk of the vocabulary has its own m, S and T, which are then combined.
 
 n rows: masked positions. H features, V vocabulary, c chunks.
 """

@@ -152,7 +152,9 @@ class _VocabularySum(torch.autograd.Function):
 
 
 def is_common(values: Tensor) -> bool:
-    """Whether all elements of (n,) are equal. Reads them, unless one element is expanded to all."""
+    """Whether all values (n,) are equal. Reads them, which synchronizes a GPU, unless they are one
+    expanded element (stride 0).
+    """
     return values.numel() == 0 or values.stride() == (0,) or bool((values == values[0]).all())
 
 

@@ -13,9 +13,9 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 
-from sedd.results.metrics import curve
 from sedd.results.perplexity import PerplexityResult
 from sedd.results.spelled import LARGEST_NATS
+from sedd.results.training_log import curve
 
 # contrast of at least 3:1 on the light page and on the dark page
 COLORS = (

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from sedd.report.figure.content import METRICS, STEP, Figure, Line
-from sedd.results.metrics import curve
 from sedd.results.perplexity import PerplexityResult
+from sedd.results.training_log import curve
 
 BAND = "one standard deviation over seeds"
 Runs = Mapping[str, Sequence[pd.DataFrame]]  # the metrics of the runs of each setting

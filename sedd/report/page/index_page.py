@@ -16,8 +16,8 @@ from sedd.report.page.write_page import own_script, write_page
 from sedd.report.table.fill import make_table
 from sedd.report.table.html_table import html_table
 from sedd.results.curves import run_metrics
-from sedd.results.metrics import curve, total
 from sedd.results.perplexity import PerplexityResult
+from sedd.results.training_log import curve, total
 from sedd.runtime.plural import plural
 
 

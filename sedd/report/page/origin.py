@@ -12,8 +12,8 @@ import pandas as pd
 
 from sedd.config import Experiment, checkpoint_steps, needed_tokens
 from sedd.paths import checkpoint_file, identity_file, tokens_dir
-from sedd.results.metrics import total
 from sedd.results.record import Provenance
+from sedd.results.training_log import total
 from sedd.runtime.publish import recorded_sha256
 
 

@@ -59,8 +59,10 @@ class Perplexities:
 
 
 def perplexities(experiment: Experiment) -> Perplexities:
-    """Every perplexity that the experiment asks for or that exists, at the checkpoints of these
-    settings; those of earlier weights are left out.
+    """Perplexities of a run at the checkpoints of its present settings.
+
+    Of each text in evaluation.datasets, and of each other text with a result. Results that were
+    measured with earlier weights are left out.
     """
     steps = checkpoint_steps(experiment)
     wanted, earlier = evaluated_steps(experiment), earlier_files(experiment.name)

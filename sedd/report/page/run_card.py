@@ -12,8 +12,8 @@ from sedd.config import Experiment, checkpoint_steps
 from sedd.report.page.commands import configured_samples
 from sedd.report.page.samples import ShownSample, first_sample
 from sedd.results import infill
-from sedd.results.metrics import curve
 from sedd.results.perplexity import PerplexityResult
+from sedd.results.training_log import curve
 from sedd.results.weights import earlier_files
 
 WIDTH, HEIGHT = 240, 56  # of the curve, in units of its drawing

@@ -32,9 +32,9 @@ from sedd.report.page.write_page import own_script, write_page
 from sedd.results.curves import run_metrics
 from sedd.results.generative import read_all as read_all_generative
 from sedd.results.mauve import read_all as read_all_mauve
-from sedd.results.metrics import curve
 from sedd.results.notes import made_by_other_code, problems
 from sedd.results.trace import read_trace
+from sedd.results.training_log import curve
 from sedd.results.weights import earlier_files
 from sedd.runtime.atomic import write_json
 

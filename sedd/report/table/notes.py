@@ -145,7 +145,7 @@ def _table_name(table: str) -> str:
 
 
 def missing(table: Table, style: Style) -> list[str]:
-    """One line for each kind of missing number of ours, with the commands that measure it."""
+    """One line for each kind of result that our rows lack: how to measure it, or why that is impossible."""
     return [
         style.escape(f"{row.label}{f' ({row.size})' if row.size else ''}, {line}")
         for row in table.rows

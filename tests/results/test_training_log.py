@@ -7,7 +7,7 @@ import pytest
 from helpers.fake_results import train_line, validation_line, write_metrics
 
 from sedd.errors import DataError
-from sedd.results.metrics import POINTS, curve, read_metrics
+from sedd.results.training_log import POINTS, curve, read_metrics
 
 
 def test_of_a_repeated_step_the_last_line_counts_for_each_kind() -> None:
