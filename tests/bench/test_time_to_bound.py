@@ -77,7 +77,8 @@ def trained(corpus, monkeypatch):
 
 
 def comparison(seeds: int = 3, until: float = 2.0, path: Path | None = None) -> TimeToBound:
-    experiment = load_experiment("tiny_absorb", ["data.dataset=corpus"], writes=False)
+    changes = ["data.dataset=corpus", "training.lr=0.002"]
+    experiment = load_experiment("tiny_absorb", changes, writes=False)
     return TimeToBound(BoundOptions(experiment, until, seeds=seeds, sequences=16), path)
 
 
