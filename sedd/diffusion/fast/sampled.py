@@ -106,7 +106,7 @@ def sampled_score_entropy(
         log_ratio = terms.rest.logit.to(wide)[:, None]
         excess = logits - log_ratio
         values = torch.exp(log_ratio + log_weight) * (torch.expm1(excess) - excess)
-    others = values.masked_fill(left_out, 0.0).sum(-1, dtype=torch.float64)
+    others = values.masked_fill(left_out, 0.0).sum(-1).double()
 
     logit = (features * table_of_target).sum(-1).to(wide) + bias_of_target
     u = logit.double() + terms.target_shift
