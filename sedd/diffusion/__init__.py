@@ -18,6 +18,7 @@ from sedd.diffusion.d3pm import StepGrid, d3pm_divergence
 from sedd.diffusion.denoiser import Denoiser
 from sedd.diffusion.denoising import denoising_cross_entropy
 from sedd.diffusion.entropy_bound import sample_entropy_bound
+from sedd.diffusion.fast.parts import require_fast_parts
 from sedd.diffusion.fast.sampled import VocabularyDraw, sampled_score_entropy
 from sedd.diffusion.first_hitting import sample_first_hitting
 from sedd.diffusion.graph import Graph
@@ -54,6 +55,7 @@ __all__ = [
     "d3pm_divergence",
     "denoising_cross_entropy",
     "likelihood_bound",
+    "require_fast_parts",
     "sample",
     "sample_causal",
     "sample_entropy",

@@ -16,6 +16,7 @@ from sedd.diffusion import (
     Noise,
     VocabularyDraw,
     likelihood_bound,
+    require_fast_parts,
     sampled_score_entropy,
     weighted_score_entropy,
 )
@@ -39,7 +40,8 @@ class TokenProposal:
 class ScoreEntropy(Diffusion):
     """Denoising score entropy, weighted by dsigma.
 
-    vocabulary: estimate the training loss from drawn tokens; None: sum over the whole vocabulary.
+    vocabulary: estimate the training loss from drawn tokens, TypeError if the graph has no fast
+        parts; None: sum over the whole vocabulary.
     fused: as in `sedd.diffusion.score_entropy_loss`.
     """
 
@@ -51,6 +53,8 @@ class ScoreEntropy(Diffusion):
         fused: bool | None = None,
     ):
         super().__init__(graph, noise)
+        if vocabulary is not None:
+            require_fast_parts(graph)
         self.vocabulary = vocabulary
         self.fused = fused
 

@@ -15,6 +15,8 @@ from sedd.diffusion import (
     weighted_score_entropy,
 )
 from sedd.model import DiffusionTransformer
+from sedd.objective import ScoreEntropy
+from sedd.objective.score_entropy import TokenProposal
 
 V = 5
 
@@ -166,3 +168,5 @@ def test_a_graph_without_fast_parts_is_refused():
     drawn = VocabularyDraw.draw(LAW, 3, NONE, torch.Generator().manual_seed(3))
     with pytest.raises(TypeError, match="Own has none"):
         sampled_score_entropy(model, graph, sigma, weight, xt, x0, drawn)
+    with pytest.raises(TypeError, match="Own has none"):  # before a training begins
+        ScoreEntropy(graph, LogLinear(1e-3), TokenProposal(LAW, 3))
