@@ -123,7 +123,7 @@ def read(path: Path, *, mapped: bool = False) -> dict[str, Any]:
             f"{found or 'no key'}; a published model is opened by its folder"
         )
     written = content["format"]
-    if not isinstance(written, int) or written != FORMAT:
+    if type(written) is not int or written != FORMAT:  # True is equal to 1
         raise CheckpointError(
             f"{path}: written in checkpoint format {str(written)[:40]}; this version reads format {FORMAT}; "
             "open it with the version of sedd that wrote it, or train again"

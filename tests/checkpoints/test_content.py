@@ -60,6 +60,7 @@ def same(one, other) -> bool:
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @example(place=("format",), wrong=torch.zeros(0))
+@example(place=("format",), wrong=True)
 @given(place=st.sampled_from(PLACES), wrong=WRONG)
 def test_a_value_of_another_kind_never_ends_in_a_traceback(project, place, wrong):
     content = run_checkpoint.read(untrained_run("smoke_absorb"))

@@ -44,7 +44,7 @@ def test_a_finished_file_is_not_continued_and_is_replaced_by_the_first_lines(pat
 
 def test_the_unfinished_file_of_another_computation_or_code_is_refused(path, monkeypatch):
     before = path.read_bytes()
-    with pytest.raises(DataError, match="holds 2 lines of another command"):
+    with pytest.raises(DataError, match="its 2 lines are of another command"):
         GrowingFile(path, {"settings": "b"}).open()
     monkeypatch.setattr(growing_file, "code_sha256", lambda: "f" * 64)
     with pytest.raises(DataError, match=r"another version of the code.*name another file"):
