@@ -49,12 +49,12 @@ CPU seconds are those of training alone, in one thread. Cells are medians over s
 highest).
 
 What `ours` changes, beside the rate: times are stratified, drawn with density 1 / t, and none is below
-0.02 or, for the uniform graph, 0.1; AdamW's beta2 is 0.99; the average decays by 0.995; the
-rate falls over the last 0.3 or 0.4 of the steps. An absorbing model begins with the frequencies of the tokens (`training.output_init`); a uniform one has
-log-linear noise. With the vocabulary of GPT-2 the loss is estimated from drawn tokens
-(`training.vocabulary_draws`), and a uniform model begins with equal rows. `measure_bound.sh` has all
-settings. They were chosen in short trials on the same held-out text with seed 1, which favors `ours`.
-Other programs ran part of the time.
+0.02 or, for the uniform graph, 0.1; AdamW's beta2 is 0.99; the average decays by 0.995; the rate falls
+over the last 0.3 or 0.4 of the steps. An absorbing model begins with the frequencies of the tokens
+(`training.output_init`); a uniform one has log-linear noise. With the vocabulary of GPT-2 the loss is
+estimated from drawn tokens (`training.vocabulary_draws`), and a uniform model begins with equal rows.
+`measure_bound.sh` has all settings. They were chosen in short trials on the same held-out text with seed
+1, which favors `ours`. Other programs ran part of the time.
 
 Targets: the frequencies alone have 2.86 nats per token of characters and 7.32 with the vocabulary of
 GPT-2. With the latter, the target of the uniform graph is above them: in short trials, neither

@@ -9,8 +9,9 @@ on the others, give an unbiased estimate:
 
 All rows share E and the drawn tokens. E holds the batch's own tokens: a text repeats its words, so
 these have the largest scores, and their terms would vary most. The term of a row's true token x0 is
-left out of the sum and computed exactly; that of its present token, without a mask, is 0. Every f is 0 where the score is right, and at least 0
-elsewhere. The value and the gradient are unbiased for any batch; the cost falls by V / (|E| + K).
+left out of the sum and computed exactly; that of its present token, without a mask, is 0. Every f is
+0 where the score is right, and at least 0 elsewhere. The value and the gradient are unbiased for any
+batch; the cost falls by V / (|E| + K).
 differs from the official code, which always sums over the whole vocabulary: on a CPU this sum takes
 nearly all of the time.
 
